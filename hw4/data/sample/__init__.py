@@ -1,0 +1,1 @@
+"""Procedural indoor scenes rendered by ray casting, written in the layouts of real data."""

@@ -1,0 +1,104 @@
+"""What every reconstruction model returns and what it must provide."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass
+class Reconstruction:
+    """Cameras, and geometry where the model has it, for N views of one scene.
+
+    All cameras share one world frame of arbitrary gauge (for DUSt3R and VGGT usually the first camera), with
+    OpenCV axes (x right, y down, z forward). A view that could not be estimated has NaN in its
+    ``cam_from_world`` and its reason in ``diagnoses``.
+
+    Attributes:
+        cam_from_world: (N, 3, 4) float64, world-to-camera ``[R | t]``; scale is the model's own.
+        Ks: (N, 3, 3) float64, pinhole intrinsics in pixels of ``images`` (the images as the model saw them).
+            NaN where unknown.
+        image_sizes: (N, 2) int, width and height of the original images after EXIF rotation.
+        original_from_model: (N, 3, 3) float64, affine map from homogeneous pixels of ``images`` to
+            homogeneous pixels of the original image. Pixel coordinates are continuous with the top-left
+            corner of the image at (0, 0), so that a resize is a pure scale.
+        images: N arrays (H, W, 3) uint8, the images as the model saw them.
+        pts3d: N arrays (H, W, 3) float32 in the world frame, or None.
+        conf: N arrays (H, W) float32, larger is surer (the model's own scale), or None.
+        depth: N arrays (H, W) float32, z in the camera, or None.
+        points: (P, 3) float32 sparse world points (classical models), or None.
+        point_colors: (P, 3) uint8, or None.
+        diagnoses: one entry per view; None for a healthy view, else what went wrong in words.
+        notes: facts about the whole reconstruction (alignment loss, matches...), JSON-serialisable.
+    """
+
+    cam_from_world: np.ndarray
+    Ks: np.ndarray
+    image_sizes: np.ndarray
+    original_from_model: np.ndarray
+    images: list[np.ndarray]
+    pts3d: list[np.ndarray] | None = None
+    conf: list[np.ndarray] | None = None
+    depth: list[np.ndarray] | None = None
+    points: np.ndarray | None = None
+    point_colors: np.ndarray | None = None
+    diagnoses: list[str | None] = field(default_factory=list)
+    notes: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.cam_from_world)
+        if not self.diagnoses:
+            self.diagnoses = [None] * n
+        if self.cam_from_world.shape != (n, 3, 4) or self.Ks.shape != (n, 3, 3):
+            raise ValueError(
+                f"Reconstruction of {n} views: cam_from_world must be (N, 3, 4) and Ks (N, 3, 3), "
+                f"not {self.cam_from_world.shape} and {self.Ks.shape}"
+            )
+
+    @property
+    def n_views(self) -> int:
+        """Number of views N."""
+        return len(self.cam_from_world)
+
+    @property
+    def Ks_original(self) -> np.ndarray:
+        """(N, 3, 3) intrinsics in pixels of the original images."""
+        return self.original_from_model @ self.Ks
+
+    def is_valid(self, view: int) -> bool:
+        """Whether the view's camera was estimated (finite)."""
+        return bool(np.isfinite(self.cam_from_world[view]).all())
+
+
+class ReconstructionModel(ABC):
+    """A model that estimates cameras (and geometry) from photos of one scene.
+
+    A child provides `reconstruct`; everything it needs (weights, device, options) is given to its
+    constructor. `reconstruct` must not write files and must not depend on earlier calls.
+    """
+
+    name: str
+    weights_label: str
+    """What the tables say about the weights: ``tiny``, ``official``, ``random weights``, ``none``, a file."""
+
+    @abstractmethod
+    def reconstruct(
+        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+    ) -> Reconstruction:
+        """Estimate all cameras of one scene.
+
+        Args:
+            image_paths: N >= 2 image files, in temporal order for a sequence.
+            Ks: (N, 3, 3) known intrinsics in original pixels or None. Learned models ignore it.
+            seed: makes every random choice of the model repeatable.
+
+        Raises:
+            UserError: an image cannot be read, or the model's inputs are impossible.
+            ReconstructionFailed: the scene could not be reconstructed; the message is the reason.
+        """
+
+
+class ReconstructionFailed(Exception):
+    """This scene has no reconstruction; the message says why. The run records it and goes on."""

@@ -1,0 +1,1 @@
+"""Pose metrics and the pose-evaluation stage."""

@@ -1,0 +1,1 @@
+"""Sparse-view Gaussian splatting."""
