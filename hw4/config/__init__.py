@@ -1,0 +1,35 @@
+"""Typed configuration: one dataclass per config group, each checking its own values.
+
+The dataclasses are plain Python: a notebook builds them directly, Hydra builds them from ``conf/``. A value
+that no run could use raises `hw4.errors.ConfigError`, which names the key and what would be valid.
+"""
+
+from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config.model import MODEL_NODES, AlignmentConfig, Dust3rConfig, ModelConfig, SfmConfig, VggtConfig
+from hw4.config.root import Config, InputConfig, MetricsConfig, PretrainConfig, ScoreConfig, WandbConfig
+from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
+
+__all__ = [
+    "DATA_NODES",
+    "MODEL_NODES",
+    "AlignmentConfig",
+    "Config",
+    "DataConfig",
+    "DensifyConfig",
+    "Dust3rConfig",
+    "EvalConfig",
+    "InitConfig",
+    "InputConfig",
+    "MetricsConfig",
+    "ModelConfig",
+    "PairsConfig",
+    "PretrainConfig",
+    "RenderConfig",
+    "SampleConfig",
+    "SceneConfig",
+    "ScoreConfig",
+    "SfmConfig",
+    "SplatConfig",
+    "VggtConfig",
+    "WandbConfig",
+]

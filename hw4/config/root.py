@@ -1,0 +1,124 @@
+"""The whole configuration and its small groups."""
+
+import re
+from dataclasses import dataclass, field
+
+from hw4.config.checks import in_range, one_of
+from hw4.config.data import DataConfig, SampleConfig
+from hw4.config.model import Dust3rConfig, ModelConfig
+from hw4.config.splat import SplatConfig
+from hw4.errors import ConfigError
+
+TASKS = ("all", "pose", "splat", "demo", "score", "pretrain", "render")
+
+
+@dataclass
+class InputConfig:
+    """`input=`: two photos, or two photos with the video frames between them.
+
+    `max_frames` keeps at most that many of the middle frames, spread evenly; null: all.
+    """
+
+    name: str = "pair"
+    max_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        one_of("input", self.name, ("pair", "interpolated"))
+        in_range("input.max_frames", self.max_frames, 1)
+
+
+@dataclass
+class MetricsConfig:
+    """How pose errors are measured and summed up (DESIGN §4)."""
+
+    protocol: str = "relative"
+    mode: str = "R"
+    failures: str = "exclude"
+    fold_translation: bool = False
+    bootstrap: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("metrics.protocol", self.protocol, ("relative", "homework"))
+        one_of("metrics.mode", self.mode, ("R", "T", "both"))
+        one_of("metrics.failures", self.failures, ("exclude", "penalize"))
+        in_range("metrics.bootstrap", self.bootstrap, 0)
+
+
+@dataclass
+class ScoreConfig:
+    """`task=score`: a predictions file is scored without running a model."""
+
+    predictions: str | None = None
+
+
+@dataclass
+class PretrainConfig:
+    """`task=pretrain`: trains the small network of `model=` on generated scenes."""
+
+    steps: int = 20_000
+    batch_size: int = 16
+    views: int = 2
+    lr: float = 5e-4
+    warmup: int = 500
+    weight_decay: float = 0.05
+    grad_clip: float = 1.0
+    ema: float = 0.999
+    workers: int = 2
+    checkpoint_every: int = 500
+    validate_every: int = 1000
+    seed: int = 0
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        in_range("pretrain.steps", self.steps, 1)
+        in_range("pretrain.batch_size", self.batch_size, 1)
+        in_range("pretrain.views", self.views, 2, 8)
+        in_range("pretrain.lr", self.lr, 0, low_open=True)
+        in_range("pretrain.ema", self.ema, 0, 1)
+        in_range("pretrain.workers", self.workers, 0)
+
+
+@dataclass
+class WandbConfig:
+    """`wandb=`: where runs are logged. `group` null: the sweep's folder name, or none for a single run."""
+
+    mode: str = "offline"
+    project: str = "hw4"
+    entity: str | None = None
+    group: str | None = None
+    point_clouds: int = 3
+
+    def __post_init__(self) -> None:
+        one_of("wandb", self.mode, ("offline", "online", "disabled"))
+        in_range("wandb.point_clouds", self.point_clouds, 0)
+
+
+@dataclass
+class CacheConfig:
+    """Where stage results are kept, and whether finished and half-finished ones are reused."""
+
+    root: str = "outputs/cache"
+    reuse: bool = True
+
+
+@dataclass
+class Config:
+    """Everything a run reads."""
+
+    task: str = "all"
+    model: ModelConfig = field(default_factory=Dust3rConfig)
+    input: InputConfig = field(default_factory=InputConfig)
+    splat: SplatConfig = field(default_factory=SplatConfig)
+    data: DataConfig = field(default_factory=SampleConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    wandb: WandbConfig = field(default_factory=WandbConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        one_of("task", self.task, TASKS)
+        if not re.fullmatch(r"[\w .=,+-]*", self.name):
+            raise ConfigError(f"name={self.name!r} may hold letters, digits, spaces and _ . = , + - only.")
