@@ -52,7 +52,7 @@ class InitConfig:
 
 @dataclass
 class EvalConfig:
-    """Scoring of test renders. `align_test_views` optimises each test camera before scoring (InstantSplat)."""
+    """Scoring of test renders. `align_test_views` optimises test cameras first (InstantSplat)."""
 
     lpips_net: str = "vgg"
     lpips_weights: str | None = None
