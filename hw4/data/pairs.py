@@ -1,0 +1,220 @@
+"""The pair layout: an index, ground-truth cameras, photos, and the frames between them (DESIGN §2)."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hw4.config import DataConfig, InputConfig, PairsConfig
+from hw4.data.interpolation import interpolated_frames, keep_evenly
+from hw4.data.pickles import load_npy_dict
+from hw4.errors import UserError
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """One row of the index: sample number and the two photos, as written there."""
+
+    idx: int
+    img1: str
+    img2: str
+
+
+@dataclass(frozen=True)
+class PairSample:
+    """One sample as the evaluation takes it.
+
+    Attributes:
+        idx: the index's number.
+        image_paths: the first photo, the frames between (if any), the second photo.
+        cam_from_world: (2, 4, 4) true world-to-camera of the two photos; translation NaN where the ground
+            truth has none. None where `problem` says why.
+        Ks: (2, 3, 3) intrinsics in pixels of the photos, or None.
+        problem: why the sample cannot be evaluated (bad input), or None.
+    """
+
+    idx: int
+    image_paths: tuple[Path, ...]
+    cam_from_world: np.ndarray | None
+    Ks: np.ndarray | None
+    problem: str | None = None
+
+
+def read_index(path: Path) -> list[PairRow]:
+    """Rows of a pairs file: free header, a line ``idx img1 img2``, then ``idx path1 path2`` rows.
+
+    Raises:
+        UserError: missing file, no header line, malformed or duplicate row, or no row at all.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UserError(f"cannot read the index {path}: {reason}; set data.root and data.index.") from error
+    rows: list[PairRow] = []
+    started = False
+    seen: set[int] = set()
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        if not started:
+            started = fields[:3] == ["idx", "img1", "img2"]
+            continue
+        if not fields or line.lstrip().startswith("---"):
+            continue
+        if len(fields) != 3 or not re.fullmatch(r"\d+", fields[0]):
+            raise UserError(
+                f"{path}, line {number}: {line.strip()!r} is not 'idx relative/path1 relative/path2'; "
+                "mend or remove that line."
+            )
+        idx = int(fields[0])
+        if idx in seen:
+            raise UserError(f"{path}, line {number}: idx {idx} stands there twice; give each row its own.")
+        seen.add(idx)
+        rows.append(PairRow(idx, fields[1], fields[2]))
+    if not started:
+        raise UserError(f"{path} has no line starting 'idx img1 img2'; put it above the first row.")
+    if not rows:
+        raise UserError(f"{path} lists no pair below its 'idx img1 img2' line.")
+    return rows
+
+
+def read_ground_truth(path: Path) -> dict[int, dict[str, Any]]:
+    """Entries of ``gt.npy`` (restricted unpickler) or ``gt.json``, by sample number.
+
+    Raises:
+        UserError: missing or refused file, or keys that are not sample numbers.
+    """
+    if path.suffix == ".json":
+        try:
+            content = json.loads(path.read_text())
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}; check data.gt.") from error
+        except ValueError as error:
+            raise UserError(f"{path} is not JSON ({error}); mend the file.") from error
+    else:
+        content = load_npy_dict(path)
+    if not isinstance(content, dict) or not all(re.fullmatch(r"\d+", str(key)) for key in content):
+        raise UserError(f"{path}: the keys of the ground truth must be sample numbers.")
+    return {int(key): value for key, value in content.items()}
+
+
+def camera_from_entry(view: dict[str, Any], convention: str) -> np.ndarray:
+    """(4, 4) world-to-camera matrix from ``{qx, qy, qz, qw[, tx, ty, tz]}``.
+
+    Args:
+        view: quaternion (any norm but zero) and optional translation in scene units.
+        convention: ``w2c`` or ``c2w``: what the numbers mean.
+
+    Returns:
+        world-to-camera; its translation is NaN where the entry has none.
+
+    Raises:
+        ValueError: a missing key, NaN or infinity, or a zero quaternion; the message says which.
+    """
+    try:
+        quat_xyzw = np.array([float(view[key]) for key in ("qx", "qy", "qz", "qw")])
+        has_translation = "tx" in view
+        keys = ("tx", "ty", "tz")
+        translation = np.array([float(view[k]) for k in keys]) if has_translation else np.full(3, np.nan)
+    except KeyError as error:
+        raise ValueError(f"the camera has no {error.args[0]!r}") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the camera holds something that is not a number ({error})") from error
+    if not np.isfinite(quat_xyzw).all() or (has_translation and not np.isfinite(translation).all()):
+        raise ValueError("the camera holds NaN or infinity")
+    if np.linalg.norm(quat_xyzw) < 1e-6:
+        raise ValueError("the quaternion is zero")
+    rotation = Rotation.from_quat(quat_xyzw).as_matrix()
+    if convention == "c2w":
+        rotation, translation = rotation.T, -rotation.T @ translation
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = translation
+    return matrix
+
+
+def _intrinsics(entry: dict[str, Any]) -> np.ndarray | None:
+    per_view = [entry[view].get("K", entry.get("K")) for view in ("img1", "img2")]
+    if any(K is None for K in per_view):
+        return None
+    Ks = np.array(per_view, dtype=float)
+    if Ks.shape != (2, 3, 3) or not np.isfinite(Ks).all():
+        raise ValueError(f"K must be two finite 3x3 matrices, not {Ks.shape}")
+    return Ks
+
+
+def pair_layout(config: DataConfig) -> PairsConfig:
+    """Where the pair layout of any data source lies; the sample data is generated here if missing.
+
+    Raises:
+        UserError: the source has no pairs (``data=scene``).
+    """
+    if isinstance(config, PairsConfig):
+        return config
+    if config.name == "sample":
+        from hw4.data.sample import ensure_sample
+
+        root = ensure_sample(config)  # type: ignore[arg-type]
+        return PairsConfig(root=str(root), generator=config.generator, limit=config.limit)
+    raise UserError(f"data={config.name} has no pairs to evaluate; use data=sample or data=pairs.")
+
+
+def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
+    """All samples of a data source under one input mode.
+
+    A sample whose own files are missing or malformed is returned with its `problem`; it never hides the
+    others.
+
+    Args:
+        config: ``data=sample`` or ``data=pairs``.
+        inputs: ``pair``, or ``interpolated`` to put the frames between the photos.
+
+    Raises:
+        UserError: the index or the ground truth as a whole cannot be used.
+    """
+    layout = pair_layout(config)
+    root = Path(layout.root).expanduser()
+    if not root.is_dir():
+        raise UserError(f"data.root={layout.root} is not a folder; point it at the folder of {layout.index}.")
+    rows = read_index(root / layout.index)
+    if layout.gt:
+        gt_path = root / layout.gt
+    else:
+        gt_path = root / ("gt.json" if (root / "gt.json").exists() else "gt.npy")
+    ground_truth = read_ground_truth(gt_path)
+    folder = root / (layout.images or ("images" if (root / "images").is_dir() else "."))
+    if not folder.is_dir():
+        raise UserError(f"the image folder {folder} does not exist; set data.images.")
+    samples = []
+    for row in rows[: config.limit]:
+        paths: tuple[Path, ...] = (folder / row.img1, folder / row.img2)
+        cam_from_world = Ks = None
+        problem = None
+        try:
+            for path in paths:
+                if not path.is_file():
+                    raise ValueError(f"image {path} does not exist")
+            if row.idx not in ground_truth:
+                raise ValueError(f"{gt_path.name} has no entry {row.idx}")
+            entry = ground_truth[row.idx]
+            if not isinstance(entry, dict) or not all(
+                isinstance(entry.get(v), dict) for v in ("img1", "img2")
+            ):
+                raise ValueError(f"entry {row.idx} of {gt_path.name} lacks img1 or img2")
+            try:
+                cameras = [camera_from_entry(entry[v], config.gt_convention) for v in ("img1", "img2")]
+                Ks = _intrinsics(entry)
+            except ValueError as error:
+                raise ValueError(f"entry {row.idx} of {gt_path.name}: {error}") from error
+            cam_from_world = np.stack(cameras)
+            if inputs.name == "interpolated":
+                between = interpolated_frames(root / layout.interpolated_root, row.idx, layout.generator)
+                paths = (paths[0], *keep_evenly(between, inputs.max_frames), paths[1])
+        except ValueError as error:
+            problem = str(error)
+        samples.append(PairSample(row.idx, paths, cam_from_world, Ks, problem))
+    return samples
