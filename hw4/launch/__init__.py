@@ -1,0 +1,1 @@
+"""The Hydra edge: config registration, sweep checks, error sentences, the task function."""

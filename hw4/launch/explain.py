@@ -1,0 +1,98 @@
+"""Turn Hydra's composition errors into one sentence that names the key and the nearest valid one."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from hw4.config import DATA_NODES, MODEL_NODES, Config
+from hw4.config.checks import nearest
+from hw4.errors import ConfigError
+
+GROUPS = ("model", "input", "splat", "data", "wandb", "experiment")
+
+
+def field_names(node: type, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all keys of a config dataclass."""
+    hints = get_type_hints(node)
+    for item in fields(node):
+        name = f"{prefix}{item.name}"
+        yield name
+        kind = hints[item.name]
+        if is_dataclass(kind) and isinstance(kind, type):
+            yield from field_names(kind, f"{name}.")
+
+
+def known_keys() -> list[str]:
+    """Every key that some choice of groups has."""
+    keys = set(field_names(Config)) | set(GROUPS)
+    for group, nodes in (("model", MODEL_NODES), ("data", DATA_NODES)):
+        for node in nodes.values():
+            keys |= set(field_names(node, f"{group}."))
+    return sorted(keys)
+
+
+def unknown_key(key: str) -> ConfigError:
+    """The error for a key that no config dataclass has, or that the chosen group option lacks."""
+    keys = known_keys()
+    group = key.split(".")[0]
+    if key in keys:
+        owners = {"model": MODEL_NODES, "data": DATA_NODES}.get(group, {})
+        having = [name for name, node in owners.items() if key in set(field_names(node, f"{group}."))]
+        where = " or ".join(f"{group}={name}" for name in having)
+        return ConfigError(f"there is no key {key} with this {group}=; it belongs to {where}.")
+    close = nearest(key, keys) or nearest(key.split(".")[-1], [k.split(".")[-1] for k in keys])
+    if close and close not in keys:
+        close = next(k for k in keys if k.split(".")[-1] == close)
+    hint = f" Did you mean {close}?" if close else " See `python -m hw4 --cfg job` for all keys."
+    return ConfigError(f"there is no key {key}.{hint}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__
+
+
+def explain(error: BaseException) -> ConfigError | None:
+    """The sentence for a Hydra or OmegaConf error, or None for any other exception."""
+    if isinstance(error, ConfigError):
+        return error
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return None
+    text = "\n".join(str(e) for e in _chain(error))
+    if found := re.search(
+        r"Could not find '([\w/]+)/(\S+)'\s+Available options in '\S+':\n((?:\t.*\n?)+)", text
+    ):
+        group, option = found[1], found[2]
+        options = [line.strip() for line in found[3].splitlines() if line.strip()]
+        close = nearest(option, options)
+        hint = f" Did you mean {group}={close}?" if close else ""
+        return ConfigError(f"{group}={option} is not a choice; choose one of: {', '.join(options)}.{hint}")
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return unknown_key(found[1])
+    if found := re.search(r"(Value .*)\n\s+full_key: (\S+)", text):
+        return ConfigError(f"{found[2]}: {found[1].lower().replace('value', 'the value', 1)}.")
+    first = str(error).split("\nSee ")[0].replace("\n", " ")
+    return ConfigError(f"the command line could not be understood: {first}")
+
+
+def refuse_unknown(composed: Any, node: type, prefix: str = "") -> None:
+    """Refuse keys that `+key=value` appended but no dataclass reads.
+
+    Raises:
+        ConfigError: the first such key.
+    """
+    names = {item.name for item in fields(node)}
+    for key in composed:
+        if key not in names:
+            raise unknown_key(f"{prefix}{key}")
+        if composed._get_node(key)._is_none():
+            continue
+        child = composed._get_node(key)._metadata.object_type
+        if is_dataclass(child) and isinstance(child, type):
+            refuse_unknown(composed[key], child, f"{prefix}{key}.")

@@ -1,0 +1,57 @@
+"""Tell Hydra about the typed configuration and where ``conf/`` is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
+
+from hw4.config import DATA_NODES, MODEL_NODES, Config, DataConfig, ModelConfig
+from hw4.errors import ConfigError
+
+
+@dataclass
+class _Schema(Config):
+    # Left open here so that the chosen group option alone decides their fields.
+    model: ModelConfig = MISSING
+    data: DataConfig = MISSING
+
+
+def conf_dir() -> Path:
+    """The folder of config groups: inside the installed package, or at the top of a checkout.
+
+    Raises:
+        ConfigError: neither exists.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise ConfigError(f"no conf/config.yaml beside {package}; install the project again (make setup).")
+
+
+def register() -> None:
+    """Register the schema; safe to call twice."""
+    store = ConfigStore.instance()
+    store.store(group="schema", name="config", node=_Schema)
+    for name, node in MODEL_NODES.items():
+        store.store(group="schema/model", name=name, node=node)
+    for name, node in DATA_NODES.items():
+        store.store(group="schema/data", name=name, node=node)
+
+
+def to_config(composed: DictConfig) -> Config:
+    """The typed configuration of a composed one; every dataclass checks its values here.
+
+    Raises:
+        ConfigError: a value that no run could use, or a mandatory key that is not set.
+    """
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise ConfigError(f"{missing[0]} is not set; give {missing[0]}=... on the command line.")
+    try:
+        config = OmegaConf.to_object(composed)
+    except MissingMandatoryValue as error:
+        raise ConfigError(str(error)) from error
+    assert isinstance(config, Config)
+    return config

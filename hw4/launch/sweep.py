@@ -1,0 +1,94 @@
+"""Check every job of a sweep before the first one starts."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from hw4.config import Config
+from hw4.errors import ConfigError
+from hw4.launch.explain import refuse_unknown
+from hw4.launch.register import conf_dir, register, to_config
+from hw4.stages import reads, selected
+
+MAX_CHECKED_JOBS = 128
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command line asks for.
+
+    Attributes:
+        multirun: whether it is a sweep.
+        jobs: the checked configuration of each job; empty where a sweeper chooses them while running.
+        has_run_dir: whether the user chose the output folder.
+    """
+
+    multirun: bool
+    jobs: list[Config]
+    has_run_dir: bool
+
+
+def _checked(overrides: Sequence[str]) -> Config:
+    composed = compose("config", overrides=list(overrides))
+    refuse_unknown(composed, Config)
+    return to_config(composed)
+
+
+def _sweep_values(override: Override) -> list[str]:
+    key = override.get_key_element()
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def plan(overrides: Sequence[str], multirun: bool) -> Plan:
+    """Compose and check everything a command line would run, without running it.
+
+    Args:
+        overrides: Hydra overrides from the command line.
+        multirun: whether ``-m`` was given; an experiment may ask for a sweep as well.
+
+    Raises:
+        ConfigError: an impossible value, or a swept key that no selected stage of any job reads.
+        HydraException: the overrides do not compose.
+    """
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="hw4"):
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        parsed = parser.parse_overrides(list(overrides))
+        fixed = [o.input_line or "" for o in parsed if not o.is_sweep_override()]
+        swept = [o for o in parsed if o.is_sweep_override()]
+        hydra_config = compose("config", overrides=fixed, return_hydra_config=True).hydra
+        multirun = multirun or hydra_config.mode == RunMode.MULTIRUN
+        if swept and not multirun:
+            raise ConfigError(
+                f"{swept[0].input_line} gives several values: add -m to run each of them (python -m hw4 -m ...)."
+            )
+        has_dir = any((o.key_or_group or "") in ("hydra.run.dir", "hydra.sweep.dir") for o in parsed)
+        if not multirun:
+            return Plan(False, [_checked(fixed)], has_dir)
+        params = OmegaConf.select(hydra_config, "sweeper.params") or {}
+        by_experiment = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+        swept += [o for o in by_experiment if o.is_sweep_override()]
+        if not all(o.is_discrete_sweep() for o in swept):
+            return Plan(True, [], has_dir)
+        combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
+        jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
+        for override in swept:
+            _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
+        return Plan(True, jobs, has_dir)
+
+
+def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:
+    if any(reads(job, key) for job in jobs):
+        return
+    stages = sorted({stage for job in jobs for stage in selected(job)})
+    raise ConfigError(
+        f"the sweep over {key} would repeat the same job: no selected stage ({', '.join(stages)}) reads it. "
+        "Drop it, or choose a task that reads it."
+    )

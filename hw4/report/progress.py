@@ -1,0 +1,72 @@
+"""Progress of a run at the terminal."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from hw4.pose.results import SampleResult
+
+
+class SampleProgress:
+    """A bar over samples with the running mean rotation error and the time left.
+
+    Where the output is not a terminal (a log file, CI), each sample prints one line instead.
+    """
+
+    def __init__(self, console: Console, total: int, title: str) -> None:
+        self._console = console
+        self._total = total
+        self._errors: list[float] = []
+        self._done = 0
+        self._progress = Progress(
+            TextColumn(title),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task(title, total=total, state="")
+
+    def __enter__(self) -> "SampleProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, result: SampleResult, reused: bool) -> None:
+        """Count one finished sample."""
+        self._done += 1
+        if result.error.rotation_deg is not None:
+            self._errors.append(result.error.rotation_deg)
+        mre = f"{sum(self._errors) / len(self._errors):.2f}°" if self._errors else "—"
+        state = f"MRE {mre} over {len(self._errors)} valid"
+        self._progress.update(self._task, advance=1, state=state)
+        if not self._console.is_terminal:
+            error = result.error.rotation_deg
+            outcome = (
+                f"{error:.2f}°"
+                if error is not None
+                else f"{result.prediction.status}: {result.row()['reason']}"
+            )
+            again = " (reused)" if reused else ""
+            self._console.print(
+                f"[{self._done}/{self._total}] idx {result.sample.idx}: {outcome}{again}; running {state}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )

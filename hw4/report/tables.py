@@ -1,0 +1,137 @@
+"""Tables as data, and as terminal text, Markdown and CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from hw4.pose.metrics import Metric
+from hw4.pose.results import PoseResult
+
+MISSING = "—"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of strings; `notes` stand below it."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def rich(self) -> RichTable:
+        """For the terminal."""
+        table = RichTable(title=self.title, caption="\n".join(self.notes) or None, caption_justify="left")
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def transposed(self) -> "Table":
+        """The same table with its rows as columns; the first column's cells become the header."""
+        columns = [self.columns[0], *(row[0] for row in self.rows)]
+        rows = [[name, *(row[i] for row in self.rows)] for i, name in enumerate(self.columns) if i > 0]
+        return Table(self.title, columns, rows, self.notes)
+
+    def markdown(self) -> str:
+        """GitHub-flavoured Markdown, ending with a newline."""
+
+        def line(cells: Sequence[str]) -> str:
+            return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+        separator = "|---" + "|---:" * (len(self.columns) - 1) + "|"
+        body = [f"**{self.title}**", "", line(self.columns), separator, *map(line, self.rows)]
+        body += ["", *(f"- {note}" for note in self.notes)] if self.notes else []
+        return "\n".join(body) + "\n"
+
+    def csv(self) -> str:
+        """RFC 4180 CSV with a header line."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return buffer.getvalue()
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number for people; a missing one is a dash."""
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def format_metric(name: str, value: float | None) -> str:
+    """A pose metric with its unit: degrees, per cent or a share."""
+    if value is None:
+        return MISSING
+    if name in ("MRE", "MTE"):
+        return f"{value:.3f}°"
+    if name.startswith("Acc"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.4f}"
+
+
+def _interval(name: str, metric: Metric) -> str:
+    if metric.low is None or metric.high is None:
+        return MISSING
+    return f"{format_metric(name, metric.low)} … {format_metric(name, metric.high)}"
+
+
+def pose_table(result: PoseResult, title: str) -> Table:
+    """The evaluation summary: every metric with its 95 % interval, and what was left out."""
+    summary = result.summary
+    rows = [
+        (name, format_metric(name, metric.value), _interval(name, metric))
+        for name, metric in summary.metrics.items()
+    ]
+    counted = "count as 180°" if summary.failures == "penalize" else "are left out"
+    notes = [
+        f"{result.model}, weights: {result.weights}",
+        f"{summary.n_valid} of {summary.n_total} samples valid; {summary.n_failed} failed and {counted}",
+        f"protocol {summary.protocol}, mode {summary.mode}; intervals: 95 % bootstrap over samples",
+    ]
+    reasons = {f"{name}: {m.reason}" for name, m in summary.metrics.items() if m.value is None}
+    return Table(title, ("metric", "value", "95 % interval"), rows, [*notes, *sorted(reasons)])
+
+
+def failures_table(result: PoseResult) -> Table | None:
+    """One row per sample without a result, and why; None if there is none."""
+    rows = [
+        (str(s.sample.idx), s.prediction.status, str(s.row()["reason"]))
+        for s in result.samples
+        if s.error.rotation_deg is None
+    ]
+    return Table("Samples without a result", ("idx", "status", "reason"), rows) if rows else None
+
+
+def samples_table(result: PoseResult) -> Table:
+    """One row per sample."""
+    columns = (
+        "idx",
+        "status",
+        "rotation error",
+        "translation error",
+        "true angle",
+        "views",
+        "seconds",
+        "reason",
+    )
+    rows: list[tuple[Any, ...]] = []
+    for sample in result.samples:
+        row = sample.row()
+        rows.append(
+            (
+                str(row["idx"]),
+                row["status"],
+                number(row["rotation_error_deg"]),
+                number(row["translation_error_deg"]),
+                number(row["true_angle_deg"], 1),
+                str(row["n_views"]),
+                number(row["seconds"]),
+                row["reason"] or "",
+            )
+        )
+    return Table("Samples (degrees, seconds)", columns, rows)

@@ -1,0 +1,101 @@
+"""Which stages a run has, and which part of the configuration each one reads."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from hw4.config import Config
+from hw4.config.model import NetworkConfig
+
+POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
+
+# Raised when a change of code changes what a stage computes, so that old cached results are not reused.
+CACHE_VERSION = 1
+
+PAIR_KEYS = ("data.seed", "data.pairs", "data.index", "data.gt", "data.images", "data.gt_convention")
+SCENE_KEYS = ("data.layout", "data.test_every", "data.train_views", "data.resolution")
+
+
+def has_pairs(config: Config) -> bool:
+    """Whether the data source has pairs for pose evaluation."""
+    return config.data.name in ("sample", "pairs")
+
+
+def has_scene(config: Config) -> bool:
+    """Whether the data source has a scene to splat."""
+    return config.data.name in ("sample", "scene")
+
+
+def selected(config: Config) -> list[str]:
+    """The stages that the task selects, in order."""
+    return [POSE, SPLAT] if config.task == "all" else [config.task]
+
+
+def splat_uses_model(config: Config) -> bool:
+    """Whether the Gaussians may start from the model's reconstruction."""
+    source = config.splat.init.source
+    return source == "model" or (source == "auto" and config.data.name == "scene")
+
+
+def reads(config: Config, key: str) -> bool:
+    """Whether any selected stage of this run reads a config key (`splat.lr`) or group (`model`)."""
+    group = key.split(".")[0]
+    if group in ("task", "experiment", "hydra", "name"):
+        return True
+    return any(_stage_reads(stage, config, key, group) for stage in selected(config))
+
+
+def _stage_reads(stage: str, config: Config, key: str, group: str) -> bool:
+    if stage == POSE:
+        if not has_pairs(config) or key in SCENE_KEYS:
+            return False
+        many_views = config.input.name == "interpolated"
+        if key.startswith(("model.alignment", "input.max_frames")):
+            return many_views
+        if key in ("data.generator", "data.frames", "data.interpolated_root"):
+            return many_views or key == "data.frames"
+        return group in ("model", "input", "data", "metrics")
+    if stage == SPLAT:
+        if not has_scene(config) or key.startswith("splat.render"):
+            return False
+        if group == "model":
+            return splat_uses_model(config)
+        return group in ("splat", "data") and key not in ("data.generator", "data.frames", "data.limit")
+    if stage == SCORE:
+        return group in ("score", "data", "metrics") and key not in SCENE_KEYS
+    if stage == RENDER:
+        return group == "data" or key == "splat" or key.startswith(("splat.render", "splat.rasterizer"))
+    return group in ("model", "pretrain")
+
+
+def pose_address(config: Config, weights_fingerprint: str) -> str:
+    """Folder name of the pose stage's cache: a hash of what decides a prediction, besides the photos.
+
+    Metrics, `data.limit` and the ground truth's convention are left out on purpose: predictions do not
+    depend on them. Each sample's files are checked separately (`hw4.pose.evaluate.inputs_digest`).
+    """
+    model: dict[str, Any] = asdict(config.model)
+    if isinstance(config.model, NetworkConfig):
+        model["weights"] = weights_fingerprint
+    if config.input.name == "pair":
+        model.pop("alignment", None)
+        inputs: dict[str, Any] = {"name": "pair"}
+    else:
+        inputs = asdict(config.input)
+    return _digest({"stage": POSE, "version": CACHE_VERSION, "model": model, "input": inputs})
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def splat_address(config: Config, weights_fingerprint: str) -> str:
+    """Folder name of the splat stage's cache: a hash of the config part that the stage reads."""
+    splat: dict[str, Any] = asdict(config.splat)
+    splat.pop("render")
+    value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat}
+    value["data"] = {k: v for k, v in asdict(config.data).items() if k not in ("generator", "limit")}
+    if splat_uses_model(config):
+        value["model"] = {**asdict(config.model), "weights": weights_fingerprint}
+    return _digest(value)

@@ -1,0 +1,34 @@
+"""What a run logs, without saying where to."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Tracker:
+    """Receives what a run logs; this one drops it (``wandb=disabled``), children send it somewhere."""
+
+    url: str | None = None
+
+    def log(self, values: dict[str, float | None], step: int | None = None) -> None:
+        """Log scalars; missing ones (None) are left out."""
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Log a table."""
+
+    def image(self, name: str, image: Path | np.ndarray, step: int | None = None) -> None:
+        """Log an image file or an (H, W, 3) uint8 array."""
+
+    def cloud(self, name: str, points: np.ndarray, colors: np.ndarray) -> None:
+        """Log a point cloud: (P, 3) points and (P, 3) uint8 colours."""
+
+    def artifact(self, name: str, path: Path, kind: str) -> None:
+        """Keep a file with the run."""
+
+    def summary(self, values: dict[str, Any]) -> None:
+        """Set the run's final values."""
+
+    def finish(self, failed: bool = False) -> None:
+        """Close the run."""
