@@ -74,10 +74,12 @@ def _run(arguments: list[str]) -> int:
             sweep_dir = Path(next(o.split("=", 1)[1] for o in overrides if o.startswith("hydra.sweep.dir=")))
     register()
     sys.argv = [sys.argv[0], *flags, *overrides]
-    from hw4.launch.task import run_task
+    from hw4.launch.task import JobFailed, run_task
 
     try:
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(run_task)()
+    except JobFailed as failed:
+        raise failed.__cause__ or failed from None
     except Exception as error:
         raise explain(error) or error from error
     if sweep_dir is None:
@@ -98,6 +100,8 @@ def main() -> None:
     show_traceback = os.environ.get(FULL_ERROR, "") not in ("", "0")
     # Hydra then raises instead of printing and exiting, so that all errors are worded in one place.
     os.environ[FULL_ERROR] = "1"
+    if show_traceback:
+        os.environ["HW4_TRACEBACK"] = "1"
     try:
         status = _run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
 
-def run_job(config: Config, out_dir: Path, console: Console, group: str | None = None) -> tuple[bool, str]:
+def run_job(config: Config, out_dir: Path, console: Console, group: str | None = None) -> None:
     """Run the stages that `config.task` selects.
 
     Args:
@@ -33,11 +33,9 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         console: where tables and progress go.
         group: W&B group, shared by the jobs of one sweep.
 
-    Returns:
-        whether everything that was asked for could be read and computed, and otherwise one sentence.
-
     Raises:
-        UserError: the job as a whole cannot run.
+        UserError: the job cannot run, or it ran but some of its input could not be read; in the latter case
+            everything else has been computed and written.
     """
     started = time.perf_counter()
     results: dict[str, Any] = {
@@ -54,7 +52,7 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
 
     tags = [config.task, config.model.name, config.input.name]
     tracker = open_tracker(config.wandb, out_dir, results["config"], config.task, group, tags, warn)
-    succeeded, message = False, ""
+    succeeded = False
     try:
         problems: list[str] = []
         for stage in selected(config):
@@ -66,16 +64,17 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
                 warn(f"the {stage} stage is skipped: {reason}")
             else:
                 raise UserError(reason)
-        succeeded, message = not problems, "; ".join(problems)
+        succeeded = not problems
         if problems:
-            results |= {"status": "incomplete", "error": message}
+            results |= {"status": "incomplete", "error": "; ".join(problems)}
         results["seconds"] = time.perf_counter() - started
         write_json(out_dir / "results.json", results)
         tracker.summary({"status": results["status"], "seconds": results["seconds"]})
     finally:
         tracker.finish(failed=not succeeded)
     console.print(f"Results: {out_dir}", soft_wrap=True, highlight=False)
-    return succeeded, message
+    if problems:
+        raise UserError("; ".join(problems))
 
 
 def _why_skipped(stage: str, config: Config) -> str | None:
@@ -156,7 +155,7 @@ def _with_progress(
     first = bad[0]
     return [
         f"{len(bad)} of {len(result.samples)} samples could not be read; the first is idx "
-        f"{first.sample.idx}: {first.prediction.reason}. Mend the data and run again: finished samples are kept"
+        f"{first.sample.idx}: {first.prediction.reason}. Mend the data and run again"
     ]
 
 

@@ -9,7 +9,7 @@ from hw4.errors import ConfigError
 
 def nearest(word: str, candidates: Sequence[str]) -> str | None:
     """The candidate closest in spelling to ``word``, or None where nothing is close."""
-    found = difflib.get_close_matches(word, candidates, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
     return found[0] if found else None
 
 

@@ -9,7 +9,7 @@ from hw4.config.model import Dust3rConfig, ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
-TASKS = ("all", "pose", "splat", "demo", "score", "pretrain", "render")
+TASKS = ("all", "pose", "splat", "score", "render", "pretrain")
 
 
 @dataclass

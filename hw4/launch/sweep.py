@@ -67,7 +67,7 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         multirun = multirun or hydra_config.mode == RunMode.MULTIRUN
         if swept and not multirun:
             raise ConfigError(
-                f"{swept[0].input_line} gives several values: add -m to run each of them (python -m hw4 -m ...)."
+                f"{swept[0].input_line} gives several values: add -m to run each (python -m hw4 -m ...)."
             )
         has_dir = any((o.key_or_group or "") in ("hydra.run.dir", "hydra.sweep.dir") for o in parsed)
         if not multirun:
