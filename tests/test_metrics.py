@@ -55,7 +55,9 @@ def test_rotation_error_agrees_with_quaternions(seed: int) -> None:
     expected = quaternion_angle_deg(relative[0].T @ relative[1])
     error = pair_error(true, estimated, MetricsConfig())
     assert error.rotation_deg == pytest.approx(expected, abs=1e-6)
-    directions = [pair[1, :3, 3] - r @ pair[0, :3, 3] for pair, r in zip((true, estimated), relative, strict=True)]
+    directions = [
+        pair[1, :3, 3] - r @ pair[0, :3, 3] for pair, r in zip((true, estimated), relative, strict=True)
+    ]
     a, b = (d / np.linalg.norm(d) for d in directions)
     assert error.translation_deg == pytest.approx(math.degrees(math.acos(np.clip(a @ b, -1, 1))), abs=1e-5)
 
@@ -75,7 +77,9 @@ def test_rotation_error_of_a_known_turn(degrees: float) -> None:
 def test_auc_and_accuracy_agree_with_loops(errors: list[float], threshold: int) -> None:
     array = np.array(errors)
     assert float(auc(array, threshold)) == pytest.approx(slow_auc(errors, threshold), abs=1e-12)
-    assert float(accuracy(array, threshold)) == pytest.approx(sum(e < threshold for e in errors) / len(errors))
+    assert float(accuracy(array, threshold)) == pytest.approx(
+        sum(e < threshold for e in errors) / len(errors)
+    )
 
 
 def test_thresholds_are_strict() -> None:
@@ -170,7 +174,9 @@ def test_folding_makes_opposite_directions_equal() -> None:
     estimated = true.copy()
     estimated[1, :3, 3] = [0, 0, -5]
     assert pair_error(true, estimated, MetricsConfig()).translation_deg == pytest.approx(180)
-    assert pair_error(true, estimated, MetricsConfig(fold_translation=True)).translation_deg == pytest.approx(0)
+    assert pair_error(true, estimated, MetricsConfig(fold_translation=True)).translation_deg == pytest.approx(
+        0
+    )
 
 
 def test_missing_translation_is_missing_and_not_zero() -> None:
@@ -200,7 +206,12 @@ def test_a_matrix_that_is_no_rotation_is_a_failure() -> None:
 
 @pytest.mark.parametrize(("failures", "mre", "acc"), [("exclude", 2.0, 1.0), ("penalize", 91.0, 0.5)])
 def test_failures_policy(failures: str, mre: float, acc: float) -> None:
-    errors = [PoseError(1.0, 10.0), PoseError(3.0, 20.0), PoseError(None, reason="x"), PoseError(None, reason="x")]
+    errors = [
+        PoseError(1.0, 10.0),
+        PoseError(3.0, 20.0),
+        PoseError(None, reason="x"),
+        PoseError(None, reason="x"),
+    ]
     summary = summarize(errors, MetricsConfig(failures=failures))
     assert summary.metrics["MRE"].value == pytest.approx(mre)
     assert summary.metrics["Acc@5"].value == pytest.approx(acc)
