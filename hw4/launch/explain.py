@@ -46,7 +46,7 @@ def unknown_key(key: str) -> ConfigError:
         return ConfigError(f"there is no key {key} with this {group}=; it belongs to {where}.")
     close = nearest(key, keys) or nearest(key.split(".")[-1], [k.split(".")[-1] for k in keys])
     if close and close not in keys:
-        close = next(k for k in keys if k.split(".")[-1] == close)
+        close = min((k for k in keys if k.split(".")[-1] == close), key=lambda k: (k.count("."), k))
     hint = f" Did you mean {close}?" if close else " See `python -m hw4 --cfg job` for all keys."
     return ConfigError(f"there is no key {key}.{hint}")
 

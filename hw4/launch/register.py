@@ -1,6 +1,6 @@
 """Tell Hydra about the typed configuration and where ``conf/`` is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
@@ -50,8 +50,7 @@ def to_config(composed: DictConfig) -> Config:
     if missing:
         raise ConfigError(f"{missing[0]} is not set; give {missing[0]}=... on the command line.")
     try:
-        config = OmegaConf.to_object(composed)
+        built = OmegaConf.to_object(composed)
     except MissingMandatoryValue as error:
         raise ConfigError(str(error)) from error
-    assert isinstance(config, Config)
-    return config
+    return Config(**{item.name: getattr(built, item.name) for item in fields(Config)})

@@ -1,0 +1,40 @@
+# `make demo` and `make test` set up everything they need.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+# Keyed by the dependency file, so that a change of it makes a new environment and the old one stays whole.
+KEY := $(shell sha256sum pyproject.toml | cut -c1-12)
+VENV ?= .venv
+STAMP := $(VENV)/.installed-$(KEY)
+BIN := $(VENV)/bin
+# `?=`: the caller's own setting wins.
+export MPLBACKEND ?= Agg
+
+.PHONY: setup demo test lint bench clean-env
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; give another with PYTHON=python3.10"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a few minutes the first time; torch is large)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=23"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,cluster]"
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: setup
+	$(BIN)/python -m hw4 -m model=dust3r,vggt input=pair,interpolated
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script --quick || exit 1; done
+
+clean-env:
+	rm -rf $(VENV)
