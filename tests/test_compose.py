@@ -30,7 +30,7 @@ def refused(*overrides: str, multirun: bool = False) -> str:
         (["model=dust"], "Did you mean model=dust3r?"),
         (["splat.lrr=1"], "Did you mean splat.lr?"),
         (["splat.iteratons=1"], "Did you mean splat.iterations?"),
-        (["lr=1"], "Did you mean splat.lr?"),
+        (["lr=1"], "or splat.lr?"),
         (["+splat.lrr=1"], "Did you mean splat.lr?"),
         (["+foo=1"], "there is no key foo"),
         (["splat.iterations=abc"], "splat.iterations: the value 'abc'"),

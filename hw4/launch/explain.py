@@ -12,6 +12,7 @@ from hw4.config import DATA_NODES, MODEL_NODES, Config
 from hw4.config.checks import nearest
 from hw4.errors import ConfigError
 
+SEE_KEYS = " See `python -m hw4 --cfg job` for all keys."
 GROUPS = ("model", "input", "splat", "data", "wandb", "experiment")
 
 
@@ -44,10 +45,12 @@ def unknown_key(key: str) -> ConfigError:
         having = [name for name, node in owners.items() if key in set(field_names(node, f"{group}."))]
         where = " or ".join(f"{group}={name}" for name in having)
         return ConfigError(f"there is no key {key} with this {group}=; it belongs to {where}.")
-    close = nearest(key, keys) or nearest(key.split(".")[-1], [k.split(".")[-1] for k in keys])
-    if close and close not in keys:
-        close = min((k for k in keys if k.split(".")[-1] == close), key=lambda k: (k.count("."), k))
-    hint = f" Did you mean {close}?" if close else " See `python -m hw4 --cfg job` for all keys."
+    close = nearest(key, keys)
+    candidates = [close] if close else []
+    if not candidates:
+        last = nearest(key.split(".")[-1], [k.split(".")[-1] for k in keys])
+        candidates = sorted(k for k in keys if k.split(".")[-1] == last)[:4]
+    hint = f" Did you mean {' or '.join(candidates)}?" if candidates else SEE_KEYS
     return ConfigError(f"there is no key {key}.{hint}")
 
 
