@@ -121,4 +121,5 @@ class _WandbTracker(Tracker):
         self._safely(lambda: self._run.summary.update(values))
 
     def finish(self, failed: bool = False) -> None:
+        self._broken = False
         self._safely(lambda: self._run.finish(exit_code=int(failed)))

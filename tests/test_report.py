@@ -1,0 +1,122 @@
+"""Tables, comparison and figures, from results alone."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw4.config import InputConfig, MetricsConfig, PairsConfig
+from hw4.data.pairs import load_pairs
+from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.metrics import auc
+from hw4.pose.results import PoseResult
+from hw4.report.compare import compare, comparison_table, write_comparison
+from hw4.report.figures import error_cdf, extreme_samples, extremes_figure, save_figure
+from hw4.report.tables import Table, failures_table, pose_table, samples_table
+
+from .fake_models import FakeModel
+
+MakePairs = Callable[..., tuple[Path, np.ndarray]]
+
+
+@pytest.fixture
+def result(pairs_folder: MakePairs, tmp_path: Path) -> PoseResult:
+    root, _ = pairs_folder(9)
+    samples = load_pairs(PairsConfig(root=str(root)), InputConfig())
+    return evaluate_pose(samples, FakeModel, MetricsConfig(bootstrap=100), tmp_path / "cache")
+
+
+def job(model: str, lr: float, mre: float | None, **extra: Any) -> dict[str, Any]:
+    metric = {"value": mre, "low": None if mre is None else mre - 1, "high": None if mre is None else mre + 1}
+    pose = {
+        "model": model,
+        "weights": "none",
+        "n_valid": 3,
+        "n_total": 4,
+        "protocol": "relative",
+        "mode": "R",
+        "failures": "exclude",
+        "metrics": {"MRE": metric},
+    }
+    return {
+        "status": "ok",
+        "config": {"model": {"name": model, **extra}, "splat": {"lr": lr}, "wandb": {"mode": model}},
+        "pose": pose,
+    }
+
+
+def test_comparison_lists_every_differing_key() -> None:
+    found = compare(
+        [("0", job("a", 1.0, 5.0, size=512)), ("1", job("b", 2.0, 6.0)), ("2", job("b", 2.0, None))]
+    )
+    assert found.differing_keys == ["model.name", "model.size", "splat.lr"]
+    table = comparison_table(found, "t")
+    assert list(table.columns[:3]) == ["job", "model.name", "splat.lr"]
+    assert any("model.size=512" in note for note in table.notes)
+    assert [row[table.columns.index("MRE")] for row in table.rows] == [
+        "5.000° [4.0, 6.0]",
+        "6.000° [5.0, 7.0]",
+        "—",
+    ]
+
+
+def test_same_jobs_differ_in_nothing() -> None:
+    assert compare([("0", job("a", 1.0, 5.0)), ("1", job("a", 1.0, 5.0))]).differing_keys == []
+
+
+def test_sweep_folder_gets_its_files_and_counts_lost_jobs(tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / str(number) / ".hydra").mkdir(parents=True)
+        if number != 7:
+            content = json.dumps(job("a", float(number), 5.0))
+            (tmp_path / str(number) / "results.json").write_text(content)
+    table, all_good = write_comparison(tmp_path)
+    assert not all_good
+    assert [row[0] for row in table.rows] == [str(n) for n in range(12)]
+    assert any("job 7 failed: the job left no results.json" in note for note in table.notes)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "comparison.csv").read_text())))
+    assert len(rows) == 12 and rows[3]["valid"] == "3/4"
+    assert json.loads((tmp_path / "comparison.json").read_text())["jobs"][2]["settings"]["splat.lr"] == 2.0
+    assert "| 7 |" in (tmp_path / "comparison.md").read_text()
+
+
+def test_tables_say_what_is_missing(result: PoseResult) -> None:
+    table = pose_table(result, "Pose")
+    assert [row[0] for row in table.rows][:2] == ["MRE", "MTE"]
+    assert any("7 of 9" in n or "samples valid" in n for n in table.notes)
+    failures = failures_table(result)
+    assert failures is not None and {row[0] for row in failures.rows} == {"3", "4", "8"}
+    rows = list(csv.reader(io.StringIO(samples_table(result).csv())))
+    assert len(rows) == 10 and rows[4][2] == "—"
+
+
+def test_markdown_keeps_the_table_whole() -> None:
+    text = Table("t", ("a", "b"), [("x|y", "line\nbreak")], ("note",)).markdown()
+    assert "| x\\|y | line break |" in text and text.endswith("- note\n")
+    flipped = Table("t", ("job", "m"), [("0", "1"), ("1", "2")]).transposed()
+    assert flipped.columns == ["job", "0", "1"] and flipped.rows == [["m", "1", "2"]]
+
+
+def test_cdf_area_is_the_auc(result: PoseResult) -> None:
+    figure = error_cdf(result, "t")
+    assert figure is not None
+    bars = figure.axes[0].patches
+    errors = np.array([s.error.rotation_deg for s in result.samples if s.error.rotation_deg is not None])
+    assert sum(bar.get_height() for bar in bars) / 30 == pytest.approx(float(auc(errors, 30)))
+
+
+def test_extremes_show_each_sample_once(result: PoseResult, tmp_path: Path) -> None:
+    chosen = extreme_samples(result)
+    numbers = [s.sample.idx for _, s in chosen]
+    assert len(numbers) == len(set(numbers)) == 6
+    best, worst = chosen[0][1].error.rotation_deg, chosen[3][1].error.rotation_deg
+    errors = [s.error.rotation_deg for s in result.samples if s.error.rotation_deg is not None]
+    assert (best, worst) == (min(errors), max(errors))
+    figure = extremes_figure(result, "t")
+    assert figure is not None
+    assert save_figure(figure, tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
