@@ -54,29 +54,38 @@ class ScoreConfig:
 
 @dataclass
 class PretrainConfig:
-    """`task=pretrain`: trains the small network of `model=` on generated scenes."""
+    """`task=pretrain`: trains the small network of `model=` on generated scenes.
+
+    `batch_size` counts scenes, `views` the views of each; DUSt3R takes them as pairs, both ways round.
+    `minutes` ends the schedule by training time where that comes before `steps`.
+    """
 
     steps: int = 20_000
-    batch_size: int = 16
-    views: int = 2
-    lr: float = 5e-4
-    warmup: int = 500
+    minutes: float | None = None
+    batch_size: int = 6
+    views: int = 4
+    lr: float = 1e-3
+    warmup: int = 300
     weight_decay: float = 0.05
     grad_clip: float = 1.0
-    ema: float = 0.999
-    workers: int = 2
-    checkpoint_every: int = 500
-    validate_every: int = 1000
+    ema: float = 0.998
+    workers: int = 1
+    checkpoint_every: int = 200
+    validate_every: int = 500
     seed: int = 0
     out: str | None = None
 
     def __post_init__(self) -> None:
         in_range("pretrain.steps", self.steps, 1)
+        in_range("pretrain.minutes", self.minutes, 0, low_open=True)
         in_range("pretrain.batch_size", self.batch_size, 1)
         in_range("pretrain.views", self.views, 2, 8)
         in_range("pretrain.lr", self.lr, 0, low_open=True)
+        in_range("pretrain.warmup", self.warmup, 1)
         in_range("pretrain.ema", self.ema, 0, 1)
         in_range("pretrain.workers", self.workers, 0)
+        in_range("pretrain.checkpoint_every", self.checkpoint_every, 1)
+        in_range("pretrain.validate_every", self.validate_every, 1)
 
 
 @dataclass

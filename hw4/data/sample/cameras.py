@@ -9,6 +9,7 @@ from hw4.data.sample.scene import EYE_HEIGHT, Scene
 
 WALL_MARGIN = 0.35
 FURNITURE_MARGIN = 0.2
+MIN_BASELINE = 0.15
 
 
 def camera(position: np.ndarray, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
@@ -43,32 +44,34 @@ def _jittered(position: np.ndarray, yaw: float, rng: np.random.Generator) -> np.
     return camera(position, yaw, rng.normal(0.06, 0.04), rng.normal(0, 0.015))
 
 
-def sample_pair_cameras(scene: Scene, yaw_deg: float, rng: np.random.Generator) -> np.ndarray:
-    """(2, 4, 4) world-to-camera of two views whose headings differ by `yaw_deg`, either way round.
+def sample_view_cameras(scene: Scene, yaws_deg: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(n, 4, 4) world-to-camera of views whose headings are `yaws_deg` from a random direction.
 
-    Both look towards a common point (with some scatter) from an arc around it, so that views share content
-    at any yaw that a field of view allows; the baseline grows with the yaw.
+    All look towards a common point (with some scatter) from arcs around it, so that they share content at
+    any yaw that a field of view allows; the baseline grows with the yaw.
 
     Raises:
-        ValueError: no free place was found (a room full of furniture).
+        ValueError: no free places were found (a room full of furniture).
     """
-    turn = math.radians(yaw_deg) * rng.choice([-1.0, 1.0])
     for _ in range(500):
         target = rng.uniform(-0.35, 0.35, 2) * scene.half_size
-        heading = rng.uniform(0, 2 * math.pi)
+        headings = rng.uniform(0, 2 * math.pi) + np.radians(yaws_deg)
         positions = []
-        for yaw in (heading, heading + turn):
+        for yaw in headings:
             radius = rng.uniform(0.9, 1.9)
             sideways = rng.normal(0, 0.15)
             x = target[0] - radius * math.sin(yaw) + sideways * math.cos(yaw)
             z = target[1] - radius * math.cos(yaw) - sideways * math.sin(yaw)
             positions.append(np.array([x, -rng.uniform(*EYE_HEIGHT), z]))
-        apart = np.linalg.norm(positions[0] - positions[1])
-        if apart > 0.15 and all(is_free(scene, p) for p in positions):
-            return np.stack(
-                [_jittered(p, yaw, rng) for p, yaw in zip(positions, (heading, heading + turn), strict=True)]
-            )
-    raise ValueError(f"scene {scene.seed} has no room for a pair {yaw_deg:.0f} degrees apart")
+        apart = min(np.linalg.norm(p - positions[0]) for p in positions[1:])
+        if apart > MIN_BASELINE and all(is_free(scene, p) for p in positions):
+            return np.stack([_jittered(p, yaw, rng) for p, yaw in zip(positions, headings, strict=True)])
+    raise ValueError(f"scene {scene.seed} has no room for views {np.round(yaws_deg)} degrees apart")
+
+
+def sample_pair_cameras(scene: Scene, yaw_deg: float, rng: np.random.Generator) -> np.ndarray:
+    """(2, 4, 4) world-to-camera of two views whose headings differ by `yaw_deg`, either way round."""
+    return sample_view_cameras(scene, np.array([0.0, yaw_deg * rng.choice([-1.0, 1.0])]), rng)
 
 
 def path_between(cameras: np.ndarray, n: int) -> np.ndarray:

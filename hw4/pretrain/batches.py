@@ -1,0 +1,107 @@
+"""Training views rendered on the fly, without end and without repeating a scene."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from hw4.data.sample.cameras import sample_view_cameras
+from hw4.data.sample.scene import intrinsics, make_scene, render
+from hw4.models.tiny import TINY_HEIGHT, TINY_WIDTH
+
+MAX_YAW_DEG = 90.0
+# Scene seeds of training start here; the sample sets use seed * 1_000_003 + small numbers, far below.
+FIRST_TRAINING_SCENE = 2**40
+
+
+@dataclass
+class Views:
+    """A batch of B scenes with V views each.
+
+    Attributes:
+        images: (B, V, 3, H, W) float32 in [0, 1].
+        depth: (B, V, H, W) float32, metres.
+        cam_from_world: (B, V, 4, 4) float32; the first view of each scene is the identity.
+        K: (3, 3) float32, pixels.
+    """
+
+    images: torch.Tensor
+    depth: torch.Tensor
+    cam_from_world: torch.Tensor
+    K: torch.Tensor
+
+    def to(self, device: torch.device) -> "Views":
+        """The batch on a device."""
+        tensors = (self.images, self.depth, self.cam_from_world, self.K)
+        return Views(*(tensor.to(device, non_blocking=True) for tensor in tensors))
+
+    def pts3d(self) -> torch.Tensor:
+        """(B, V, H, W, 3) points of every view in its scene's first camera."""
+        height, width = self.depth.shape[-2:]
+        v, u = torch.meshgrid(
+            torch.arange(height, device=self.depth.device) + 0.5,
+            torch.arange(width, device=self.depth.device) + 0.5,
+            indexing="ij",
+        )
+        rays = torch.stack(
+            [(u - self.K[0, 2]) / self.K[0, 0], (v - self.K[1, 2]) / self.K[1, 1], torch.ones_like(u)], dim=-1
+        )
+        in_camera = rays * self.depth[..., None]
+        first_from_cam = torch.linalg.inv(self.cam_from_world)
+        rotated = torch.einsum("bvij,bvhwj->bvhwi", first_from_cam[..., :3, :3], in_camera)
+        return rotated + first_from_cam[:, :, None, None, :3, 3]
+
+
+def render_views(scene_seed: int, n_views: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Images (V, H, W, 3) uint8, depth (V, H, W) and cameras (V, 4, 4) of one new scene."""
+    K = intrinsics(TINY_WIDTH, TINY_HEIGHT)
+    while True:
+        scene = make_scene(scene_seed)
+        yaws = rng.uniform(-MAX_YAW_DEG / 2, MAX_YAW_DEG / 2, n_views)
+        try:
+            cameras = sample_view_cameras(scene, yaws, rng)
+            break
+        except ValueError:
+            scene_seed += 2**32
+    views = [render(scene, camera, K, TINY_WIDTH, TINY_HEIGHT) for camera in cameras]
+    relative = cameras @ np.linalg.inv(cameras[0])
+    return np.stack([v.rgb for v in views]), np.stack([v.depth for v in views]), relative
+
+
+class SceneStream(IterableDataset):  # type: ignore[type-arg]
+    """Batches of `Views`, numbered: batch n is the same in every run, whatever the number of workers."""
+
+    def __init__(self, seed: int, scenes: int, n_views: int, start: int = 0) -> None:
+        self.seed, self.scenes, self.n_views, self.start = seed, scenes, n_views, start
+
+    def batch(self, number: int) -> Views:
+        """Batch `number`; the number of views cycles through 2..n_views where more than 2 are asked for."""
+        rng = np.random.default_rng([self.seed, 4, number])
+        n_views = self.n_views if number % 3 else 2
+        first = FIRST_TRAINING_SCENE + (self.seed * 2**24 + number) * self.scenes
+        parts = [render_views(first + i, n_views, rng) for i in range(self.scenes)]
+        images = torch.from_numpy(np.stack([p[0] for p in parts])).permute(0, 1, 4, 2, 3).float() / 255
+        gain = torch.from_numpy(rng.uniform(0.85, 1.15, (self.scenes, 1, 3, 1, 1))).float()
+        return Views(
+            (images * gain).clamp(0, 1),
+            torch.from_numpy(np.stack([p[1] for p in parts])),
+            torch.from_numpy(np.stack([p[2] for p in parts])).float(),
+            torch.from_numpy(intrinsics(TINY_WIDTH, TINY_HEIGHT)).float(),
+        )
+
+    def __iter__(self) -> Iterator[Views]:
+        worker = get_worker_info()
+        offset, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        number = self.start + offset
+        while True:
+            yield self.batch(number)
+            number += step
+
+
+def stream(seed: int, scenes: int, n_views: int, start: int, workers: int) -> Iterator[Views]:
+    """Batches from number `start` on, in order, rendered in worker processes."""
+    dataset = SceneStream(seed, scenes, n_views, start)
+    loader = DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+    return iter(loader)

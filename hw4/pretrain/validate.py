@@ -1,0 +1,86 @@
+"""Rotation and point-map errors of a network in training, on scenes it never trains on."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from hw4.pose.metrics import rotation_error_deg
+from hw4.pretrain.batches import SceneStream, Views
+from hw4.pretrain.losses import dust3r_forward
+
+VALIDATION_SEED = 9_999
+OVERLAP_YAW_DEG = 45.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Means over the validation pairs; degrees, and point error relative to the mean point distance.
+
+    `wide_deg` and `overlap_deg` split pairs at a true rotation of 45 degrees.
+    """
+
+    rotation_deg: float
+    overlap_deg: float
+    wide_deg: float
+    points: float
+
+
+def validation_views(scenes: int = 48) -> Views:
+    """Two-view scenes of the validation seed."""
+    return SceneStream(VALIDATION_SEED, scenes, 2).batch(0)
+
+
+def _pnp_rotation(points: np.ndarray, K: np.ndarray) -> np.ndarray:
+    height, width = points.shape[:2]
+    pixels = np.mgrid[:width, :height].T.astype(np.float32) + 0.5
+    try:
+        cv2.setRNGSeed(0)
+        found, vector, _, _ = cv2.solvePnPRansac(
+            points.reshape(-1, 3).astype(np.float32),
+            pixels.reshape(-1, 2),
+            K,
+            None,
+            iterationsCount=100,
+            reprojectionError=2,
+            flags=cv2.SOLVEPNP_SQPNP,
+        )
+    except cv2.error:
+        found = False
+    return cv2.Rodrigues(vector)[0] if found else np.eye(3)
+
+
+@torch.no_grad()
+def validate(name: str, model: nn.Module, views: Views) -> Validation:
+    """Errors of `dust3r` (camera 2 by PnP on its point map, with the true K) or `vggt` (camera head)."""
+    model.eval()
+    truth = views.pts3d().numpy()
+    rotations: np.ndarray
+    if name == "dust3r":
+        one, two = dust3r_forward(model, views.images[:, 0], views.images[:, 1])
+        second = two["pts3d_in_other_view"].numpy()
+        points = np.stack([one["pts3d"].numpy(), second], axis=1)
+        rotations = np.stack([_pnp_rotation(p, views.K.numpy().astype(float)) for p in second])
+    else:
+        from hw4.models.upstream import import_vggt_pose_encoding
+
+        predicted = model(views.images)
+        points = predicted["world_points"].numpy()
+        decode = import_vggt_pose_encoding().pose_encoding_to_extri_intri
+        cameras, _ = decode(predicted["pose_enc"], tuple(views.depth.shape[-2:]))
+        R = cameras[..., :3].numpy().astype(float)
+        rotations = R[:, 1] @ R[:, 0].transpose(0, 2, 1)
+    true_rotations = views.cam_from_world[:, 1, :3, :3].numpy().astype(float)
+    errors = np.array([rotation_error_deg(t, r) for t, r in zip(true_rotations, rotations, strict=True)])
+    widths = np.array([rotation_error_deg(np.eye(3), t) for t in true_rotations])
+    near = widths <= OVERLAP_YAW_DEG
+    means = [np.linalg.norm(p, axis=-1).mean(axis=(1, 2, 3), keepdims=True) for p in (points, truth)]
+    scaled = [p / mean[..., None] for p, mean in zip((points, truth), means, strict=True)]
+    return Validation(
+        float(errors.mean()),
+        float(errors[near].mean()),
+        float(errors[~near].mean()) if (~near).any() else float("nan"),
+        float(np.linalg.norm(scaled[0] - scaled[1], axis=-1).mean()),
+    )
