@@ -84,12 +84,11 @@ def _run(arguments: list[str]) -> int:
         raise explain(error) or error from error
     if sweep_dir is None:
         return 0
-    from rich.console import Console
-
     from hw4.report.compare import write_comparison
+    from hw4.report.terminal import make_console
 
     table, all_good = write_comparison(sweep_dir)
-    console = Console()
+    console = make_console()
     console.print(table.rich())
     console.print(f"Comparison: {sweep_dir}/comparison.md (.csv, .json)", soft_wrap=True, highlight=False)
     return 0 if all_good else 1

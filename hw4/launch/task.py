@@ -23,14 +23,13 @@ def run_task(composed: DictConfig) -> None:
     Raises:
         JobFailed: from the job's error, in a single run. In a sweep the next job goes on instead.
     """
-    from rich.console import Console
-
     from hw4.job import run_job
+    from hw4.report.terminal import make_console
 
     hydra = HydraConfig.get()
     out_dir = Path(hydra.runtime.output_dir)
     sweep = hydra.mode == RunMode.MULTIRUN
-    console = Console()
+    console = make_console()
     # Progress belongs to the console; upstream packages log every step of theirs at INFO.
     logging.getLogger().setLevel(logging.WARNING)
     try:
