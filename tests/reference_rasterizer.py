@@ -1,11 +1,13 @@
 """Rasterizer in plain PyTorch autograd, from the published equations: slow, obvious, and independent.
 
 Sources: Kerbl et al. 2023 (eq. 3-6 and appendix), Zwicker et al. 2001 (EWA), Sloan 2013 for the SH basis.
-No tiles, no custom backward: every Gaussian is evaluated at every pixel of a chunk. `block` only bounds memory;
-each block takes the Gaussians whose 3.33 sigma box meets it, which a fair baseline would do too.
+No tiles, no custom backward: every Gaussian is evaluated at every pixel of a chunk. `block` only bounds
+memory; each block takes the Gaussians whose 3.33 sigma box meets it, which a fair baseline would do too.
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,7 +43,14 @@ def sh_basis(directions: Tensor, degree: int) -> Tensor:
 
 
 def project(
-    means: Tensor, quats: Tensor, scales: Tensor, viewmat: Tensor, K: Tensor, width: int, height: int, eps2d: float
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    viewmat: Tensor,
+    K: Tensor,
+    width: int,
+    height: int,
+    eps2d: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Centres (N, 2), covariances before and after blurring (N, 2, 2) and depths (N,)."""
     in_camera = means @ viewmat[:3, :3].T + viewmat[:3, 3]
@@ -64,7 +73,10 @@ def render_block(
 ) -> tuple[Tensor, Tensor]:
     """Colours (P, D) and alphas (P,) of pixels from depth-sorted Gaussians: equation 3 of 3DGS as written."""
     d = pixels[:, None] - means2d[None]
-    sigma = 0.5 * (conics[:, 0] * d[..., 0] ** 2 + conics[:, 2] * d[..., 1] ** 2) + conics[:, 1] * d[..., 0] * d[..., 1]
+    sigma = (
+        0.5 * (conics[:, 0] * d[..., 0] ** 2 + conics[:, 2] * d[..., 1] ** 2)
+        + conics[:, 1] * d[..., 0] * d[..., 1]
+    )
     alpha = (opacities * torch.exp(-sigma)).clamp(max=0.999)
     alpha = torch.where((sigma >= 0) & (alpha >= 1 / 255), alpha, torch.zeros_like(alpha))
     after = torch.cumprod(1 - alpha, dim=1)
@@ -74,7 +86,8 @@ def render_block(
     return weights @ features, weights.sum(1)
 
 
-def rasterize_reference(
+def screen_gaussians(
+    c: int,
     means: Tensor,
     quats: Tensor,
     scales: Tensor,
@@ -88,51 +101,76 @@ def rasterize_reference(
     far_plane: float = 1e10,
     eps2d: float = 0.3,
     sh_degree: int | None = None,
-    backgrounds: Tensor | None = None,
     render_mode: str = "RGB",
     rasterize_mode: str = "classic",
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Depth-sorted (means2d, conics, opacities, features) of camera `c`, and box half sizes (no gradient)."""
+    viewmat, K = viewmats[c], Ks[c]
+    depth = (means @ viewmat[:3, :3].T + viewmat[:3, 3])[:, 2].detach()
+    keep = torch.nonzero((depth >= near_plane) & (depth <= far_plane))[:, 0]
+    keep = keep[torch.argsort(depth[keep], stable=True)]
+    means2d, raw, cov, z = project(means[keep], quats[keep], scales[keep], viewmat, K, width, height, eps2d)
+    opacity = opacities[keep]
+    if rasterize_mode == "antialiased":
+        ratio = torch.linalg.det(raw) / torch.linalg.det(cov)
+        opacity = opacity * torch.sqrt(ratio.clamp(min=0))
+    det = cov[:, 0, 0] * cov[:, 1, 1] - cov[:, 0, 1] ** 2
+    conics = torch.stack([cov[:, 1, 1] / det, -cov[:, 0, 1] / det, cov[:, 0, 0] / det], -1)
+    if sh_degree is None:
+        features = colors[keep] if colors.dim() == 2 else colors[c, keep]
+    else:
+        directions = means[keep] - torch.linalg.inv(viewmat)[:3, 3]
+        basis = sh_basis(torch.nn.functional.normalize(directions, dim=-1), sh_degree)
+        features = (torch.einsum("nk,nkd->nd", basis, colors[keep][:, : basis.shape[1]]) + 0.5).clamp(min=0)
+    if render_mode in ("D", "ED"):
+        features = z[:, None]
+    elif "D" in render_mode:
+        features = torch.cat([features, z[:, None]], 1)
+    radii = 3.33 * torch.sqrt(torch.stack([cov[:, 0, 0], cov[:, 1, 1]], -1)).detach() + 1
+    return means2d, conics, opacity, features, radii
+
+
+def blocks_of(
+    width: int, height: int, block: tuple[int, int], centers: Tensor, radii: Tensor
+) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
+    """(rows, columns, pixel centres (P, 2), Gaussians whose box meets the block) of every block."""
+    low, high = centers - radii, centers + radii
+    for y0 in range(0, height, block[0]):
+        y1 = min(height, y0 + block[0])
+        for x0 in range(0, width, block[1]):
+            x1 = min(width, x0 + block[1])
+            near = (low[:, 0] < x1) & (high[:, 0] > x0) & (low[:, 1] < y1) & (high[:, 1] > y0)
+            ys, xs = torch.meshgrid(torch.arange(y0, y1), torch.arange(x0, x1), indexing="ij")
+            pixels = torch.stack([xs, ys], -1).reshape(-1, 2).to(centers) + 0.5
+            yield slice(y0, y1), slice(x0, x1), pixels, torch.nonzero(near)[:, 0]
+
+
+def rasterize_reference(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    width: int,
+    height: int,
+    backgrounds: Tensor | None = None,
+    render_mode: str = "RGB",
     block: tuple[int, int] = DEFAULT_BLOCK,
+    **options: Any,
 ) -> tuple[Tensor, Tensor]:
     """`hw4.splat.rasterize.rasterize`, the slow way. `block` is the chunk of pixels (rows, columns)."""
     images, alphas = [], []
-    for c, (viewmat, K) in enumerate(zip(viewmats, Ks, strict=True)):
-        depth = (means @ viewmat[:3, :3].T + viewmat[:3, 3])[:, 2].detach()
-        keep = torch.nonzero((depth >= near_plane) & (depth <= far_plane))[:, 0]
-        keep = keep[torch.argsort(depth[keep], stable=True)]
-        means2d, raw, cov, z = project(means[keep], quats[keep], scales[keep], viewmat, K, width, height, eps2d)
-        opacity = opacities[keep]
-        if rasterize_mode == "antialiased":
-            ratio = torch.linalg.det(raw) / torch.linalg.det(cov)
-            opacity = opacity * torch.sqrt(ratio.clamp(min=0))
-        det = cov[:, 0, 0] * cov[:, 1, 1] - cov[:, 0, 1] ** 2
-        conics = torch.stack([cov[:, 1, 1] / det, -cov[:, 0, 1] / det, cov[:, 0, 0] / det], -1)
-        if sh_degree is None:
-            features = colors[keep]
-        else:
-            directions = means[keep] - torch.linalg.inv(viewmat)[:3, 3]
-            basis = sh_basis(torch.nn.functional.normalize(directions, dim=-1), sh_degree)
-            features = (torch.einsum("nk,nkd->nd", basis, colors[keep][:, : basis.shape[1]]) + 0.5).clamp(min=0)
-        if render_mode in ("D", "ED"):
-            features = z[:, None]
-        elif "D" in render_mode:
-            features = torch.cat([features, z[:, None]], 1)
-        radii = 3.33 * torch.sqrt(torch.stack([cov[:, 0, 0], cov[:, 1, 1]], -1)).detach() + 1
-        centers = means2d.detach()
-        rows = []
-        for y0 in range(0, height, block[0]):
-            y1 = min(height, y0 + block[0])
-            row = []
-            for x0 in range(0, width, block[1]):
-                x1 = min(width, x0 + block[1])
-                low, high = centers - radii, centers + radii
-                near = (low[:, 0] < x1) & (high[:, 0] > x0) & (low[:, 1] < y1) & (high[:, 1] > y0)
-                ids = torch.nonzero(near)[:, 0]
-                ys, xs = torch.meshgrid(torch.arange(y0, y1), torch.arange(x0, x1), indexing="ij")
-                pixels = torch.stack([xs, ys], -1).reshape(-1, 2).to(means) + 0.5
-                color, alpha = render_block(pixels, means2d[ids], conics[ids], opacity[ids], features[ids])
-                row.append(torch.cat([color, alpha[:, None]], 1).reshape(y1 - y0, x1 - x0, -1))
-            rows.append(torch.cat(row, 1))
-        image = torch.cat(rows, 0)
+    scene = (means, quats, scales, opacities, colors, viewmats, Ks, width, height)
+    for c in range(len(viewmats)):
+        *gaussians, radii = screen_gaussians(c, *scene, render_mode=render_mode, **options)
+        rows: dict[int, list[Tensor]] = {}
+        for ys, xs, pixels, ids in blocks_of(width, height, block, gaussians[0].detach(), radii):
+            color, alpha = render_block(pixels, *(g[ids] for g in gaussians))
+            shape = (ys.stop - ys.start, xs.stop - xs.start, -1)
+            rows.setdefault(ys.start, []).append(torch.cat([color, alpha[:, None]], 1).reshape(shape))
+        image = torch.cat([torch.cat(row, 1) for row in rows.values()], 0)
         color, alpha = image[..., :-1], image[..., -1:]
         if backgrounds is not None and render_mode not in ("D", "ED"):
             background = backgrounds[c]
@@ -144,6 +182,26 @@ def rasterize_reference(
         images.append(color)
         alphas.append(alpha)
     return torch.stack(images), torch.stack(alphas)
+
+
+def reference_gradients(
+    scene: dict[str, Tensor], v_colors: Tensor, block: tuple[int, int], **options: Any
+) -> Tensor:
+    """Render camera 0 and back-propagate `v_colors` (H, W, D) into `scene`, block by block to bound memory.
+
+    The blocks' graphs end at the image-plane Gaussians, whose gradients then pass through the projection
+    once: the same work as one backward over the whole image.
+    """
+    height, width = v_colors.shape[:2]
+    *gaussians, radii = screen_gaussians(0, **scene, width=width, height=height, **options)
+    cut = [g.detach().requires_grad_() for g in gaussians]
+    image = torch.empty_like(v_colors)
+    for ys, xs, pixels, ids in blocks_of(width, height, block, cut[0].detach(), radii):
+        color, _ = render_block(pixels, *(g[ids] for g in cut))
+        image[ys, xs] = color.detach().reshape(image[ys, xs].shape)
+        color.backward(v_colors[ys, xs].reshape(color.shape))
+    torch.autograd.backward(gaussians, [g.grad for g in cut])
+    return image
 
 
 def random_scene(
@@ -175,7 +233,9 @@ def random_scene(
         cos, sin = math.cos(angle), math.sin(angle)
         viewmats[c, :3, :3] = torch.tensor([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=torch.float64)
         viewmats[c, :3, 3] = torch.tensor([0.2 * c, -0.1 * c, 0.3 * c])
-    K = torch.tensor([[focal, 0, width / 2 + 0.7], [0, 1.05 * focal, height / 2 - 0.4], [0, 0, 1]], dtype=torch.float64)
+    K = torch.tensor(
+        [[focal, 0, width / 2 + 0.7], [0, 1.05 * focal, height / 2 - 0.4], [0, 0, 1]], dtype=torch.float64
+    )
     scene = {
         "means": means,
         "quats": quats,

@@ -21,7 +21,9 @@ def resolve_rasterizer(rasterizer: str, device: torch.device | None = None) -> s
         UserError: the name is not one of `RASTERIZERS`.
     """
     if rasterizer not in RASTERIZERS:
-        raise UserError(f"splat.rasterizer={rasterizer!r} is not a choice; choose one of: {', '.join(RASTERIZERS)}.")
+        raise UserError(
+            f"splat.rasterizer={rasterizer!r} is not a choice; choose one of: {', '.join(RASTERIZERS)}."
+        )
     if rasterizer != "auto":
         return rasterizer
     on_cuda = torch.cuda.is_available() if device is None else device.type == "cuda"
@@ -52,7 +54,7 @@ def rasterize(
 
     The conventions are those of `gsplat.rasterization` 1.5.3 (``packed=False``): OpenCV camera axes, pixel
     centres at +0.5, contributions with alpha < 1/255 skipped, alpha clamped to 0.999, a pixel finished before
-    its transmittance falls to 1e-4. The dtype of `means` decides the precision on the CPU (float32 or float64).
+    its transmittance falls to 1e-4. On the CPU the dtype of `means` is the precision (float32 or float64).
 
     Args:
         means: (N, 3) centres in the world.
@@ -76,8 +78,8 @@ def rasterize(
 
     Returns:
         ``(render_colors (C, H, W, X), render_alphas (C, H, W, 1), info)``. ``info`` has what gsplat's
-        strategies read: ``means2d`` (C, N, 2, keeps its gradient after ``retain_grad()``), ``radii`` (C, N, 2),
-        ``depths``, ``conics``, ``opacities``, ``gaussian_ids``, ``width``, ``height``, ``n_cameras``.
+        strategies read: ``means2d`` (C, N, 2; keeps its gradient after ``retain_grad()``), ``radii``
+        (C, N, 2), ``depths``, ``conics``, ``opacities``, ``width``, ``height``, ``n_cameras``...
 
     Raises:
         UserError: the rasterizer cannot run here.
@@ -98,16 +100,22 @@ def rasterize(
         if tensor.dtype != means.dtype:
             raise ValueError(f"rasterize: {name} is {tensor.dtype} but means is {means.dtype}")
     if means.dtype not in (torch.float32, torch.float64) or colors.dtype != means.dtype:
-        raise ValueError(f"rasterize: float32 or float64 throughout, not {means.dtype} with {colors.dtype} colors")
+        raise ValueError(
+            f"rasterize: float32 or float64 throughout, not {means.dtype} with {colors.dtype} colors"
+        )
     if sh_degree is None:
         fits = tuple(colors.shape[:-1]) in ((N,), (C, N))
     else:
         fits = colors.dim() == 3 and len(colors) == N and colors.shape[2] == 3
         fits = fits and 0 <= sh_degree <= MAX_DEGREE and (sh_degree + 1) ** 2 <= colors.shape[1]
     if not fits:
-        raise ValueError(f"rasterize: colors {tuple(colors.shape)} do not fit N={N}, C={C}, sh_degree={sh_degree}")
+        raise ValueError(
+            f"rasterize: colors {tuple(colors.shape)} do not fit N={N}, C={C}, sh_degree={sh_degree}"
+        )
     if render_mode not in RENDER_MODES or rasterize_mode not in ("classic", "antialiased"):
-        raise ValueError(f"rasterize: unknown render_mode={render_mode!r} or rasterize_mode={rasterize_mode!r}")
+        raise ValueError(
+            f"rasterize: unknown render_mode={render_mode!r} or rasterize_mode={rasterize_mode!r}"
+        )
     if width < 1 or height < 1 or near_plane <= 0:
         raise ValueError(f"rasterize: impossible width={width}, height={height} or near_plane={near_plane}")
     options: dict[str, Any] = {

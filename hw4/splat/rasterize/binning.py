@@ -9,9 +9,9 @@ import math
 import numpy as np
 from numba import njit, prange
 
-TILE_W = 8
+TILE_W = 16
 TILE_H = 16
-"""Tile size in pixels. A row of a tile is one vector register of float32 (8 lanes)."""
+"""Tile size in pixels. Larger ones waste pixels, smaller ones repeat Gaussians."""
 
 CHUNK = 4096
 """Gaussians per parallel chunk of the counting sort."""
@@ -44,6 +44,7 @@ def depth_order(bits, radii):  # type: ignore[no-untyped-def]
         keys[j] = np.uint64(bits[order[j]])
         low, high = min(low, keys[j]), max(high, keys[j])
     n_bits = 0
+    digit = np.int64(0)
     if n_visible > 0:
         while n_bits < 64 and (high - low) >> np.uint64(n_bits) != np.uint64(0):
             n_bits += 1
@@ -52,8 +53,8 @@ def depth_order(bits, radii):  # type: ignore[no-untyped-def]
         counts = np.zeros(2049, np.int64)
         for j in range(n_visible):
             counts[np.int64(((keys[j] - low) >> np.uint64(shift)) & np.uint64(2047)) + 1] += 1
-        for digit in range(2048):
-            counts[digit + 1] += counts[digit]
+        for bucket in range(2048):
+            counts[bucket + 1] += counts[bucket]
         for j in range(n_visible):
             digit = np.int64(((keys[j] - low) >> np.uint64(shift)) & np.uint64(2047))
             other_keys[counts[digit]], other_order[counts[digit]] = keys[j], order[j]
@@ -181,8 +182,8 @@ def tile_lists(
         tiles_y: rows of tiles.
 
     Returns:
-        ``(tile_offsets (T+1,), ranks (M,), slots (M,), slot_offsets (V+1,))``: entry ``i`` of tile ``t`` lies at
-        ``tile_offsets[t] <= i < tile_offsets[t+1]``; ``ranks[i]`` is its row in `packed`, and ``slots[i]`` its
+        ``(tile_offsets (T+1,), ranks (M,), slots (M,), slot_offsets (V+1,))``. The entries of tile ``t`` are
+        ``tile_offsets[t] <= i < tile_offsets[t+1]``; ``ranks[i]`` is its row in `packed`, ``slots[i]`` its
         place in a list grouped by Gaussian, whose group ``r`` starts at ``slot_offsets[r]``.
     """
     n, n_tiles = len(packed), tiles_x * tiles_y

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from hw4.splat.rasterize import binning, blending, harmonics, projection
 
 
-def _numpy(tensor: Tensor) -> np.ndarray:
+def _numpy(tensor: Tensor) -> Any:
     return np.ascontiguousarray(tensor.detach().numpy())
 
 
@@ -31,13 +31,17 @@ class _Project(torch.autograd.Function):
         settings: tuple[Any, ...],
     ) -> tuple[Tensor, ...]:
         width, height, eps2d, near_plane, far_plane, radius_clip, antialiased = settings
-        arrays = [_numpy(t) for t in (means, quats, scales, opacities, viewmats, Ks)]
-        C, N, dtype = len(viewmats), len(means), arrays[0].dtype
-        means2d, conics = np.zeros((C, N, 2), dtype), np.zeros((C, N, 3), dtype)
-        depths, compensations = np.zeros((C, N), dtype), np.ones((C, N), dtype)
-        extents, radii = np.zeros((C, N, 2), dtype), np.zeros((C, N, 2), np.int32)
+        C, N, dtype = len(viewmats), len(means), _numpy(means).dtype
+        means2d, conics = np.empty((C, N, 2), dtype), np.empty((C, N, 3), dtype)
+        depths, compensations = np.empty((C, N), dtype), np.empty((C, N), dtype)
+        extents, radii = np.empty((C, N, 2), dtype), np.empty((C, N, 2), np.int32)
         projection.project_forward(
-            *arrays,
+            _numpy(means),
+            _numpy(quats),
+            _numpy(scales),
+            _numpy(opacities),
+            _numpy(viewmats),
+            _numpy(Ks),
             width,
             height,
             eps2d,
@@ -62,9 +66,11 @@ class _Project(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        means, quats, scales, viewmats, Ks, conics, compensations, radii = (_numpy(t) for t in ctx.saved_tensors)
+        means, quats, scales, viewmats, Ks, conics, compensations, radii = (
+            _numpy(t) for t in ctx.saved_tensors
+        )
         width, height, eps2d, _, _, _, antialiased = ctx.settings
-        v_means, v_quats, v_scales = np.zeros_like(means), np.zeros_like(quats), np.zeros_like(scales)
+        v_means, v_quats, v_scales = np.empty_like(means), np.empty_like(quats), np.empty_like(scales)
         blocks = -(-len(means) // projection.BLOCK)
         v_blocks = np.zeros((blocks, len(viewmats), 3, 4))
         projection.project_backward(
@@ -80,7 +86,10 @@ class _Project(torch.autograd.Function):
             radii,
             conics,
             compensations,
-            *(_numpy(grads[i]) for i in range(4)),
+            _numpy(grads[0]),
+            _numpy(grads[1]),
+            _numpy(grads[2]),
+            _numpy(grads[3]),
             v_means,
             v_quats,
             v_scales,
@@ -99,9 +108,10 @@ class _Harmonics(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, means: Tensor, coeffs: Tensor, centers: Tensor, radii: Tensor, degree: int
     ) -> Tensor:
-        arrays = [_numpy(t) for t in (means, coeffs, centers, radii)]
-        colors = np.zeros((len(centers), len(means), 3), arrays[0].dtype)
-        harmonics.colors_forward(*arrays, degree, colors)
+        colors = np.empty((len(centers), len(means), 3), _numpy(means).dtype)
+        harmonics.colors_forward(
+            _numpy(means), _numpy(coeffs), _numpy(centers), _numpy(radii), degree, colors
+        )
         result = torch.from_numpy(colors)
         ctx.save_for_backward(means, coeffs, centers, radii, result)
         ctx.degree = degree
@@ -111,7 +121,7 @@ class _Harmonics(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, v_colors: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         means, coeffs, centers, radii, colors = (_numpy(t) for t in ctx.saved_tensors)
-        v_means, v_coeffs = np.zeros_like(means), np.zeros_like(coeffs)
+        v_means, v_coeffs = np.empty_like(means), np.empty_like(coeffs)
         v_blocks = np.zeros((-(-len(means) // harmonics.BLOCK), len(centers), 3))
         harmonics.colors_backward(
             means, coeffs, centers, radii, ctx.degree, colors, _numpy(v_colors), v_means, v_coeffs, v_blocks
@@ -154,7 +164,15 @@ class _Blend(torch.autograd.Function):
             sorted_colors = arrays[2][c][order]
             schedule = blending.tile_schedule(lists[0], n_jobs)
             blending.blend_forward(
-                packed, sorted_colors, *lists[:2], schedule, n_jobs, tiles_x, render_colors[c], render_t[c], last[c]
+                packed,
+                sorted_colors,
+                *lists[:2],
+                schedule,
+                n_jobs,
+                tiles_x,
+                render_colors[c],
+                render_t[c],
+                last[c],
             )
             ctx.tiles.append((order, packed, sorted_colors, lists, schedule))
         ctx.n_jobs, ctx.tiles_x, ctx.shape = n_jobs, tiles_x, (C, N, D)
@@ -172,7 +190,7 @@ class _Blend(torch.autograd.Function):
         v_points, v_opacities = np.zeros((C, N, D), dtype), np.zeros((C, N), dtype)
         for c, (order, packed, sorted_colors, lists, schedule) in enumerate(ctx.tiles):
             tile_offsets, ranks, slots, slot_offsets = lists
-            slot_grads = np.zeros((len(ranks), blending.N_GEOMETRY + D), dtype)
+            slot_grads = np.empty((len(ranks), blending.N_GEOMETRY + D), dtype)
             blending.blend_backward(
                 packed,
                 sorted_colors,
@@ -241,7 +259,7 @@ def rasterize_cpu(
         "opacities": opacities,
         "width": width,
         "height": height,
-        "tile_size": (binning.TILE_W, binning.TILE_H),
+        "tile_size": binning.TILE_W,
         "tile_width": math.ceil(width / binning.TILE_W),
         "tile_height": math.ceil(height / binning.TILE_H),
         "n_batches": 1,

@@ -22,11 +22,11 @@ def load_gsplat() -> ModuleType:
     """
     if not torch.cuda.is_available():
         raise UserError(
-            "splat.rasterizer=gsplat needs a CUDA device and torch sees none: use splat.rasterizer=cpu, or install "
-            "a torch build for this machine's driver."
+            "splat.rasterizer=gsplat needs a CUDA device and torch sees none: use splat.rasterizer=cpu, or "
+            "install a torch build for this machine's driver."
         )
     print(
-        "gsplat: preparing its CUDA extension; the first use on a machine compiles it, which takes several minutes.",
+        "gsplat: preparing its CUDA extension; the first use on a machine compiles it, which takes minutes.",
         file=sys.stderr,
         flush=True,
     )
@@ -39,14 +39,14 @@ def load_gsplat() -> ModuleType:
         reason = str(error).strip().splitlines()
         raise UserError(
             "gsplat's CUDA extension could not be compiled "
-            f"({type(error).__name__}: {reason[0] if reason else 'no message'}): it needs an nvcc of the same major "
-            f"version as torch's CUDA {torch.version.cuda} and ninja (pip install 'hw4[gpu]'); or use "
-            "splat.rasterizer=cpu."
+            f"({type(error).__name__}: {reason[0] if reason else 'no message'}): it needs an nvcc of the "
+            f"same major version as torch's CUDA {torch.version.cuda} and ninja (pip install 'hw4[gpu]'); or "
+            "use splat.rasterizer=cpu."
         ) from error
     if _C is None:
         raise UserError(
-            "gsplat found no CUDA toolkit to compile its extension with: put nvcc on the PATH or set CUDA_HOME, or "
-            "use splat.rasterizer=cpu."
+            "gsplat found no CUDA toolkit to compile its extension with: put nvcc on the PATH or set "
+            "CUDA_HOME, or use splat.rasterizer=cpu."
         )
     return gsplat
 

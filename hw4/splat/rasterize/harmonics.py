@@ -27,7 +27,13 @@ def _basis(degree, x, y, z, out):  # type: ignore[no-untyped-def]
         out[1], out[2], out[3] = -C1 * y, C1 * z, -C1 * x
     if degree >= 2:
         zz, c1, s1 = z * z, x * x - y * y, 2.0 * x * y
-        out[4], out[5], out[6], out[7], out[8] = C2D * s1, -C2A * z * y, C2B * zz - C2C, -C2A * z * x, C2D * c1
+        out[4], out[5], out[6], out[7], out[8] = (
+            C2D * s1,
+            -C2A * z * y,
+            C2B * zz - C2C,
+            -C2A * z * x,
+            C2D * c1,
+        )
         if degree >= 3:
             tmp = -C3C * zz + C3D
             out[9], out[10], out[11] = -C3A * (x * s1 + y * c1), C3B * z * s1, tmp * y
@@ -63,14 +69,16 @@ def _basis_gradient(degree, x, y, z, gx, gy, gz):  # type: ignore[no-untyped-def
 
 @njit(parallel=True, cache=True, error_model="numpy")
 def colors_forward(means, coeffs, camera_centers, radii, degree, colors):  # type: ignore[no-untyped-def]
-    """Fill `colors` (C, N, 3) of visible Gaussians from `coeffs` (N, K, 3) and `camera_centers` (C, 3)."""
+    """Fill `colors` (C, N, 3), zero if not visible, from `coeffs` (N, K, 3) and `camera_centers` (C, 3)."""
     n = means.shape[0]
     f = means.dtype.type
     n_bases = (degree + 1) ** 2
     for block in prange((n + BLOCK - 1) // BLOCK):
+        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
         basis = np.empty(16, means.dtype)
+        colors[:, begin:end] = f(0)
         for c in range(camera_centers.shape[0]):
-            for g in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+            for g in range(begin, end):
                 if radii[c, g, 0] <= 0:
                     continue
                 dx = means[g, 0] - camera_centers[c, 0]
@@ -93,18 +101,21 @@ def colors_forward(means, coeffs, camera_centers, radii, degree, colors):  # typ
 def colors_backward(  # type: ignore[no-untyped-def]
     means, coeffs, camera_centers, radii, degree, colors, v_colors, v_means, v_coeffs, v_centers
 ):
-    """Add gradients of means and coeffs in place; of camera centres per block (blocks, C, 3) float64."""
+    """Fill gradients of means, coeffs and, per block, centres: (blocks, C, 3) float64, zeros on entry."""
     n = means.shape[0]
     f = means.dtype.type
     n_bases = (degree + 1) ** 2
     for block in prange((n + BLOCK - 1) // BLOCK):
+        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
+        v_means[begin:end] = f(0)
+        v_coeffs[begin:end] = f(0)
         basis = np.empty(16, means.dtype)
         gx, gy, gz = np.empty(16, means.dtype), np.empty(16, means.dtype), np.empty(16, means.dtype)
         for c in range(camera_centers.shape[0]):
-            for g in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+            for g in range(begin, end):
                 if radii[c, g, 0] <= 0:
                     continue
-                # The clamp at zero passes gradient only where the colour is positive, as torch.clamp_min does.
+                # The clamp at zero passes gradient only where the colour is positive.
                 vr = v_colors[c, g, 0] if colors[c, g, 0] > f(0) else f(0)
                 vg = v_colors[c, g, 1] if colors[c, g, 1] > f(0) else f(0)
                 vb = v_colors[c, g, 2] if colors[c, g, 2] > f(0) else f(0)

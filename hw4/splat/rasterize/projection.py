@@ -1,8 +1,8 @@
 """Projection of 3D Gaussians to image-plane Gaussians, forward and backward, in numba.
 
-EWA splatting with a pinhole camera (Zwicker et al. 2001; Kerbl et al. 2023, eq. 5), with gsplat's conventions:
-the Jacobian is evaluated at a centre clamped to 1.3 times the field of view, `eps2d` is added to the diagonal
-of the 2D covariance, and the bounding box is the tightest one outside which alpha < 1/255.
+EWA splatting with a pinhole camera (Zwicker et al. 2001; Kerbl et al. 2023, eq. 5), with gsplat's
+conventions: the Jacobian is evaluated at a centre clamped to 1.3 times the field of view, `eps2d` is added to
+the diagonal of the 2D covariance, and the bounding box is the tightest one outside which alpha < 1/255.
 
 With ``B = J W R S`` (2x3) the covariance is ``B Bᵀ`` and its determinant the sum of squared 2x2 minors
 (Cauchy-Binet), which cannot become negative by cancellation however thin the Gaussian is.
@@ -58,7 +58,7 @@ def project_forward(  # type: ignore[no-untyped-def]
     extents,
     radii,
 ):
-    """Fill (C, N, ...) image-plane Gaussians; what is not visible keeps zero radii and zero values.
+    """Fill (C, N, ...) image-plane Gaussians; what is not visible gets zero radii and zero values.
 
     `extents` (C, N, 2) are the half sizes in pixels of the tight bounding box; `radii` the same rounded up.
     """
@@ -67,6 +67,14 @@ def project_forward(  # type: ignore[no-untyped-def]
     zero, half, one, two = f(0), f(0.5), f(1), f(2)
     eps = f(eps2d)
     for block in prange((n + BLOCK - 1) // BLOCK):
+        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
+        # Zeroed here and not by the caller, so that the memory's first touch is parallel too.
+        means2d[:, begin:end] = zero
+        conics[:, begin:end] = zero
+        depths[:, begin:end] = zero
+        compensations[:, begin:end] = one
+        extents[:, begin:end] = zero
+        radii[:, begin:end] = 0
         for c in range(viewmats.shape[0]):
             V = viewmats[c]
             fx, fy, cx, cy = Ks[c, 0, 0], Ks[c, 1, 1], Ks[c, 0, 2], Ks[c, 1, 2]
@@ -74,7 +82,7 @@ def project_forward(  # type: ignore[no-untyped-def]
             margin_y = f(0.3) * half * f(height) / fy
             lim_x_pos, lim_x_neg = (f(width) - cx) / fx + margin_x, cx / fx + margin_x
             lim_y_pos, lim_y_neg = (f(height) - cy) / fy + margin_y, cy / fy + margin_y
-            for g in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+            for g in range(begin, end):
                 mx, my, mz = means[g, 0], means[g, 1], means[g, 2]
                 z = V[2, 0] * mx + V[2, 1] * my + V[2, 2] * mz + V[2, 3]
                 # Negated, so that NaN is culled as well.
@@ -94,8 +102,16 @@ def project_forward(  # type: ignore[no-untyped-def]
                 j00, j02 = fx * rz, -fx * tx * rz * rz
                 j11, j12 = fy * rz, -fy * ty * rz * rz
                 # Rows of J V (2x3), then of B = J V R S.
-                p0, p1, p2 = j00 * V[0, 0] + j02 * V[2, 0], j00 * V[0, 1] + j02 * V[2, 1], j00 * V[0, 2] + j02 * V[2, 2]
-                q0, q1, q2 = j11 * V[1, 0] + j12 * V[2, 0], j11 * V[1, 1] + j12 * V[2, 1], j11 * V[1, 2] + j12 * V[2, 2]
+                p0, p1, p2 = (
+                    j00 * V[0, 0] + j02 * V[2, 0],
+                    j00 * V[0, 1] + j02 * V[2, 1],
+                    j00 * V[0, 2] + j02 * V[2, 2],
+                )
+                q0, q1, q2 = (
+                    j11 * V[1, 0] + j12 * V[2, 0],
+                    j11 * V[1, 1] + j12 * V[2, 1],
+                    j11 * V[1, 2] + j12 * V[2, 2],
+                )
                 s0, s1, s2 = scales[g, 0], scales[g, 1], scales[g, 2]
                 b00 = (p0 * r00 + p1 * r10 + p2 * r20) * s0
                 b01 = (p0 * r01 + p1 * r11 + p2 * r21) * s1
@@ -126,7 +142,12 @@ def project_forward(  # type: ignore[no-untyped-def]
                     continue
                 u = fx * x * rz + cx
                 v = fy * y * rz + cy
-                if not (u + radius_x > zero and u - radius_x < width and v + radius_y > zero and v - radius_y < height):
+                if not (
+                    u + radius_x > zero
+                    and u - radius_x < width
+                    and v + radius_y > zero
+                    and v - radius_y < height
+                ):
                     continue
                 means2d[c, g, 0], means2d[c, g, 1] = u, v
                 conics[c, g, 0] = (c11 + eps) / det
@@ -162,15 +183,19 @@ def project_backward(  # type: ignore[no-untyped-def]
     v_scales,
     v_viewmats,
 ):
-    """Gradients of a loss with respect to means, quats, scales (added in place) and, per block, viewmats.
+    """Fill the gradients of a loss with respect to means, quats, scales and, per block, viewmats.
 
-    `v_viewmats` (blocks, C, 3, 4) float64 is summed over its first axis by the caller, in a fixed order.
+    `v_viewmats` (blocks, C, 3, 4) float64, zeros on entry, is summed over its first axis by the caller.
     """
     n = means.shape[0]
     f = means.dtype.type
     half, one, two = f(0.5), f(1), f(2)
     eps = f(eps2d)
     for block in prange((n + BLOCK - 1) // BLOCK):
+        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
+        v_means[begin:end] = f(0)
+        v_quats[begin:end] = f(0)
+        v_scales[begin:end] = f(0)
         for c in range(viewmats.shape[0]):
             V = viewmats[c]
             fx, fy, cx, cy = Ks[c, 0, 0], Ks[c, 1, 1], Ks[c, 0, 2], Ks[c, 1, 2]
@@ -179,7 +204,7 @@ def project_backward(  # type: ignore[no-untyped-def]
             lim_x_pos, lim_x_neg = (f(width) - cx) / fx + margin_x, cx / fx + margin_x
             lim_y_pos, lim_y_neg = (f(height) - cy) / fy + margin_y, cy / fy + margin_y
             v_view = v_viewmats[block, c]
-            for g in range(block * BLOCK, min(n, (block + 1) * BLOCK)):
+            for g in range(begin, end):
                 if radii[c, g, 0] <= 0:
                     continue
                 mx, my, mz = means[g, 0], means[g, 1], means[g, 2]
@@ -235,8 +260,16 @@ def project_backward(  # type: ignore[no-untyped-def]
                     m01 += v_sq * rest * cb
                     m11 += v_sq * (rest * cc - eps * det_inv)
 
-                vb00, vb01, vb02 = two * (m00 * b00 + m01 * b10), two * (m00 * b01 + m01 * b11), two * (m00 * b02 + m01 * b12)
-                vb10, vb11, vb12 = two * (m01 * b00 + m11 * b10), two * (m01 * b01 + m11 * b11), two * (m01 * b02 + m11 * b12)
+                vb00, vb01, vb02 = (
+                    two * (m00 * b00 + m01 * b10),
+                    two * (m00 * b01 + m01 * b11),
+                    two * (m00 * b02 + m01 * b12),
+                )
+                vb10, vb11, vb12 = (
+                    two * (m01 * b00 + m11 * b10),
+                    two * (m01 * b01 + m11 * b11),
+                    two * (m01 * b02 + m11 * b12),
+                )
                 v_j00 = vb00 * w00 + vb01 * w01 + vb02 * w02
                 v_j02 = vb00 * w20 + vb01 * w21 + vb02 * w22
                 v_j11 = vb10 * w10 + vb11 * w11 + vb12 * w12
@@ -258,7 +291,8 @@ def project_backward(  # type: ignore[no-untyped-def]
                 else:
                     v_z += fy * ty * rz2 * rz * v_j12
 
-                # Gradient of the axes W; rows 0 and 1 pass through the diagonal of J, row 2 through its last column.
+                # Gradient of the axes W: rows 0 and 1 pass through the diagonal of J, row 2 through its
+                # last column.
                 vw00, vw01, vw02 = j00 * vb00, j00 * vb01, j00 * vb02
                 vw10, vw11, vw12 = j11 * vb10, j11 * vb11, j11 * vb12
                 vw20, vw21, vw22 = j02 * vb00 + j12 * vb10, j02 * vb01 + j12 * vb11, j02 * vb02 + j12 * vb12
