@@ -216,6 +216,7 @@ def test_failures_policy(failures: str, mre: float, acc: float) -> None:
     assert summary.metrics["MRE"].value == pytest.approx(mre)
     assert summary.metrics["Acc@5"].value == pytest.approx(acc)
     assert (summary.n_total, summary.n_valid, summary.n_failed) == (4, 2, 2)
+    assert summary.n_below == {5: 2, 15: 2, 30: 2}
 
 
 def test_mode_both_takes_the_larger_error() -> None:

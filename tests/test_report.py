@@ -38,6 +38,7 @@ def job(model: str, lr: float, mre: float | None, **extra: Any) -> dict[str, Any
         "weights": "none",
         "n_valid": 3,
         "n_total": 4,
+        "n_below": {"5": 1, "15": 2, "30": 3},
         "protocol": "relative",
         "mode": "R",
         "failures": "exclude",

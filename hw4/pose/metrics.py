@@ -50,6 +50,7 @@ class PoseSummary:
     n_total: int
     n_valid: int
     n_failed: int
+    n_below: dict[int, int]
     protocol: str
     mode: str
     failures: str
@@ -190,6 +191,7 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
         n_total=len(errors),
         n_valid=n_valid,
         n_failed=len(errors) - n_valid,
+        n_below={t: sum(e is not None and e < t for e in headline) for t in ACC_THRESHOLDS},
         protocol=config.protocol,
         mode=config.mode,
         failures=config.failures,

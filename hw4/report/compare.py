@@ -112,7 +112,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
     shared = [k for k in comparison.differing_keys if all(k in job.settings for job in jobs)]
     columns = ["job", *shared]
     if pose:
-        columns += ["valid", *POSE_METRICS]
+        columns += ["valid", "<15° of all", *POSE_METRICS]
     if splat:
         columns += ["PSNR", "SSIM", "LPIPS", "Gaussians", "seconds"]
     rows, notes = [], []
@@ -124,9 +124,10 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
             if pose_result:
                 weights.add(f"job {job.job}: {pose_result['model']}, weights: {pose_result['weights']}")
                 row.append(f"{pose_result['n_valid']}/{pose_result['n_total']}")
+                row.append(f"{pose_result['n_below']['15']}/{pose_result['n_total']}")
                 row += [_metric_cell(pose_result["metrics"].get(name), name) for name in POSE_METRICS]
             else:
-                row += [MISSING] * (1 + len(POSE_METRICS))
+                row += [MISSING] * (2 + len(POSE_METRICS))
         if splat:
             splat_result = job.results.get("splat") or {}
             row += [

@@ -91,6 +91,8 @@ def pose_table(result: PoseResult, title: str) -> Table:
     notes = [
         f"{result.model}, weights: {result.weights}",
         f"{summary.n_valid} of {summary.n_total} samples valid; {summary.n_failed} failed and {counted}",
+        f"of all {summary.n_total} samples, "
+        + ", ".join(f"{count} are within {limit}°" for limit, count in summary.n_below.items()),
         f"protocol {summary.protocol}, mode {summary.mode}; intervals: 95 % bootstrap over samples",
     ]
     reasons = {f"{name}: {m.reason}" for name, m in summary.metrics.items() if m.value is None}
