@@ -23,7 +23,7 @@ def run_task(composed: DictConfig) -> None:
     Raises:
         JobFailed: from the job's error, in a single run. In a sweep the next job goes on instead.
     """
-    from hw4.job import run_job
+    from hw4.jobs.run import run_job
     from hw4.report.terminal import make_console
 
     hydra = HydraConfig.get()

@@ -1,0 +1,122 @@
+"""The pose and score stages of a job: progress, files, tables, figures, W&B."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from hw4.data.pairs import load_pairs
+from hw4.durable import JsonlLog, write_json, write_text
+from hw4.errors import UserError
+from hw4.jobs.context import JobContext
+from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.predictions import score_predictions, write_predictions
+from hw4.pose.results import PoseResult, SampleResult
+from hw4.report.figures import error_cdf, extremes_figure, save_figure
+from hw4.report.progress import SampleProgress
+from hw4.report.tables import failures_table, pose_table, samples_table
+from hw4.stages import POSE, SCORE, pose_address
+from hw4.tracking.tracker import Tracker
+
+
+def run_pose(context: JobContext) -> list[str]:
+    """Predict and score every sample; returns what could not be read, one sentence each."""
+    config = context.config
+    from hw4.models.factory import build_model, model_labels
+
+    labels = model_labels(config.model)
+    cache_dir = Path(config.cache.root) / "pose" / pose_address(config, labels.fingerprint)
+    samples = load_pairs(config.data, config.input)
+    write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
+    return _with_progress(
+        context,
+        len(samples),
+        lambda on_sample: evaluate_pose(
+            samples,
+            lambda: build_model(config.model),
+            config.metrics,
+            cache_dir,
+            reuse=config.cache.reuse,
+            names=(config.model.name, labels.weights),
+            on_sample=on_sample,
+        ),
+    )
+
+
+def run_score(context: JobContext) -> list[str]:
+    """Score a saved predictions file; returns what could not be read, one sentence each.
+
+    Raises:
+        UserError: no file is given, or it cannot be used.
+    """
+    config = context.config
+    if config.score.predictions is None:
+        raise UserError("task=score needs score.predictions=<file.npy>, as written by a pose run.")
+    path = Path(config.score.predictions)
+    samples = load_pairs(config.data, config.input)
+    return _with_progress(
+        context,
+        len(samples),
+        lambda on_sample: score_predictions(samples, path, config.metrics, on_sample),
+    )
+
+
+def _with_progress(
+    context: JobContext, total: int, evaluate: Callable[[Callable[[SampleResult, bool], None]], PoseResult]
+) -> list[str]:
+    config = context.config
+    log = JsonlLog(context.out_dir / "samples.jsonl")
+    title = f"{config.model.name} {config.input.name}" if config.task != SCORE else "score"
+    with SampleProgress(context.console, total, title) as progress:
+
+        def on_sample(sample: SampleResult, reused: bool) -> None:
+            log.append(sample.row())
+            progress(sample, reused)
+
+        result = evaluate(on_sample)
+    context.results[POSE] = result.to_json()
+    _report(context, result)
+    bad = result.bad_inputs
+    if not bad:
+        return []
+    first = bad[0]
+    return [
+        f"{len(bad)} of {len(result.samples)} samples could not be read; the first is idx "
+        f"{first.sample.idx}: {first.prediction.reason}. Mend the data and run again"
+    ]
+
+
+def _report(context: JobContext, result: PoseResult) -> None:
+    config, out_dir, tracker = context.config, context.out_dir, context.tracker
+    title = f"Pose evaluation: {result.model}, input {config.input.name}, data {config.data.name}"
+    summary, per_sample, failures = pose_table(result, title), samples_table(result), failures_table(result)
+    write_predictions(out_dir / "predictions.npy", result.samples)
+    write_text(out_dir / "samples.csv", per_sample.csv())
+    parts = [table.markdown() for table in (summary, failures, per_sample) if table]
+    write_text(out_dir / "summary.md", "\n".join(parts))
+    figures = {"error_cdf": error_cdf(result, title), "extremes": extremes_figure(result, title)}
+    for name, figure in figures.items():
+        if figure is not None:
+            tracker.image(f"pose/{name}", save_figure(figure, out_dir / f"{name}.png"))
+    context.console.print(summary.rich())
+    if failures:
+        context.console.print(failures.rich())
+    metrics = {f"pose/{name}": metric.value for name, metric in result.summary.metrics.items()}
+    tracker.summary(
+        {**metrics, "pose/n_valid": result.summary.n_valid, "pose/n_total": result.summary.n_total}
+    )
+    tracker.log(metrics)
+    tracker.table("pose/samples", per_sample.columns, per_sample.rows)
+    _log_clouds(config.wandb.point_clouds, result, tracker)
+
+
+def _log_clouds(count: int, result: PoseResult, tracker: Tracker) -> None:
+    with_cloud = [s for s in result.samples if s.prediction.cloud and result.cache_dir]
+    for sample in with_cloud[:count]:
+        path = Path(str(result.cache_dir)) / str(sample.prediction.cloud)
+        if not path.exists():
+            continue
+        with np.load(path) as cloud:
+            if len(cloud["points"]):
+                tracker.cloud(f"pose/cloud_{sample.sample.idx}", cloud["points"], cloud["colors"])

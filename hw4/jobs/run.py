@@ -1,0 +1,90 @@
+"""One job: the selected stages, in order, and ``results.json``."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hw4.config import Config
+from hw4.durable import write_json
+from hw4.errors import UserError
+from hw4.jobs.context import JobContext
+from hw4.provenance import provenance
+from hw4.stages import POSE, PRETRAIN, SCORE, has_pairs, selected
+from hw4.tracking.tracker import Tracker
+from hw4.tracking.wandb_run import open_tracker
+
+
+def run_job(config: Config, out_dir: Path, console: Console, group: str | None = None) -> None:
+    """Run the stages that `config.task` selects.
+
+    Args:
+        config: checked configuration.
+        out_dir: receives ``results.json``, ``samples.jsonl``, ``predictions.npy``, tables and figures.
+        console: where tables and progress go.
+        group: W&B group, shared by the jobs of one sweep.
+
+    Raises:
+        UserError: the job cannot run, or it ran but some of its input could not be read; in the latter case
+            everything else has been computed and written.
+    """
+    started = time.perf_counter()
+    results: dict[str, Any] = {
+        "status": "ok",
+        "task": config.task,
+        "name": config.name,
+        "config": asdict(config),
+        "provenance": provenance(),
+        "skipped": {},
+    }
+    context = JobContext(config, out_dir, console, Tracker(), results)
+    tags = [config.task, config.model.name, config.input.name]
+    context.tracker = open_tracker(
+        config.wandb, out_dir, results["config"], config.task, group, tags, context.warn
+    )
+    succeeded = False
+    try:
+        problems: list[str] = []
+        for stage in selected(config):
+            reason = _why_skipped(stage, config)
+            if reason is None:
+                problems += _run_stage(stage, context)
+            elif config.task == "all":
+                results["skipped"][stage] = reason
+                context.warn(f"the {stage} stage is skipped: {reason}")
+            else:
+                raise UserError(reason)
+        succeeded = not problems
+        if problems:
+            results |= {"status": "incomplete", "error": "; ".join(problems)}
+        results["seconds"] = time.perf_counter() - started
+        write_json(out_dir / "results.json", results)
+        context.tracker.summary({"status": results["status"], "seconds": results["seconds"]})
+    finally:
+        context.tracker.finish(failed=not succeeded)
+    console.print(f"Results: {out_dir}", soft_wrap=True, highlight=False)
+    if problems:
+        raise UserError("; ".join(problems))
+
+
+def _why_skipped(stage: str, config: Config) -> str | None:
+    if stage in (POSE, SCORE) and not has_pairs(config):
+        return f"data={config.data.name} has no pairs to evaluate; use data=sample or data=pairs."
+    return None
+
+
+def _run_stage(stage: str, context: JobContext) -> list[str]:
+    """Import a stage when it runs, so that a run pays only for what it uses."""
+    run: Callable[[JobContext], list[str]]
+    if stage == POSE:
+        from hw4.jobs.pose import run_pose as run
+    elif stage == SCORE:
+        from hw4.jobs.pose import run_score as run
+    elif stage == PRETRAIN:
+        from hw4.jobs.pretrain import run_pretraining as run
+    else:
+        raise UserError(f"the {stage} stage does not exist in this version.")
+    return run(context)
