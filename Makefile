@@ -26,7 +26,7 @@ demo: setup
 	$(BIN)/python -m hw4 -m model=dust3r,vggt input=pair,interpolated
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .

@@ -72,6 +72,7 @@ class PretrainConfig:
     workers: int = 1
     checkpoint_every: int = 200
     validate_every: int = 500
+    validation_scenes: int = 48
     seed: int = 0
     out: str | None = None
 
@@ -86,6 +87,7 @@ class PretrainConfig:
         in_range("pretrain.workers", self.workers, 0)
         in_range("pretrain.checkpoint_every", self.checkpoint_every, 1)
         in_range("pretrain.validate_every", self.validate_every, 1)
+        in_range("pretrain.validation_scenes", self.validation_scenes, 1)
 
 
 @dataclass

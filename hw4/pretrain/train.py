@@ -153,7 +153,7 @@ def run_pretrain(
     if checkpoint.exists():
         load_checkpoint(checkpoint, state)
     log = JsonlLog(out_dir / "metrics.jsonl")
-    held_out = validation_views()
+    held_out = validation_views(config.validation_scenes)
     batches = stream(config.seed, config.batch_size, config.views, state.step, config.workers)
     latest: dict[str, float] = {}
     last = time.perf_counter()

@@ -28,7 +28,7 @@ class Validation:
     points: float
 
 
-def validation_views(scenes: int = 48) -> Views:
+def validation_views(scenes: int) -> Views:
     """Two-view scenes of the validation seed."""
     return SceneStream(VALIDATION_SEED, scenes, 2).batch(0)
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from hw4.pose.metrics import Metric
 from hw4.pose.results import PoseResult
@@ -23,14 +25,14 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
 
-    def rich(self) -> RichTable:
-        """For the terminal."""
-        table = RichTable(title=self.title, caption="\n".join(self.notes) or None, caption_justify="left")
+    def rich(self) -> Group:
+        """For the terminal: title, table and notes, each as wide as it likes."""
+        table = RichTable()
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
         for row in self.rows:
-            table.add_row(*row)
-        return table
+            table.add_row(*(Text(cell) for cell in row))
+        return Group(Text(self.title, style="bold"), table, *(Text(f"  {note}") for note in self.notes))
 
     def transposed(self) -> "Table":
         """The same table with its rows as columns; the first column's cells become the header."""
