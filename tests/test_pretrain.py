@@ -124,8 +124,8 @@ def test_schedule_warms_up_and_ends_low_by_steps_or_by_time() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_export_is_small_half_precision_and_strict(name: str, tmp_path: Path) -> None:
-    result = run_pretrain(name, PretrainConfig(steps=1, **QUICK), tmp_path)
-    path = export_weights(result, tmp_path / "w.safetensors")
+    config = PretrainConfig(steps=1, **QUICK)
+    path = export_weights(run_pretrain(name, config, tmp_path), config, tmp_path / "w.safetensors")
     weights = load_file(path)
     assert path.stat().st_size < 20e6
     assert all(value.dtype == torch.float16 for value in weights.values() if value.is_floating_point())

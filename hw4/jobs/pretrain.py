@@ -18,7 +18,7 @@ def run_pretraining(context: JobContext) -> list[str]:
     """
     import torch
 
-    from hw4.models.device import resolve_device
+    from hw4.models.devices import resolve_device
     from hw4.pretrain.export import export_weights
     from hw4.pretrain.train import run_pretrain
 
@@ -37,7 +37,7 @@ def run_pretraining(context: JobContext) -> list[str]:
             on_metrics=lambda step, values: context.tracker.log(dict(values), step),
             progress=lambda step, total: bar.update(task, completed=step, total=total),
         )
-    path = export_weights(result, out / f"{config.model.name}_tiny.safetensors")
+    path = export_weights(result, config.pretrain, out / f"{config.model.name}_tiny.safetensors")
     context.results[PRETRAIN] = {
         "model": result.name,
         "steps": result.steps,

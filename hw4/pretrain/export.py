@@ -1,16 +1,19 @@
 """Trained weights as a small file."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 
+from hw4.config import PretrainConfig
 from hw4.durable import write_bytes
 from hw4.pretrain.train import PretrainResult
 
 
-def export_weights(result: PretrainResult, path: Path) -> Path:
-    """Write the EMA weights as fp16 safetensors, with how they were made in the file's metadata."""
+def export_weights(result: PretrainResult, config: PretrainConfig, path: Path, note: str = "") -> Path:
+    """Write the EMA weights as fp16 safetensors, with how they were made (and a `note`) in its metadata."""
     weights = {
         name: value.detach()
         .cpu()
@@ -19,5 +22,6 @@ def export_weights(result: PretrainResult, path: Path) -> Path:
         for name, value in result.ema.state_dict().items()
     }
     metadata = {"model": result.name, "steps": str(result.steps), "seconds": f"{result.seconds:.0f}"}
+    metadata |= {"config": json.dumps(asdict(config)), "note": note}
     write_bytes(path, save(weights, metadata))
     return path
