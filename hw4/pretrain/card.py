@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -127,46 +128,26 @@ def _training_facts(name: str) -> dict[str, str]:
 
 def card_text(figures: dict[str, Any], training: dict[str, dict[str, str]], origin: dict[str, Any]) -> str:
     """The card in Markdown."""
-    lines = [
-        "# Model card: DUSt3R-tiny and VGGT-tiny",
-        "",
-        "Written by `python -m hw4.pretrain.card`; every number was measured by it or read from the files.",
-        "",
-        "Both are built from upstream's own classes (`hw4/models/tiny.py`) and read 64×48 images. They know",
-        "one family of generated rooms and nothing else: they show the whole pipeline at work on a laptop, and",
-        "say nothing about photographs.",
-        "",
-        "**Data.** Scenes of `hw4.data.sample`, rendered while training and never repeated: box rooms with",
-        "furniture, pictures and a rug. To make wide baselines learnable in this time, each of the four walls",
-        "keeps its hue family in every scene, the horizontal field of view is 70° and cameras stay near eye",
-        "height; sizes, patterns, furniture, lighting and the rest vary. Training scenes have seeds from 2^40",
-        "up, the sample and held-out sets far below.",
-        "",
-        "**Training.** AdamW, warm-up and cosine, EMA (the weights shipped), gradient clipping, float32 on a",
-        "CPU. DUSt3R: confidence-weighted regression of both point maps. VGGT: camera, depth and point losses.",
-        "",
-        "| network | steps | minutes of training | seed | scenes per step × views | parameters' file |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    rows, commands, remarks = [], [], []
     for name, facts in training.items():
         options = json.loads(facts["config"])
-        size = (WEIGHTS_DIR / f"{name}_tiny.safetensors").stat().st_size / 1e6
-        lines.append(
-            f"| {name} | {facts['steps']} | {float(facts['seconds']) / 60:.0f} | {options['seed']} "
-            f"| {options['batch_size']} × {options['views']} | {size:.1f} MB fp16 |"
-        )
-    lines += ["", card_table(figures).markdown()]
-    lines += [f"- {name}: {facts['note']}" for name, facts in training.items() if facts.get("note")]
-    command = "python -m hw4 task=pretrain model={} pretrain.steps={} pretrain.minutes={}"
-    lines += ["**To reproduce** (a CPU's speed decides how many steps fit the minutes):", "", "```bash"]
-    for name, facts in training.items():
-        options = json.loads(facts["config"])
-        lines.append(command.format(name, options["steps"], options["minutes"]))
-    lines += ["python -m hw4.pretrain.card", "```", ""]
-    lines.append(
-        f"Measured {origin['started'][:10]} on {origin['cpu']}, torch {origin['packages']['torch']}."
+        megabytes = (WEIGHTS_DIR / f"{name}_tiny.safetensors").stat().st_size / 1e6
+        minutes = f"{float(facts['seconds']) / 60:.0f}"
+        scenes = f"{options['batch_size']} × {options['views']}"
+        rows.append([name, facts["steps"], minutes, str(options["seed"]), scenes, f"{megabytes:.1f}"])
+        schedule = f"pretrain.steps={options['steps']} pretrain.minutes={options['minutes']}"
+        commands.append(f"python -m hw4 task=pretrain model={name} {schedule}")
+        remarks += [f"{name}: {facts['note']}"] if facts.get("note") else []
+    columns = ["network", "steps", "minutes", "seed", "scenes × views per step", "MB (fp16)"]
+    template = Template(Path(__file__).with_name("card_template.md").read_text())
+    return template.substitute(
+        training=Table("Training runs", columns, rows, remarks).markdown().rstrip(),
+        figures=card_table(figures).markdown().rstrip(),
+        commands="\n".join([*commands, "python -m hw4.pretrain.card"]),
+        date=origin["started"][:10],
+        cpu=origin["cpu"],
+        torch=origin["packages"]["torch"],
     )
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
