@@ -106,6 +106,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to continue where it stopped.", file=sys.stderr)
         status = 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python would complain once more while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
     except Exception as error:
         if show_traceback:
             raise
