@@ -52,10 +52,15 @@ class InitConfig:
 
 @dataclass
 class EvalConfig:
-    """Scoring of test renders. `align_test_views` optimises test cameras first (InstantSplat)."""
+    """Scoring of test renders. `align_test_views` optimises test cameras first (InstantSplat).
+
+    `lpips_weights`: file with torchvision's ImageNet weights of `lpips_net`; null: torch's cache or, with
+    `lpips_download`, one download into it.
+    """
 
     lpips_net: str = "vgg"
     lpips_weights: str | None = None
+    lpips_download: bool = True
     align_test_views: bool = False
     align_iterations: int = 200
     align_lr: float = 1e-3
@@ -80,7 +85,8 @@ class SplatConfig:
     """Trainer of 3D Gaussians (Kerbl et al. 2023; sparse views after InstantSplat).
 
     `lr` is the position learning rate, multiplied by the scene extent and decayed exponentially to
-    `lr` * `lr_final_factor` over `lr_decay_steps` steps.
+    `lr` * `lr_final_factor` over `lr_decay_steps` steps. `sh_every`: steps after which one more SH degree is
+    used. `confidence_lr`: the less sure a point, the larger its position learning rate (InstantSplat).
     """
 
     iterations: int = 1000
@@ -97,7 +103,7 @@ class SplatConfig:
     ssim_weight: float = 0.2
     depth_weight: float = 0.0
     sh_degree: int = 3
-    sh_every: int = 250
+    sh_every: int = 1000
     background: str = "black"
     rasterizer: str = "auto"
     seed: int = 0

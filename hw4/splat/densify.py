@@ -1,0 +1,114 @@
+"""Density control: gsplat's strategies, driven on the CPU as on CUDA."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import torch
+from gsplat.cuda._torch_impl import _quat_scale_to_covar_preci
+from gsplat.strategy import DefaultStrategy, MCMCStrategy
+from gsplat.strategy import ops as strategy_ops
+from torch import Tensor
+from torch.nn import ParameterDict
+from torch.optim import Optimizer
+
+from hw4.config import DensifyConfig
+
+
+def compute_relocation(
+    opacities: Tensor, scales: Tensor, ratios: Tensor, binoms: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Opacities (N,) and scales (N, 3) of a Gaussian that is to be `ratios` (N,) Gaussians in one place.
+
+    Equation 9 of "3D Gaussian Splatting as Markov Chain Monte Carlo" (Kheradmand et al. 2024), which gsplat
+    has in CUDA only. `binoms` is the table of binomial coefficients.
+    """
+    n_max = len(binoms)
+    n = ratios.clamp(1, n_max).long()
+    new_opacities = 1 - (1 - opacities) ** (1 / n)
+    i, k = torch.arange(1, n_max + 1), torch.arange(n_max)
+    # Term (i, k) of the double sum over 1 <= i <= n, 0 <= k <= i - 1.
+    signs = (1 - 2 * (k % 2)) / torch.sqrt(k + 1.0)
+    # The sum alternates: in float32 it would lose most digits.
+    coefficients = (binoms[(i - 1)[:, None], k[None]] * signs).double()
+    powers = new_opacities.double()[:, None] ** (k[None] + 1)
+    per_i = torch.einsum("ik,nk->ni", coefficients, powers)
+    denominator = (per_i * (i[None] <= n[:, None])).sum(dim=1)
+    return new_opacities, scales * (opacities / denominator).to(scales)[:, None]
+
+
+def _quat_scale_to_covar(*args: Any, **kwargs: Any) -> Any:
+    return _quat_scale_to_covar_preci(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def _without_cuda(on_cpu: bool) -> Iterator[None]:
+    """While it lasts, the two CUDA kernels that gsplat's strategies call have CPU stand-ins."""
+    if not on_cpu:
+        yield
+        return
+    with mock.patch.multiple(
+        strategy_ops, compute_relocation=compute_relocation, quat_scale_to_covar_preci=_quat_scale_to_covar
+    ):
+        yield
+
+
+class DensityControl:
+    """`splat.densify` as a strategy of gsplat, with a cap on the number of Gaussians."""
+
+    def __init__(self, config: DensifyConfig, extent: float) -> None:
+        self.config = config
+        self.state: dict[str, Any]
+        if config.strategy == "mcmc":
+            self._mcmc = MCMCStrategy(
+                cap_max=config.max_gaussians,
+                refine_start_iter=config.start,
+                refine_stop_iter=config.stop,
+                refine_every=config.every,
+                min_opacity=config.prune_opacity,
+            )
+            self.state = self._mcmc.initialize_state()
+        else:
+            self._default = DefaultStrategy(
+                prune_opa=config.prune_opacity,
+                grow_grad2d=config.grad_threshold,
+                refine_start_iter=config.start,
+                refine_stop_iter=config.stop,
+                refine_every=config.every,
+                reset_every=config.opacity_reset_every,
+            )
+            self.state = self._default.initialize_state(scene_scale=extent)
+
+    def before_backward(
+        self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int, info: dict[str, Any]
+    ) -> None:
+        """Keep the gradient of ``info["means2d"]``."""
+        if self.config.strategy == "default":
+            self._default.step_pre_backward(gaussians, optimizers, self.state, step, info)
+
+    def after_step(
+        self,
+        gaussians: ParameterDict,
+        optimizers: dict[str, Optimizer],
+        step: int,
+        info: dict[str, Any],
+        means_lr: float,
+    ) -> None:
+        """Grow, prune, relocate or reset, in place. Steps count from 1, as in the 3DGS papers' settings."""
+        on_cpu = gaussians["means"].device.type == "cpu"
+        with _without_cuda(on_cpu):
+            if self.config.strategy == "mcmc":
+                self._mcmc.step_post_backward(gaussians, optimizers, self.state, step, info, lr=means_lr)
+                return
+            full = len(gaussians["means"]) >= self.config.max_gaussians
+            self._default.grow_grad2d = float("inf") if full else self.config.grad_threshold
+            self._default.step_post_backward(gaussians, optimizers, self.state, step, info)
+            # gsplat 1.5.3 never resets: "step % n == 0 & step > 0" reads as "... == (0 & step) > 0".
+            if step % self.config.opacity_reset_every == 0 and step < self.config.stop:
+                strategy_ops.reset_opa(gaussians, optimizers, self.state, value=2 * self.config.prune_opacity)
+
+
+def density_control(config: DensifyConfig, extent: float) -> DensityControl | None:
+    """The density control of a configuration; None where it is off. `extent` as in `scene_extent`."""
+    return None if config.strategy == "off" else DensityControl(config, extent)

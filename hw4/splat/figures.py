@@ -1,0 +1,121 @@
+"""Images, curves and a fly-through of a trained scene."""
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import imageio.v2 as imageio
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation, Slerp
+from torch.nn import ParameterDict
+
+from hw4.durable import write_bytes
+from hw4.splat.align import camera_centers
+from hw4.splat.gaussians import render_gaussians
+
+VIDEO_FPS = 30
+
+
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """PNG of (H, W, 3) uint8 pixels."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def strip(truth: np.ndarray, render: np.ndarray) -> np.ndarray:
+    """(H, 3W, 3) uint8: truth, render, and their absolute difference."""
+    error = np.abs(truth.astype(np.int16) - render.astype(np.int16)).astype(np.uint8)
+    return np.concatenate([truth, render, error], axis=1)
+
+
+def curves(history: list[dict[str, float]], path: Path) -> Path | None:
+    """Loss, training PSNR and number of Gaussians over the iterations; None where nothing was logged."""
+    if not history:
+        return None
+    steps = [record["step"] for record in history]
+    figure = Figure(figsize=(9, 2.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = (
+        ("loss", "loss", True),
+        ("psnr_train", "PSNR of the drawn training view (dB)", False),
+        ("n_gaussians", "Gaussians", False),
+    )
+    for axes, (key, label, logarithmic) in zip(figure.subplots(1, 3), panels, strict=True):
+        axes.plot(steps, [record[key] for record in history], linewidth=1.2)
+        axes.set(xlabel="iteration", ylabel=label)
+        if logarithmic:
+            axes.set_yscale("log")
+        if key == "n_gaussians":
+            axes.set_ylim(bottom=0)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_bytes(path, buffer.getvalue())
+    return path
+
+
+def interpolated_path(cam_from_world: np.ndarray, n_frames: int) -> np.ndarray:
+    """(n_frames, 4, 4) world-to-camera on a smooth path through N >= 2 cameras, in their order.
+
+    Rotations by slerp, centres by a natural cubic spline, at a pace set by the distances between centres.
+    """
+    n = len(cam_from_world)
+    centers = camera_centers(cam_from_world)
+    steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
+    knots = np.concatenate([[0], np.cumsum(np.maximum(steps, 1e-3 * max(steps.max(), 1e-9)))])
+    times = np.linspace(0, knots[-1], n_frames)
+    world_from_cam = Slerp(knots, Rotation.from_matrix(cam_from_world[:, :3, :3]).inv())(times)
+    if n > 2:
+        positions = CubicSpline(knots, centers, bc_type="natural")(times)
+    else:
+        positions = centers[0] + (times / knots[-1])[:, None] * (centers[1] - centers[0])
+    path = np.tile(np.eye(4), (n_frames, 1, 1))
+    path[:, :3, :3] = world_from_cam.inv().as_matrix()
+    path[:, :3, 3] = -np.einsum("nij,nj->ni", path[:, :3, :3], positions)
+    return path
+
+
+@torch.no_grad()
+def fly_through(
+    gaussians: ParameterDict,
+    cam_from_world: np.ndarray,
+    K: np.ndarray,
+    size: tuple[int, int],
+    n_frames: int,
+    path: Path,
+    background: float = 0.0,
+) -> Path:
+    """Write an mp4 along a path through the cameras; `size` is (width, height), `K` (3, 3) its intrinsics.
+
+    H.264 takes even sizes only: an odd last row or column is left out.
+    """
+    width, height = size[0] - size[0] % 2, size[1] - size[1] % 2
+    like = gaussians["means"]
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".mp4")
+    os.close(handle)
+    try:
+        options: dict[str, Any] = {"fps": VIDEO_FPS, "codec": "libx264", "quality": 8, "macro_block_size": 2}
+        writer: Any = imageio.get_writer(name, **options)
+        with writer:
+            for camera in interpolated_path(cam_from_world, n_frames):
+                image, _, _ = render_gaussians(
+                    gaussians,
+                    torch.as_tensor(camera).to(like)[None],
+                    torch.as_tensor(K).to(like)[None],
+                    width,
+                    height,
+                    backgrounds=torch.full((1, 3), background).to(like),
+                )
+                writer.append_data((image[0].clamp(0, 1) * 255).round().byte().cpu().numpy())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return path

@@ -1,0 +1,205 @@
+"""What training starts from: Gaussians and cameras, from the scene's points or a model's reconstruction."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch.nn import ParameterDict
+
+from hw4.config import SplatConfig
+from hw4.data.scenes import TrainScene
+from hw4.errors import UserError
+from hw4.models.base import Reconstruction
+from hw4.splat.align import Similarity, align_cameras
+from hw4.splat.gaussians import make_gaussians
+
+CONF_LR_RANGE = (1.0, 100.0)
+"""Factor on the position learning rate of the surest and the least sure points (InstantSplat)."""
+
+
+@dataclass
+class Initialisation:
+    """Start of a training run.
+
+    Attributes:
+        gaussians: parameters, see `make_gaussians`.
+        cam_from_world: (N, 4, 4) float64 of the training views.
+        Ks: (N, 3, 3) float64 in pixels of the training images.
+        depths: N arrays (H, W) float32 at training resolution, 0 where unknown; or None.
+        source: ``scene`` or the model's name.
+        from_model: the similarity that carried the model's world into this one; None for scene points.
+        views: indices of the training views that are used (a model may fail to place some).
+        notes: facts for the report.
+    """
+
+    gaussians: ParameterDict
+    cam_from_world: np.ndarray
+    Ks: np.ndarray
+    depths: list[np.ndarray] | None
+    source: str
+    from_model: Similarity | None
+    views: list[int]
+    notes: list[str] = field(default_factory=list)
+
+
+def lr_factors(conf: np.ndarray) -> np.ndarray:
+    """(P,) factors on the position learning rate: ``1 + 99 (1 - sigmoid(conf))`` (InstantSplat's train.py).
+
+    `conf` is on DUSt3R's scale, at least 1: factors run from 27.6 for the least sure points down to 1.
+    """
+    low, high = CONF_LR_RANGE
+    unsure = 1 / (1 + np.exp(np.clip(np.asarray(conf, np.float64), -60, 60)))
+    return low + (high - low) * unsure
+
+
+def _sample(n: int, limit: int, weights: np.ndarray | None, seed: int) -> np.ndarray:
+    """At most `limit` of n indices, in order, drawn in proportion to `weights`."""
+    if n <= limit:
+        return np.arange(n)
+    rng = np.random.default_rng([seed, 41])
+    if weights is not None and (weights > 0).sum() >= limit:
+        return np.sort(rng.choice(n, limit, replace=False, p=weights / weights.sum()))
+    return np.sort(rng.choice(n, limit, replace=False))
+
+
+def _gaussians(
+    points: np.ndarray, colors: np.ndarray, conf: np.ndarray | None, config: SplatConfig
+) -> ParameterDict:
+    """Choose points by confidence and make Gaussians of them."""
+    keep = np.isfinite(points).all(axis=1)
+    if conf is not None:
+        keep &= np.isfinite(conf)
+        if keep.any() and config.init.min_conf_quantile > 0:
+            keep &= conf >= np.quantile(conf[keep], config.init.min_conf_quantile)
+    ids = np.flatnonzero(keep)
+    if len(ids) == 0:
+        raise UserError("the initialisation has no finite points: nothing can be trained.")
+    weights = None if conf is None else np.maximum(conf[ids].astype(np.float64), 0)
+    ids = ids[_sample(len(ids), config.init.max_points, weights, config.seed)]
+    factors = lr_factors(conf[ids]) if conf is not None and config.confidence_lr else None
+    return make_gaussians(
+        points[ids], colors[ids], config.sh_degree, config.init.opacity, config.init.scale_factor, factors
+    )
+
+
+def from_scene(scene: TrainScene, config: SplatConfig) -> Initialisation:
+    """Start from the points and cameras that come with the scene.
+
+    Raises:
+        UserError: the scene has no cameras or no points.
+    """
+    if scene.cam_from_world is None or scene.Ks is None:
+        raise UserError(
+            "the scene has no cameras: use splat.init.source=model, so that the model estimates them."
+        )
+    if scene.points is None or len(scene.points) == 0:
+        raise UserError("the scene has no points: use splat.init.source=model, so that the model gives them.")
+    colors = scene.colors if scene.colors is not None else np.full((len(scene.points), 3), 128, np.uint8)
+    gaussians = _gaussians(scene.points, colors, scene.conf, config)
+    views = list(range(len(scene.names)))
+    return Initialisation(gaussians, scene.cam_from_world, scene.Ks, None, "scene", None, views)
+
+
+def _cloud(
+    reconstruction: Reconstruction, views: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Points, colours and confidences of a reconstruction, from the given views where it is dense."""
+    if reconstruction.pts3d is not None:
+        points = np.concatenate([reconstruction.pts3d[v].reshape(-1, 3) for v in views])
+        colors = np.concatenate([reconstruction.images[v].reshape(-1, 3) for v in views])
+        conf = None
+        if reconstruction.conf is not None:
+            conf = np.concatenate([reconstruction.conf[v].reshape(-1) for v in views])
+        return points.astype(np.float64), colors, conf
+    if reconstruction.points is None or len(reconstruction.points) == 0:
+        raise UserError("the model's reconstruction has no points to start Gaussians from.")
+    gray = np.full((len(reconstruction.points), 3), 128, np.uint8)
+    colors = gray if reconstruction.point_colors is None else reconstruction.point_colors
+    return reconstruction.points.astype(np.float64), colors, None
+
+
+def _depth_at(reconstruction: Reconstruction, view: int, size: tuple[int, int], scale: float) -> np.ndarray:
+    """(H, W) float32 depth of a view, looked up at the centres of a resized original's pixels."""
+    assert reconstruction.depth is not None
+    depth = reconstruction.depth[view]
+    width, height = size
+    original = reconstruction.image_sizes[view]
+    xs = (np.arange(width) + 0.5) * original[0] / width
+    ys = (np.arange(height) + 0.5) * original[1] / height
+    grid = np.stack([*np.meshgrid(xs, ys), np.ones((height, width))], axis=-1)
+    x, y, _ = np.moveaxis(grid @ np.linalg.inv(reconstruction.original_from_model[view]).T, -1, 0)
+    columns, rows = np.floor(x).astype(int), np.floor(y).astype(int)
+    inside = (columns >= 0) & (rows >= 0) & (columns < depth.shape[1]) & (rows < depth.shape[0])
+    result = np.zeros((height, width), np.float32)
+    result[inside] = scale * depth[rows[inside], columns[inside]]
+    return np.nan_to_num(result, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def four_by_four(cam_from_world: np.ndarray) -> np.ndarray:
+    """(N, 4, 4) from (N, 3, 4)."""
+    result = np.tile(np.eye(4), (len(cam_from_world), 1, 1))
+    result[:, :3] = cam_from_world[:, :3]
+    return result
+
+
+def resized_Ks(reconstruction: Reconstruction, views: list[int], sizes: list[tuple[int, int]]) -> np.ndarray:
+    """(V, 3, 3) intrinsics of views in pixels of their originals resized to `sizes` (width, height)."""
+    Ks = []
+    for view, size in zip(views, sizes, strict=True):
+        original = reconstruction.image_sizes[view]
+        scale = np.diag([size[0] / original[0], size[1] / original[1], 1.0])
+        Ks.append(scale @ reconstruction.Ks_original[view])
+    return np.stack(Ks)
+
+
+def from_reconstruction(
+    scene: TrainScene, reconstruction: Reconstruction, config: SplatConfig, model_name: str
+) -> Initialisation:
+    """Start from a model's reconstruction of the training photos.
+
+    Where the scene has cameras, they are kept and the reconstruction is carried into their world by a
+    similarity; otherwise the model's cameras and world are used.
+
+    Raises:
+        UserError: the model placed fewer than two training views, or gave no points.
+    """
+    valid = [v for v in range(reconstruction.n_views) if reconstruction.is_valid(v)]
+    notes = [
+        f"{scene.names[v]}: {reconstruction.diagnoses[v] or 'no camera'}"
+        for v in range(reconstruction.n_views)
+        if v not in valid
+    ]
+    if len(valid) < 2:
+        raise UserError(
+            f"{model_name} placed {len(valid)} of {len(scene.names)} training views; two are needed."
+        )
+    estimated = four_by_four(reconstruction.cam_from_world)
+    points, colors, conf = _cloud(reconstruction, valid)
+    similarity = None
+    if scene.cam_from_world is not None and scene.Ks is not None:
+        similarity = align_cameras(estimated[valid], scene.cam_from_world[valid])
+        points = similarity.points(points)
+        views, cam_from_world, Ks = list(range(len(scene.names))), scene.cam_from_world, scene.Ks
+    else:
+        views, cam_from_world = valid, estimated[valid]
+        sizes = [(scene.images[v].shape[1], scene.images[v].shape[0]) for v in views]
+        Ks = resized_Ks(reconstruction, views, sizes)
+        if not np.isfinite(Ks).all():
+            raise UserError(f"{model_name} gave no intrinsics for the training views.")
+    depths = None
+    if reconstruction.depth is not None and len(valid) == len(scene.names):
+        scale = similarity.scale if similarity else 1.0
+        sizes = [(image.shape[1], image.shape[0]) for image in scene.images]
+        depths = [_depth_at(reconstruction, v, sizes[v], scale) for v in views]
+    gaussians = _gaussians(points, colors, conf, config)
+    return Initialisation(gaussians, cam_from_world, Ks, depths, model_name, similarity, views, notes)
+
+
+def clone(gaussians: ParameterDict) -> ParameterDict:
+    """An independent copy."""
+    return ParameterDict(
+        {
+            k: torch.nn.Parameter(p.detach().clone(), requires_grad=p.requires_grad)
+            for k, p in gaussians.items()
+        }
+    )

@@ -1,0 +1,88 @@
+"""LPIPS with its backbone's weights from a file, torch's cache or one download; or the reason why not."""
+
+import socket
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hw4.config import EvalConfig
+from hw4.errors import UserError
+
+# torchvision's ImageNet weights, named as torchvision caches them.
+BACKBONES = {"vgg": "vgg16-397923af.pth", "alex": "alexnet-owt-7be5be79.pth"}
+URL = "https://download.pytorch.org/models/"
+TIMEOUT_S = 10
+
+
+class LpipsUnavailable(Exception):
+    """The metric cannot be computed; the message says why and how to supply the weights."""
+
+
+def _cached(file: str) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / file
+
+
+def _find_weights(config: EvalConfig) -> Path:
+    file = BACKBONES[config.lpips_net]
+    if config.lpips_weights is not None:
+        path = Path(config.lpips_weights).expanduser()
+        if not path.is_file():
+            raise UserError(f"splat.eval.lpips_weights={path} does not exist.")
+        return path
+    path = _cached(file)
+    if path.is_file():
+        return path
+    how = f"download {URL}{file} elsewhere and set splat.eval.lpips_weights to it"
+    if not config.lpips_download:
+        raise LpipsUnavailable(f"{file} is not in {path.parent} and splat.eval.lpips_download=false; {how}")
+    before = socket.getdefaulttimeout()
+    try:
+        socket.setdefaulttimeout(TIMEOUT_S)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(URL + file, str(path), hash_prefix=file[-12:-4], progress=False)
+    except Exception as error:
+        raise LpipsUnavailable(
+            f"the weights {file} could not be downloaded ({type(error).__name__}); {how}"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)
+    return path
+
+
+def load_lpips(config: EvalConfig) -> nn.Module:
+    """The LPIPS network (Zhang et al. 2018, version 0.1), ready for `lpips_distance`.
+
+    Raises:
+        LpipsUnavailable: no weights are to be had.
+        UserError: the configured file does not exist or does not fit.
+    """
+    path = _find_weights(config)
+    import lpips
+
+    try:
+        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+        features = {k.removeprefix("features."): v for k, v in weights.items() if k.startswith("features.")}
+    except Exception as error:
+        raise UserError(f"cannot read the LPIPS weights {path} ({type(error).__name__}).") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = lpips.LPIPS(net=config.lpips_net, pnet_rand=True, verbose=False)
+    state = network.net.state_dict()
+    # lpips cuts torchvision's `features` into slices but keeps the layers' numbers.
+    renamed = {name: features.get(name.split(".", 1)[1]) for name in state}
+    if any(v is None or v.shape != state[k].shape for k, v in renamed.items()):
+        raise UserError(
+            f"{path} does not hold torchvision's weights of {config.lpips_net} (splat.eval.lpips_net)."
+        )
+    network.net.load_state_dict({k: v for k, v in renamed.items() if v is not None})
+    return network.eval()
+
+
+@torch.no_grad()
+def lpips_distance(network: nn.Module, image: Tensor, target: Tensor) -> float:
+    """LPIPS of two (H, W, 3) images in [0, 1]; lower is better."""
+    x, y = (t.permute(2, 0, 1)[None] for t in (image, target))
+    return float(network(x, y, normalize=True).item())
