@@ -1,0 +1,99 @@
+"""DUSt3R (Wang et al., CVPR 2024) as a reconstruction model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw4.config.model import Dust3rConfig
+from hw4.errors import UserError
+from hw4.models.alignment import Alignment, align_pair, align_views
+from hw4.models.base import Reconstruction, ReconstructionModel
+from hw4.models.devices import pick_device, pick_dtype, precision
+from hw4.models.networks import LoadedNetwork, load_dust3r_network
+from hw4.models.preprocess import ModelView, load_dust3r_view
+from hw4.models.upstream import import_dust3r_inference, quiet
+
+
+class Dust3rModel(ReconstructionModel):
+    """Pointmaps of photo pairs by the network, cameras from them by PnP (two views) or global alignment."""
+
+    name = "dust3r"
+
+    def __init__(self, loaded: LoadedNetwork, config: Dust3rConfig) -> None:
+        self.config = config
+        self.device = pick_device(config)
+        self.dtype = pick_dtype(config, self.device)
+        self.network = loaded.network.to(self.device)
+        self.image_size = config.image_size or loaded.image_size
+        self.patch_size = loaded.patch_size
+        self.weights_label = loaded.source.label
+        self.license = loaded.source.license
+
+    @classmethod
+    def from_config(cls, config: Dust3rConfig) -> "Dust3rModel":
+        """Load the configured weights.
+
+        Raises:
+            UserError: as `load_dust3r_network`, or no such device.
+        """
+        pick_device(config)
+        return cls(load_dust3r_network(config), config)
+
+    def predict_pairs(self, views: Sequence[ModelView], scene_graph: str) -> dict[str, Any]:
+        """Upstream's inference on the symmetrised pairs of a scene graph; its output, on the CPU."""
+        upstream = import_dust3r_inference()
+        images = [
+            {
+                "img": view.pixels.sub(0.5).div(0.5)[None],
+                "true_shape": np.array([view.pixels.shape[1:]], np.int32),
+                "idx": index,
+                "instance": str(index),
+            }
+            for index, view in enumerate(views)
+        ]
+        pairs = upstream.make_pairs(images, scene_graph=scene_graph, prefilter=None, symmetrize=True)
+        with quiet(), precision(self.device, self.dtype):
+            output: dict[str, Any] = upstream.inference(
+                pairs, self.network, self.device, batch_size=self.config.batch_size, verbose=False
+            )
+        return output
+
+    def reconstruct(
+        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+    ) -> Reconstruction:
+        """See `ReconstructionModel.reconstruct`; `Ks` is ignored."""
+        n = len(image_paths)
+        views = [load_dust3r_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
+        alignment: Alignment
+        if n == 2:
+            alignment = align_pair(self.predict_pairs(views, "complete"), seed)
+        else:
+            options = self.config.alignment
+            _check_scene_graph(options.scene_graph, n)
+            output = self.predict_pairs(views, options.scene_graph)
+            alignment = align_views(output, n, options, seed, self.device)
+            alignment.notes["scene_graph"] = options.scene_graph
+        if self.license is not None:
+            alignment.notes["license"] = self.license
+        return Reconstruction(
+            cam_from_world=alignment.cam_from_world,
+            Ks=alignment.Ks,
+            image_sizes=np.array([view.original_size for view in views]),
+            original_from_model=np.stack([view.original_from_model for view in views]),
+            images=[view.image for view in views],
+            pts3d=alignment.pts3d,
+            conf=alignment.conf,
+            depth=alignment.depth,
+            diagnoses=alignment.diagnoses,
+            notes=alignment.notes,
+        )
+
+
+def _check_scene_graph(scene_graph: str, n: int) -> None:
+    if scene_graph.startswith("oneref-") and int(scene_graph.split("-")[1]) >= n:
+        raise UserError(
+            f"model.alignment.scene_graph={scene_graph} refers to a view that {n} views do not have; use "
+            f" oneref-0 to oneref-{n - 1}."
+        )

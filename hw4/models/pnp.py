@@ -1,0 +1,165 @@
+"""Camera from points and pixels (PnP) that survives degenerate points and says what they were."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Ratios of singular values under which points count as lacking a dimension.
+FLAT = 0.01
+# Extent relative to the distance from the origin under which points count as one point.
+TINY = 1e-4
+MIN_POINTS = 4
+
+
+@dataclass(frozen=True)
+class PointShape:
+    """How many dimensions a set of points fills.
+
+    Attributes:
+        kind: ``volume``, ``plane``, ``line``, ``point``, ``few`` (fewer than 4) or ``not finite``.
+        singular_values: of the centred points, divided by the root of their number: their extents in units
+            of the points, largest first. NaN where there are too few points.
+        count: number of finite points.
+    """
+
+    kind: str
+    singular_values: tuple[float, float, float]
+    count: int
+
+    @property
+    def flatness(self) -> float:
+        """Smallest over largest singular value; 0 for a plane, NaN where undefined."""
+        largest, _, smallest = self.singular_values
+        return smallest / largest if largest > 0 else float("nan")
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether the points fill no volume."""
+        return self.kind != "volume"
+
+    def __str__(self) -> str:
+        if self.kind == "few":
+            return f"only {self.count} finite points"
+        if self.kind == "not finite":
+            return "no point is finite"
+        first, second, third = self.singular_values
+        ratios = f", ratios {second / first:.1e} and {third / first:.1e}" if first > 0 else ""
+        return f"points are {self.kind}-like: singular values {first:.3g}, {second:.3g}, {third:.3g}{ratios}"
+
+
+def diagnose_points(pts: np.ndarray) -> PointShape:
+    """Shape of a set of points (..., 3) by the singular values of the centred points; NaNs are left out."""
+    flat = np.asarray(pts, np.float64).reshape(-1, 3)
+    finite = flat[np.isfinite(flat).all(axis=1)]
+    unknown = (float("nan"),) * 3
+    if len(flat) and not len(finite):
+        return PointShape("not finite", unknown, 0)
+    if len(finite) < MIN_POINTS:
+        return PointShape("few", unknown, len(finite))
+    values = np.linalg.svd(finite - finite.mean(axis=0), compute_uv=False) / np.sqrt(len(finite))
+    first, second, third = (float(value) for value in values)
+    distance = float(np.linalg.norm(finite, axis=1).mean())
+    if first <= TINY * distance or first == 0:
+        kind = "point"
+    elif second <= FLAT * first:
+        kind = "line"
+    elif third <= FLAT * first:
+        kind = "plane"
+    else:
+        kind = "volume"
+    return PointShape(kind, (first, second, third), len(finite))
+
+
+@dataclass(frozen=True)
+class PnPResult:
+    """A camera, or why there is none.
+
+    Attributes:
+        cam_from_world: (3, 4) float64, or None.
+        method: the solver that found it; ``none``.
+        inliers: pixels within the reprojection error.
+        shape: of the points.
+        problem: what went wrong with the first solver; None where it succeeded.
+    """
+
+    cam_from_world: np.ndarray | None
+    method: str
+    inliers: int
+    shape: PointShape
+    problem: str | None
+
+
+def safe_pnp(
+    pts3d: np.ndarray,
+    pixels: np.ndarray,
+    K: np.ndarray,
+    iterations: int = 10,
+    reprojection_error: float = 5.0,
+) -> PnPResult:
+    """RANSAC PnP that tries upstream's solver first and others after it; never raises.
+
+    SQPnP (Terzakis & Lourakis, ECCV 2020) refuses minimal sets that lie close together or on a line
+    (`cv2.error` or no success, by version of OpenCV). Then: the same on points scaled to unit size, EPnP,
+    IPPE where the points are a plane, and iterative PnP. Points on a line leave the camera free to turn about
+    it, so nothing more is tried there.
+
+    Args:
+        pts3d: (P, 3) points; non-finite ones are left out.
+        pixels: (P, 2) their pixels.
+        K: (3, 3) intrinsics.
+        iterations: RANSAC iterations.
+        reprojection_error: RANSAC threshold in pixels.
+    """
+    pts = np.asarray(pts3d, np.float32).reshape(-1, 3)
+    finite = np.isfinite(pts).all(axis=1)
+    pts, pixels = pts[finite], np.asarray(pixels, np.float32).reshape(-1, 2)[finite]
+    shape = diagnose_points(np.asarray(pts3d))
+    if len(pts) < MIN_POINTS or not np.isfinite(K).all():
+        why = str(shape) if len(pts) < MIN_POINTS else "the intrinsics are not finite"
+        return PnPResult(None, "none", 0, shape, why)
+
+    def solve(points: np.ndarray, flag: int) -> tuple[np.ndarray | None, int, str | None]:
+        try:
+            success, rvec, tvec, inliers = cv2.solvePnPRansac(
+                points,
+                pixels,
+                np.asarray(K, np.float32),
+                None,
+                iterationsCount=iterations,
+                reprojectionError=reprojection_error,
+                flags=flag,
+            )
+        except cv2.error as error:
+            return None, 0, getattr(error, "err", None) or str(error).strip()
+        if not success or inliers is None or not len(inliers):
+            return None, 0, "no consensus among the points"
+        camera = np.hstack([cv2.Rodrigues(rvec)[0], np.reshape(tvec, (3, 1))])
+        if not np.isfinite(camera).all():
+            return None, 0, "the solution is not finite"
+        return camera, len(inliers), None
+
+    problem: str | None
+    camera, inliers, problem = solve(pts, cv2.SOLVEPNP_SQPNP)
+    if camera is not None:
+        return PnPResult(camera, "SQPnP", inliers, shape, None)
+    if shape.kind in ("line", "point"):
+        return PnPResult(None, "none", 0, shape, f"{problem}; {shape}")
+
+    center = pts.mean(axis=0)
+    scale = float(np.linalg.norm(pts - center, axis=1).mean())
+    unit = (pts - center) / scale
+    fallbacks = [("SQPnP on rescaled points", cv2.SOLVEPNP_SQPNP), ("EPnP", cv2.SOLVEPNP_EPNP)]
+    if shape.kind == "plane":
+        fallbacks.append(("IPPE", cv2.SOLVEPNP_IPPE))
+    fallbacks.append(("iterative PnP", cv2.SOLVEPNP_ITERATIVE))
+    for method, flag in fallbacks:
+        camera, inliers, _ = solve(unit, flag)
+        if camera is None or inliers < MIN_POINTS:
+            continue
+        depth = unit @ camera[2, :3] + camera[2, 3]
+        if np.median(depth) <= 0:
+            continue
+        camera[:, 3] = camera[:, 3] * scale - camera[:, :3] @ center
+        return PnPResult(camera, method, inliers, shape, f"{problem}; {shape}")
+    return PnPResult(None, "none", 0, shape, f"{problem}; {shape}")
