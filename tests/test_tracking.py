@@ -14,9 +14,7 @@ from hw4.tracking.wandb_run import open_tracker
 
 def test_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
     warnings: list[str] = []
-    tracker = open_tracker(
-        WandbConfig(), tmp_path, {"task": "pose"}, "pose", "group-1", warn=warnings.append
-    )
+    tracker = open_tracker(WandbConfig(), tmp_path, {"task": "pose"}, "pose", "group-1", warn=warnings.append)
     tracker.log({"a": 1.0, "missing": None}, step=3)
     tracker.table("samples", ("idx", "error"), [(0, 1.5)])
     tracker.image("picture", np.zeros((4, 4, 3), np.uint8))

@@ -18,7 +18,7 @@ def run_pretraining(context: JobContext) -> list[str]:
     """
     import torch
 
-    from hw4.models.devices import resolve_device
+    from hw4.models.devices import pick_device
     from hw4.pretrain.export import export_weights
     from hw4.pretrain.train import run_pretrain
 
@@ -33,7 +33,7 @@ def run_pretraining(context: JobContext) -> list[str]:
             config.model.name,
             config.pretrain,
             out,
-            device=str(resolve_device(config.model.device)),
+            device=str(pick_device(config.model)),
             on_metrics=lambda step, values: context.tracker.log(dict(values), step),
             progress=lambda step, total: bar.update(task, completed=step, total=total),
         )

@@ -14,7 +14,7 @@ DIM = 128
 
 
 def build_tiny_dust3r() -> nn.Module:
-    """`AsymmetricCroCo3DStereo` with 4 encoder and 3 decoder blocks of 128 channels, linear head."""
+    """`AsymmetricCroCo3DStereo` with 4 encoder and 4 decoder blocks of 128 channels, linear head."""
     dust3r_model = import_dust3r_model()
     infinity = float("inf")
     return dust3r_model.AsymmetricCroCo3DStereo(
