@@ -124,7 +124,7 @@ def _image_path(root: Path, name: str) -> Path:
     return next((p for p in found if p.is_file()), path)
 
 
-def _sparse_views_folder(root: Path) -> Path | None:
+def sparse_views_folder(root: Path) -> Path | None:
     """InstantSplat's ``sparse_<n>``, n the number of training views."""
     found = sorted(p for p in root.glob("sparse_*") if p.name[7:].isdigit() and has_colmap(p / "0"))
     if len(found) > 1:
@@ -133,7 +133,7 @@ def _sparse_views_folder(root: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _colmap_folder(root: Path) -> Path | None:
+def colmap_folder(root: Path) -> Path | None:
     return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
 
 
@@ -145,9 +145,9 @@ def find_layout(root: Path) -> str:
     """
     if not root.is_dir():
         raise UserError(f"data.root={root} is not a folder.")
-    if _sparse_views_folder(root):
+    if sparse_views_folder(root):
         return "sparse_3"
-    if _colmap_folder(root):
+    if colmap_folder(root):
         return "colmap"
     folder = root / "images" if (root / "images").is_dir() else root
     if _find_images(folder):
@@ -238,7 +238,7 @@ def load_scene(
     root = root.expanduser()
     found = find_layout(root) if layout == "auto" else layout
     if found == "sparse_3":
-        folder = _sparse_views_folder(root)
+        folder = sparse_views_folder(root)
         if folder is None:
             raise UserError(f"{root} has no sparse_<n>/0 with a COLMAP model (data.layout=sparse_3).")
         model = read_colmap(folder / "0")
@@ -260,7 +260,7 @@ def load_scene(
             raise UserError(f"{folder} lists {names} both for training (0) and for testing (1).")
         return Scene(root, found, train, test)
     if found == "colmap":
-        source = _colmap_folder(root)
+        source = colmap_folder(root)
         if source is None:
             raise UserError(f"{root} has no sparse/0 with a COLMAP model (data.layout=colmap).")
         model = read_colmap(source)
