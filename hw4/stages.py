@@ -90,12 +90,26 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
-def splat_address(config: Config, weights_fingerprint: str) -> str:
-    """Folder name of the splat stage's cache: a hash of the config part that the stage reads."""
+def model_address(config: Config, weights_fingerprint: str) -> str:
+    """Folder name of a model's cached reconstructions: a hash of its configuration and weights."""
+    model = {**asdict(config.model), "weights": weights_fingerprint}
+    return _digest({"stage": "reconstruction", "version": CACHE_VERSION, "model": model})
+
+
+def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
+    """Folder name of the splat stage's cache: a hash of the config part that the stage reads.
+
+    Args:
+        config: the run's configuration.
+        weights_fingerprint: of the model's weights, where the Gaussians start from a model.
+        files: whatever identifies the scene's files, JSON-serialisable.
+    """
     splat: dict[str, Any] = asdict(config.splat)
     splat.pop("render")
-    value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat}
-    value["data"] = {k: v for k, v in asdict(config.data).items() if k not in ("generator", "limit")}
+    value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat, "files": files}
+    value["data"] = {
+        k: v for k, v in asdict(config.data).items() if k not in ("generator", "limit", "frames")
+    }
     if splat_uses_model(config):
         value["model"] = {**asdict(config.model), "weights": weights_fingerprint}
     return _digest(value)

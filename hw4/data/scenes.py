@@ -134,6 +134,7 @@ def sparse_views_folder(root: Path) -> Path | None:
 
 
 def colmap_folder(root: Path) -> Path | None:
+    """Where a plain COLMAP model lies under a scene's folder, or None."""
     return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
 
 

@@ -13,7 +13,7 @@ from hw4.durable import write_json
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.provenance import provenance
-from hw4.stages import POSE, PRETRAIN, SCORE, has_pairs, selected
+from hw4.stages import POSE, PRETRAIN, RENDER, SCORE, SPLAT, has_pairs, has_scene, selected
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -73,6 +73,8 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
 def _why_skipped(stage: str, config: Config) -> str | None:
     if stage in (POSE, SCORE) and not has_pairs(config):
         return f"data={config.data.name} has no pairs to evaluate; use data=sample or data=pairs."
+    if stage in (SPLAT, RENDER) and not has_scene(config):
+        return f"data={config.data.name} has no scene to splat; use data=sample or data=scene."
     return None
 
 
@@ -85,6 +87,8 @@ def _run_stage(stage: str, context: JobContext) -> list[str]:
         from hw4.jobs.pose import run_score as run
     elif stage == PRETRAIN:
         from hw4.jobs.pretrain import run_pretraining as run
+    elif stage == SPLAT:
+        from hw4.jobs.splat import run_splat_stage as run
     else:
-        raise UserError(f"the {stage} stage does not exist in this version.")
+        from hw4.jobs.render import run_render as run
     return run(context)

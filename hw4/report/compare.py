@@ -114,7 +114,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
     if pose:
         columns += ["valid", "<15° of all", *POSE_METRICS]
     if splat:
-        columns += ["PSNR", "SSIM", "LPIPS", "Gaussians", "seconds"]
+        columns += ["PSNR", "SSIM", "LPIPS", "PSNR before training", "Gaussians", "training s"]
     rows, notes = [], []
     weights = set()
     for job in jobs:
@@ -134,9 +134,16 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
                 number(splat_result.get("psnr")),
                 number(splat_result.get("ssim"), 4),
                 number(splat_result.get("lpips"), 4),
+                number(splat_result.get("initial_psnr")),
                 str(splat_result.get("n_gaussians", MISSING)),
-                number(splat_result.get("seconds"), 1),
+                number(splat_result.get("train_seconds"), 1),
             ]
+            if splat_result:
+                start = splat_result["init"]
+                origin = start if start == "scene" else f"{start}, weights: {splat_result['weights']}"
+                notes.append(f"job {job.job}: splat initialised from {origin}")
+                if splat_result["aligned_test_views"]:
+                    notes.append(f"job {job.job}: test cameras were optimised before scoring")
             for name, reason in (splat_result.get("missing") or {}).items():
                 notes.append(f"{name} is missing: {reason}")
         if job.results.get("status") != "ok":
@@ -158,7 +165,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
 
 
 def write_comparison(sweep_dir: Path) -> tuple[Table, bool]:
-    """Write ``comparison.{md,csv,json}`` into a sweep folder.
+    """Write ``comparison.{md,csv,json}`` into a sweep folder, and one test view under all splat settings.
 
     Returns:
         the table, and whether every job succeeded.
@@ -170,4 +177,21 @@ def write_comparison(sweep_dir: Path) -> tuple[Table, bool]:
     write_text(sweep_dir / "comparison.md", for_people.markdown())
     write_text(sweep_dir / "comparison.csv", table.csv())
     write_json(sweep_dir / "comparison.json", asdict(comparison))
+    _write_strip(sweep_dir, jobs)
     return for_people, all(result.get("status") == "ok" for _, result in jobs)
+
+
+def _write_strip(sweep_dir: Path, jobs: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    splats = [
+        (result["config"].get("name") or f"job {job}", result["splat"])
+        for job, result in jobs
+        if result.get("splat")
+    ]
+    if len(splats) < 2:
+        return
+    from hw4.report.figures import save_figure
+    from hw4.report.splat_strip import settings_strip
+
+    strip = settings_strip(splats)
+    if strip is not None:
+        save_figure(strip[1], sweep_dir / "splat_same_view.png")

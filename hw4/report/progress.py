@@ -70,3 +70,45 @@ class SampleProgress:
                 highlight=False,
                 soft_wrap=True,
             )
+
+
+class StepProgress:
+    """A bar over training steps with one line of state and the time left.
+
+    Where the output is not a terminal, a line is printed every tenth of the way.
+    """
+
+    def __init__(self, console: Console, total: int, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._tenth = -1
+        self._progress = Progress(
+            TextColumn(title),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task(title, total=total, state="")
+
+    def __enter__(self) -> "StepProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, step: int, total: int, state: str) -> None:
+        """Show that `step` of `total` steps are done."""
+        self._progress.update(self._task, completed=step, total=total, state=state)
+        tenth = 10 * step // max(total, 1)
+        if not self._console.is_terminal and tenth > self._tenth:
+            self._tenth = tenth
+            line = f"{self._title} [{step}/{total}] {state}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)

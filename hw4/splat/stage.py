@@ -22,6 +22,7 @@ from hw4.splat.init import Initialisation, four_by_four, from_reconstruction, fr
 from hw4.splat.train import BACKGROUNDS, OnImage, OnMetrics, OnProgress, TrainResult, train
 
 GetModel = Callable[[], ReconstructionModel]
+RESULT_FILE = "splat.json"
 
 
 @dataclass
@@ -157,6 +158,8 @@ def run_splat(
     trained = train(scene.train, init, config, out_dir, on_metrics, on_image, progress)
     background = BACKGROUNDS.get(config.background, 0.0)
     notes = [*scene.notes, *init.notes]
+    if progress is not None:
+        progress(trained.steps, config.iterations, "scoring test views, rendering the fly-through")
     evaluation = _evaluate(scene, init, model, trained, config, out_dir, background, notes)
     files = _write_outputs(scene, init, trained, config, out_dir, background)
     files |= {"renders": [str(p) for p in evaluation.renders], "strips": [str(p) for p in evaluation.strips]}
@@ -180,7 +183,7 @@ def run_splat(
         files,
         trained.history,
     )
-    write_json(out_dir / "splat.json", result.to_json())
+    write_json(out_dir / RESULT_FILE, result.to_json())
     if on_metrics is not None:
         test = {f"test_{name}": getattr(result, name) for name in ("psnr", "ssim", "lpips")}
         on_metrics(trained.steps, {name: value for name, value in test.items() if value is not None})

@@ -18,8 +18,11 @@ class Tracker:
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Log a table."""
 
-    def image(self, name: str, image: Path | np.ndarray, step: int | None = None) -> None:
-        """Log an image file or an (H, W, 3) uint8 array."""
+    def axis(self, prefix: str, name: str) -> None:
+        """Draw everything logged as ``<prefix>/...`` against the logged value `name`."""
+
+    def image(self, name: str, image: Path | np.ndarray, at: dict[str, float] | None = None) -> None:
+        """Log an image file or an (H, W, 3) uint8 array, together with its values on the axes."""
 
     def cloud(self, name: str, points: np.ndarray, colors: np.ndarray) -> None:
         """Log a point cloud: (P, 3) points and (P, 3) uint8 colours."""

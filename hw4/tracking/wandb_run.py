@@ -95,11 +95,14 @@ class _WandbTracker(Tracker):
             lambda: self._run.log({name: wandb.Table(columns=list(columns), data=[list(r) for r in rows])})
         )
 
-    def image(self, name: str, image: Path | np.ndarray, step: int | None = None) -> None:
+    def axis(self, prefix: str, name: str) -> None:
+        self._safely(lambda: self._run.define_metric(f"{prefix}/*", step_metric=name))
+
+    def image(self, name: str, image: Path | np.ndarray, at: dict[str, float] | None = None) -> None:
         import wandb
 
         source = str(image) if isinstance(image, Path) else image
-        self._safely(lambda: self._run.log({name: wandb.Image(source)}, step=step))
+        self._safely(lambda: self._run.log({name: wandb.Image(source), **(at or {})}))
 
     def cloud(self, name: str, points: np.ndarray, colors: np.ndarray) -> None:
         import wandb

@@ -1,0 +1,40 @@
+"""`task=render`: a trained ``.ply`` and cameras in, PNGs out."""
+
+from pathlib import Path
+
+from hw4.config import SceneConfig
+from hw4.errors import UserError
+from hw4.jobs.context import JobContext
+from hw4.report.progress import StepProgress
+from hw4.stages import RENDER
+
+
+def run_render(context: JobContext) -> list[str]:
+    """Render every camera into ``{image name}.png``.
+
+    Raises:
+        UserError: no or an unusable ``.ply``, no cameras, or the folder cannot be written.
+    """
+    from hw4.splat.gaussians import load_ply
+    from hw4.splat.render import held_out_cameras, read_cameras, render_cameras
+
+    config = context.config
+    options = config.splat.render
+    if options.ply is None:
+        raise UserError("task=render needs splat.render.ply=<file.ply>, as a splat run writes it.")
+    gaussians = load_ply(Path(options.ply))
+    resolution = config.data.resolution if isinstance(config.data, SceneConfig) else None
+    if options.cameras is not None:
+        cameras = read_cameras(Path(options.cameras), resolution)
+    else:
+        cameras = held_out_cameras(config.data)
+    out = Path(options.out) if options.out else context.out_dir / "renders"
+    with StepProgress(context.console, len(cameras.names), "render") as progress:
+        paths = render_cameras(
+            gaussians, cameras, out, config.splat.background, config.splat.rasterizer, progress
+        )
+    context.results[RENDER] = {"ply": options.ply, "renders": [str(path) for path in paths]}
+    for path in paths:
+        context.tracker.image(f"render/{path.stem}", path)
+    context.console.print(f"{len(paths)} renders: {out}", soft_wrap=True, highlight=False)
+    return []

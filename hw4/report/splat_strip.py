@@ -1,0 +1,71 @@
+"""The same test view under all settings of a sweep, in one picture."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One setting's render: its label and its (H, W, 3) uint8 pixels."""
+
+    label: str
+    image: np.ndarray
+
+
+def _render(result: dict[str, Any], view: str, kind: str) -> np.ndarray | None:
+    for path in map(Path, result.get("files", {}).get(kind, [])):
+        if path.stem == view and path.is_file():
+            with Image.open(path) as image:
+                return np.array(image.convert("RGB"))
+    return None
+
+
+def common_view(results: Sequence[dict[str, Any]]) -> str | None:
+    """The first test view that every splat result has, without suffix."""
+    names = [[Path(view["name"]).stem for view in result["views"]] for result in results]
+    return next((name for name in names[0] if all(name in other for other in names)), None) if names else None
+
+
+def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Figure] | None:
+    """The photo of a test view and its render under each setting, with PSNR; None where jobs share no view.
+
+    Args:
+        jobs: label and splat result (as in ``results.json``) of each job.
+    """
+    view = common_view([result for _, result in jobs])
+    if view is None:
+        return None
+    panels: list[Panel] = []
+    for label, result in jobs:
+        image = _render(result, view, "renders")
+        if image is None:
+            continue
+        if not panels:
+            # A strip is truth, render, error side by side, each as wide as the render.
+            strip = _render(result, view, "strips")
+            if strip is not None:
+                panels.append(Panel(f"truth: {view}", strip[:, : image.shape[1]]))
+        psnr = next(v["psnr"] for v in result["views"] if Path(v["name"]).stem == view)
+        panels.append(Panel(f"{label}\nPSNR {psnr:.2f} dB", image))
+    if len(panels) < 2:
+        return None
+    columns = min(COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    height, width = panels[0].image.shape[:2]
+    figure = Figure(figsize=(3 * columns, rows * (3 * height / width + 0.5)), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+        if panels:
+            panel = panels.pop(0)
+            axes.imshow(panel.image)
+            axes.set_title(panel.label, fontsize=8)
+    return view, figure
