@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -47,7 +48,7 @@ def from_npz(path: Path) -> Reconstruction | None:
             if views:
                 values[name] = [arrays.pop(f"{name}/{view}") for view in range(len(views))]
         return Reconstruction(**arrays, **values)
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None
 
 

@@ -45,7 +45,7 @@ def curves(history: list[dict[str, float]], path: Path) -> Path | None:
     FigureCanvasAgg(figure)
     panels = (
         ("loss", "loss", True),
-        ("psnr_train", "PSNR of the drawn training view (dB)", False),
+        ("psnr_train", "PSNR, training view (dB)", False),
         ("n_gaussians", "Gaussians", False),
     )
     for axes, (key, label, logarithmic) in zip(figure.subplots(1, 3), panels, strict=True):
