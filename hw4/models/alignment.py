@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from hw4.config.model import AlignmentConfig
-from hw4.models.alignment_guard import InitGuard, replaced
+from hw4.models.alignment_guard import InitGuard
 from hw4.models.base import ReconstructionFailed
 from hw4.models.devices import seeded
 from hw4.models.pnp import MIN_POINTS, PnPResult, safe_pnp
-from hw4.models.pointmaps import ViewPoints, check_pointmaps, default_focal, usable_focal
-from hw4.models.upstream import import_dust3r_alignment, quiet
+from hw4.models.pointmaps import LARGEST, ViewPoints, check_pointmaps, default_focal, usable_focal
+from hw4.models.upstream import import_dust3r_alignment, quiet, replaced
 
 # Upstream `PairViewer`'s confidence threshold.
 PAIR_MIN_CONF = 3.0
@@ -68,7 +68,11 @@ def align_pair(output: dict[str, Any], seed: int) -> Alignment:
         ReconstructionFailed: the network's output is not finite, or upstream's solvers fail on it.
     """
     points = check_pointmaps(output, 2)
-    threshold = _pair_threshold(output)
+    # Upstream's rule: the surer pair's first view is the world. Edges come as (1, 0), (0, 1).
+    conf1, conf2 = output["pred1"]["conf"], output["pred2"]["conf"]
+    scores = [float(conf1[e].mean() * conf2[e].mean()) for e in (1, 0)]
+    moved = 1 if scores[0] > scores[1] else 0
+    threshold = _pair_threshold(torch.maximum(conf1[1 - moved], conf2[moved]))
     modules = import_dust3r_alignment()
     results: list[PnPResult] = []
     problems: list[list[str]] = [[], []]
@@ -97,8 +101,6 @@ def align_pair(output: dict[str, Any], seed: int) -> Alignment:
                 problems[view].append("no focal length fits its points; 60° of view assumed")
         alignment = _read_scene(scene)
 
-    scores = [float(scene.conf_i[e].mean() * scene.conf_j[e].mean()) for e in ("0_1", "1_0")]
-    moved = 1 if scores[0] > scores[1] else 0
     _note_pnp(alignment, problems, moved, results[moved])
     if threshold < PAIR_MIN_CONF:
         problems[moved].append(f"too few pixels are surer than {PAIR_MIN_CONF:g}; {threshold:.2f} was asked")
@@ -153,6 +155,9 @@ def align_views(
     if diverged:
         for entry in problems:
             entry.append("the alignment diverged; cameras are those it started from")
+    for view in guard.unregistered_views():
+        alignment.cam_from_world[view] = np.nan
+        problems[view].append("its points cannot be registered to another view's")
     for view, result in guard.results_by_view(n_views).items():
         _note_pnp(alignment, problems, view, result)
     alignment.notes |= {
@@ -178,15 +183,11 @@ def _failing_cleanly(what: str) -> Iterator[None]:
         raise ReconstructionFailed(f"{what} cannot be solved ({type(error).__name__}: {first})") from error
 
 
-def _pair_threshold(output: dict[str, Any]) -> float:
+def _pair_threshold(conf: torch.Tensor) -> float:
     """Upstream's confidence threshold, lowered where a view has too few pixels above it for PnP."""
-    conf1, conf2 = output["pred1"]["conf"], output["pred2"]["conf"]
-    threshold = PAIR_MIN_CONF
-    for a, b in ((conf1[0], conf2[1]), (conf1[1], conf2[0])):
-        best = torch.maximum(a, b)
-        if int((best > PAIR_MIN_CONF).sum()) < MIN_POINTS:
-            threshold = min(threshold, float(best.quantile(0.5)) - 1e-3)
-    return threshold
+    if int((conf > PAIR_MIN_CONF).sum()) >= MIN_POINTS:
+        return PAIR_MIN_CONF
+    return float(conf.median()) - 1e-3
 
 
 def _read_scene(scene: Any) -> Alignment:
@@ -204,8 +205,9 @@ def _read_scene(scene: Any) -> Alignment:
 def _note_pnp(alignment: Alignment, problems: list[list[str]], view: int, result: PnPResult) -> None:
     """Put a PnP that was not plain into the view's diagnosis; without solution the view loses its camera."""
     if result.problem is None:
-        return
-    if result.method == "none":
+        if result.shape.degenerate:
+            problems[view].append(f"PnP: {result.shape}")
+    elif result.method == "none":
         alignment.cam_from_world[view] = np.nan
         problems[view].append(f"PnP found no camera: {result.problem}")
     else:
@@ -219,8 +221,9 @@ def _pnp_note(result: PnPResult) -> dict[str, object]:
 def _finish(alignment: Alignment, points: list[ViewPoints], problems: list[list[str]]) -> Alignment:
     for view, (seen, entry) in enumerate(zip(points, problems, strict=True)):
         if seen.bad_share > 0:
-            entry.append(f"{100 * seen.bad_share:.1f} % of its predicted points are not finite")
-        if seen.shape.degenerate:
+            share = f"{100 * seen.bad_share:.2g} %"
+            entry.append(f"{share} of its predicted points are not finite or beyond {LARGEST:g}")
+        if seen.shape.degenerate and not any(str(seen.shape) in text for text in entry):
             entry.append(str(seen.shape))
         if not np.isfinite(alignment.Ks[view]).all():
             alignment.Ks[view] = np.nan

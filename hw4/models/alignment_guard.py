@@ -1,7 +1,8 @@
 """Safe stand-ins for what upstream's global alignment calls while it initialises."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -11,22 +12,10 @@ import torch
 
 from hw4.models.pnp import MIN_POINTS, PnPResult, diagnose_points, safe_pnp
 from hw4.models.pointmaps import default_focal, usable_focal
+from hw4.models.upstream import replaced
 
 # RANSAC iterations of the fallback solvers, which only run where upstream's few did not do.
 FALLBACK_ITERATIONS = 100
-
-
-@contextlib.contextmanager
-def replaced(module: ModuleType, **replacements: Any) -> Iterator[None]:
-    """Attributes of a module replaced while the context is open."""
-    saved = {name: getattr(module, name) for name in replacements}
-    try:
-        for name, value in replacements.items():
-            setattr(module, name, value)
-        yield
-    finally:
-        for name, value in saved.items():
-            setattr(module, name, value)
 
 
 class InitGuard:
@@ -36,7 +25,7 @@ class InitGuard:
         self.module = module
         self.results: list[PnPResult] = []
         self.tree: list[tuple[int, int]] = []
-        self.degenerate_registrations = 0
+        self.registered: list[bool] = []
         self.assumed_focals = 0
 
     def active(self) -> contextlib.AbstractContextManager[None]:
@@ -53,6 +42,22 @@ class InitGuard:
         """PnP results by view: upstream asks, in order, for each view that no tree edge starts from."""
         placed = {i for i, _ in self.tree}
         return dict(zip((v for v in range(n_views) if v not in placed), self.results, strict=False))
+
+    @property
+    def degenerate_registrations(self) -> int:
+        """How many registrations of two pointmaps had no solution."""
+        return self.registered.count(False)
+
+    def unregistered_views(self) -> list[int]:
+        """Views that a tree edge without solution should have placed: upstream registers each edge but the
+        first, in order, and an edge places the view that it starts from unless an earlier one did."""
+        placed = {i for i, _ in self.tree[:1]}
+        lost = []
+        for (i, _), solved in zip(self.tree[1:], self.registered, strict=False):
+            if i not in placed and not solved:
+                lost.append(i)
+            placed.add(i)
+        return lost
 
     def _spanning_tree(self, upstream: Callable[..., Any]) -> Callable[..., Any]:
         def minimum_spanning_tree(*args: Any, **kwargs: Any) -> Any:
@@ -86,13 +91,10 @@ class InitGuard:
                 mask = np.ones_like(mask)
             K = np.array([(focal, 0, width / 2), (0, focal, height / 2), (0, 0, 1)], np.float32)
             pixels = np.mgrid[:width, :height].T.astype(np.float32)
-            result = safe_pnp(points[mask], pixels[mask], K, max(niter_PnP, FALLBACK_ITERATIONS))
-            method = result.method if result.cam_from_world is not None else "none"
-            self.results.append(
-                PnPResult(
-                    result.cam_from_world, method, result.inliers, result.shape, f"{problem}; {result.shape}"
-                )
-            )
+            iterations = max(niter_PnP, FALLBACK_ITERATIONS)
+            result = safe_pnp(points[mask], pixels[mask], K, iterations)
+            method = result.method if result.problem else f"{result.method} with {iterations} iterations"
+            self.results.append(replace(result, method=method, problem=f"{problem}; {result.shape}"))
             if result.cam_from_world is None:
                 return None
             camera = np.vstack([result.cam_from_world, (0, 0, 0, 1)])
@@ -107,10 +109,11 @@ class InitGuard:
                 if float(scale) > 0 and all(
                     bool(torch.isfinite(torch.as_tensor(x)).all()) for x in (scale, R, T)
                 ):
+                    self.registered.append(True)
                     return scale, R, T
             except (RuntimeError, ValueError):
                 pass
-            self.degenerate_registrations += 1
+            self.registered.append(False)
             shift = pts2.reshape(-1, 3).mean(dim=0) - pts1.reshape(-1, 3).mean(dim=0)
             return torch.ones((), device=pts1.device), torch.eye(3, device=pts1.device), shift
 

@@ -29,9 +29,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     """
     if path.suffix == ".safetensors":
         try:
-            return load_file(path), _read_config_json(path.with_name("config.json"))
+            weights = load_file(path)
         except (SafetensorError, OSError, ValueError) as error:
             raise _unreadable(path, error) from error
+        return weights, _read_config_json(path.with_name("config.json"))
     if path.suffix not in SUFFIXES:
         raise UserError(f"weights {path}: unknown kind of file; give one of {', '.join(SUFFIXES)}.")
     try:
@@ -42,13 +43,14 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
             f"weights {path} are refused: the file is damaged or holds Python objects other than tensors, "
             f"which could run code ({_first_line(error)}); get it from its official source."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
         raise _unreadable(path, error) from error
     if not isinstance(content, dict):
         raise _unreadable(path, TypeError(f"it holds a {type(content).__name__}, not a dict of weights"))
     arguments = None
-    if isinstance(content.get("args"), argparse.Namespace):
-        arguments = parse_constructor(str(getattr(content["args"], "model", "")), path)
+    call = getattr(content.get("args"), "model", None)
+    if isinstance(call, str):
+        arguments = parse_constructor(call, path)
     for key in ("model", "state_dict"):
         if isinstance(content.get(key), dict):
             content = content[key]
@@ -88,9 +90,15 @@ def parse_constructor(call: str, path: Path) -> dict[str, Any]:
 def _read_config_json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no JSON object")
+    try:
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot read {path}, which describes the weights beside it ({_first_line(error)}); download it "
+            "again, or remove it to take the network's sizes from the weights."
+        ) from error
     return {key: _plain(value) for key, value in content.items()}
 
 

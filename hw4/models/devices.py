@@ -1,12 +1,14 @@
 """Where and in which precision a network runs."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import torch
 
 from hw4.config.model import NetworkConfig
 from hw4.errors import UserError
+from hw4.models.upstream import replaced
 
 
 def pick_device(config: NetworkConfig) -> torch.device:
@@ -36,9 +38,15 @@ def pick_dtype(config: NetworkConfig, device: torch.device) -> torch.dtype:
 
 @contextlib.contextmanager
 def precision(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Autocast to `dtype`; nothing for float32."""
+    """Autocast to `dtype`; nothing for float32.
+
+    Upstream keeps its heads in float32 by ``torch.cuda.amp.autocast(enabled=False)``; while this is open,
+    that speaks of `device`, so that the heads' precision does not depend on where they run.
+    """
+    of_device = functools.partial(torch.autocast, device.type)
     with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-        yield
+        with replaced(torch.cuda.amp, autocast=of_device):
+            yield
 
 
 @contextlib.contextmanager

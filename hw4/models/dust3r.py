@@ -54,9 +54,17 @@ class Dust3rModel(ReconstructionModel):
             for index, view in enumerate(views)
         ]
         pairs = upstream.make_pairs(images, scene_graph=scene_graph, prefilter=None, symmetrize=True)
-        with quiet(), precision(self.device, self.dtype):
+        # Upstream's small windows wrap around to the view itself.
+        pairs = [(first, second) for first, second in pairs if first["idx"] != second["idx"]]
+
+        def network(view1: dict[str, Any], view2: dict[str, Any]) -> Any:
+            # Inside `inference`, which turns autocast off.
+            with precision(self.device, self.dtype):
+                return self.network(view1, view2)
+
+        with quiet():
             output: dict[str, Any] = upstream.inference(
-                pairs, self.network, self.device, batch_size=self.config.batch_size, verbose=False
+                pairs, network, self.device, batch_size=self.config.batch_size, verbose=False
             )
         return output
 

@@ -115,19 +115,28 @@ def _channels(weights: Mapping[str, torch.Tensor], name: str, axis: int) -> int 
 
 
 def _fill(network: nn.Module, weights: Mapping[str, torch.Tensor], source: WeightsSource) -> None:
-    """Load weights; every value of the network and of the file must find its counterpart."""
+    """Load weights; every value of the network and of the file must find its counterpart.
+
+    A value that the network knows under several names need stand in the file under one: safetensors keeps no
+    duplicates, and DUSt3R's DPT heads have some.
+    """
     try:
         result = network.load_state_dict(dict(weights), strict=False)
     except RuntimeError as error:
         lines = str(error).strip().splitlines()
         detail = lines[1].strip() if len(lines) > 1 else lines[0]
         raise UserError(f"weights {source.path} do not fit the network: {detail}") from error
+    known_as: dict[tuple[int, torch.Size], set[str]] = {}
+    for name, tensor in network.state_dict().items():
+        known_as.setdefault((tensor.data_ptr(), tensor.shape), set()).add(name)
+    names_of = {name: names for names in known_as.values() for name in names}
+    missing = [name for name in result.missing_keys if not names_of[name] & weights.keys()]
     problems = []
-    for names, what in ((result.missing_keys, "missing"), (result.unexpected_keys, "unexpected")):
+    for names, what in ((missing, "missing"), (result.unexpected_keys, "unexpected")):
         if names:
             problems.append(f"{len(names)} {what} (such as {', '.join(sorted(names)[:2])})")
     if problems:
         raise UserError(
             f"weights {source.path} do not fit the network: {' and '.join(problems)}; "
-            "they belong to another model or version."
+            "they belong to another model or version, or their config.json is not beside them."
         )

@@ -9,6 +9,8 @@ import numpy as np
 FLAT = 0.01
 # Extent relative to the distance from the origin under which points count as one point.
 TINY = 1e-4
+# Points farther from the middle than this many median distances say nothing about the shape of the rest.
+FAR = 20.0
 MIN_POINTS = 4
 
 
@@ -19,7 +21,7 @@ class PointShape:
     Attributes:
         kind: ``volume``, ``plane``, ``line``, ``point``, ``few`` (fewer than 4) or ``not finite``.
         singular_values: of the centred points, divided by the root of their number: their extents in units
-            of the points, largest first. NaN where there are too few points.
+            of the points, largest first. NaN where there are too few points. Far outliers are left out.
         count: number of finite points.
     """
 
@@ -57,9 +59,11 @@ def diagnose_points(pts: np.ndarray) -> PointShape:
         return PointShape("not finite", unknown, 0)
     if len(finite) < MIN_POINTS:
         return PointShape("few", unknown, len(finite))
-    values = np.linalg.svd(finite - finite.mean(axis=0), compute_uv=False) / np.sqrt(len(finite))
+    away = np.linalg.norm(finite - np.median(finite, axis=0), axis=1)
+    near = finite[away <= FAR * np.median(away)] if np.median(away) > 0 else finite
+    values = np.linalg.svd(near - near.mean(axis=0), compute_uv=False) / np.sqrt(len(near))
     first, second, third = (float(value) for value in values)
-    distance = float(np.linalg.norm(finite, axis=1).mean())
+    distance = float(np.linalg.norm(near, axis=1).mean())
     if first <= TINY * distance or first == 0:
         kind = "point"
     elif second <= FLAT * first:
@@ -146,9 +150,9 @@ def safe_pnp(
     if shape.kind in ("line", "point"):
         return PnPResult(None, "none", 0, shape, f"{problem}; {shape}")
 
-    center = pts.mean(axis=0)
-    scale = float(np.linalg.norm(pts - center, axis=1).mean())
-    unit = (pts - center) / scale
+    center = np.median(pts, axis=0)
+    scale = shape.singular_values[0]
+    unit = ((pts - center) / scale).astype(np.float32)
     fallbacks = [("SQPnP on rescaled points", cv2.SOLVEPNP_SQPNP), ("EPnP", cv2.SOLVEPNP_EPNP)]
     if shape.kind == "plane":
         fallbacks.append(("IPPE", cv2.SOLVEPNP_IPPE))

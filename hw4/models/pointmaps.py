@@ -19,7 +19,7 @@ class ViewPoints:
     """What the network says about one view.
 
     Attributes:
-        bad_share: share of its predicted pixels that were not finite.
+        bad_share: share of its predicted pixels that were not finite, or beyond `LARGEST`.
         shape: of the view's own, most confident pointmap.
     """
 
@@ -58,7 +58,8 @@ def check_pointmaps(output: dict[str, Any], n_views: int) -> list[ViewPoints]:
                 best[int(view)] = score, points[good].numpy()
     if bad.sum() > 0.5 * total.sum():
         raise ReconstructionFailed(
-            f"{100 * bad.sum() / total.sum():.0f} % of the points that the network predicts are not finite"
+            f"{100 * bad.sum() / total.sum():.0f} % of the points that the network predicts are not finite "
+            f"or beyond {LARGEST:g}"
         )
     return [
         ViewPoints(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+from scipy.sparse.csgraph import dijkstra
 
 from hw4.config.model import SfmConfig
 from hw4.models.sfm_features import Features
@@ -17,6 +17,7 @@ from hw4.models.sfm_two_view import TwoView
 # COLMAP's defaults (16°, 100 matches) expect hundreds of photos; a handful offers no better first pair.
 INIT_MIN_ANGLE_DEG = 4.0
 INIT_MIN_INLIERS = 30
+MIN_MODEL_SIZE = 3
 
 
 @dataclass
@@ -58,8 +59,9 @@ def map_views(
 ) -> Mapping | None:
     """COLMAP's incremental mapper (Schönberger & Frahm, CVPR 2016) on verified pairs.
 
-    Of several models the one with both end views is taken, else the one with most views. One thread and
-    fixed seeds make it repeatable.
+    Of several models the one with both end views is taken, else the one with most views. A camera counts
+    that sees as many of the model's points as it needed to be registered: refinement may have dropped them.
+    One thread and fixed seeds make it repeatable.
 
     Returns:
         None where the mapper finds no model.
@@ -69,7 +71,8 @@ def map_views(
         _write_database(database, features, cameras, camera_of, two_views)
         options = _mapper_options(config, cameras, seed)
         models = pycolmap.incremental_mapping(database, folder, folder, options)
-        candidates = [_read_model(model, features) for _, model in sorted(models.items())]
+        found = [_read_model(m, features, config.min_inliers) for _, m in sorted(models.items())]
+    candidates = [mapping for mapping in found if mapping.registered.sum() >= MIN_MODEL_SIZE]
     if not candidates:
         return None
     return max(candidates, key=lambda m: (bool(m.registered[[0, -1]].all()), int(m.registered.sum())))
@@ -112,7 +115,7 @@ def _mapper_options(
     config: SfmConfig, cameras: Sequence[pycolmap.Camera], seed: int
 ) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
-    options.min_model_size = 3
+    options.min_model_size = MIN_MODEL_SIZE
     options.min_num_matches = config.min_inliers
     options.num_threads = 1
     options.random_seed = seed
@@ -130,12 +133,14 @@ def _mapper_options(
     return options
 
 
-def _read_model(model: pycolmap.Reconstruction, features: Sequence[Features]) -> Mapping:
+def _read_model(
+    model: pycolmap.Reconstruction, features: Sequence[Features], min_observations: int
+) -> Mapping:
     n = len(features)
     mapping = Mapping(np.full((n, 3, 4), np.nan), np.full((n, 3, 3), np.nan))
     view_of = {}
     for image_id, image in model.images.items():
-        if image.has_pose:
+        if image.has_pose and image.num_points3D >= min_observations:
             view = view_of[image_id] = int(image.name)
             mapping.cam_from_world[view] = image.cam_from_world().matrix()
             mapping.Ks[view] = image.camera.calibration_matrix()
@@ -154,7 +159,8 @@ def _read_model(model: pycolmap.Reconstruction, features: Sequence[Features]) ->
 
 
 def chain_rotations(n: int, two_views: dict[tuple[int, int], TwoView]) -> np.ndarray:
-    """Rotations relative to view 0 along the spanning tree of the best-verified pairs.
+    """Rotations relative to view 0 along the shortest chains of verified pairs, each as long as its matches
+    are few: one wide step with many matches beats many small ones, whose errors add up.
 
     For sequences without parallax, in which no point can be triangulated and the mapper finds no model.
 
@@ -168,12 +174,13 @@ def chain_rotations(n: int, two_views: dict[tuple[int, int], TwoView]) -> np.nda
         return cameras
     rows, cols = np.array(list(usable)).T
     cost = np.array([1.0 / len(t.inliers) for t in usable.values()])
-    tree = minimum_spanning_tree(coo_array((cost, (rows, cols)), shape=(n, n)).tocsr())
-    order, before = breadth_first_order(tree, 0, directed=False)
-    for view in order[1:]:
+    graph = coo_array((cost, (rows, cols)), shape=(n, n)).tocsr()
+    length, before = dijkstra(graph, directed=False, indices=0, return_predecessors=True)
+    reached = [int(view) for view in np.argsort(length) if np.isfinite(length[view])]
+    for view in reached[1:]:
         i = int(before[view])
-        forward = (i, int(view)) in usable
-        two_view = usable[(i, int(view)) if forward else (int(view), i)]
+        forward = (i, view) in usable
+        two_view = usable[(i, view) if forward else (view, i)]
         assert two_view.cam2_from_cam1 is not None
         R = two_view.cam2_from_cam1[:, :3]
         cameras[view, :, :3] = (R if forward else R.T) @ cameras[i, :, :3]

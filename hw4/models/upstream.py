@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 from hw4.errors import UserError
 
@@ -20,6 +21,19 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def replaced(module: ModuleType, **replacements: Any) -> Iterator[None]:
+    """Attributes of a module replaced while the context is open."""
+    saved = {name: getattr(module, name) for name in replacements}
+    try:
+        for name, value in replacements.items():
+            setattr(module, name, value)
+        yield
+    finally:
+        for name, value in saved.items():
+            setattr(module, name, value)
 
 
 def import_upstream(name: str) -> ModuleType:

@@ -78,8 +78,8 @@ def find_weights(config: NetworkConfig) -> WeightsSource:
     if path.is_file():
         return WeightsSource(path, label)
     if _is_hub_name(config.weights):
-        owner = config.weights.split("/")[0]
-        notice = LICENSES["dust3r"] if owner == "naver" else None
+        notices = {OFFICIAL[model]: notice for model, notice in LICENSES.items()}
+        notice = LICENSES["dust3r"] if config.weights.startswith("naver/") else notices.get(config.weights)
         return WeightsSource(_fetch(config.weights), label, notice)
     raise UserError(
         f"model.weights={config.weights} does not exist; give tiny, official, random, a hub name "
@@ -90,7 +90,8 @@ def find_weights(config: NetworkConfig) -> WeightsSource:
 def weights_fingerprint(config: NetworkConfig) -> str:
     """Identifies the weights' content: equal fingerprints, equal network.
 
-    A file's SHA-256 is remembered by path, size and time, in the user's cache folder.
+    A file's SHA-256 is remembered by path, size and time, in the user's cache folder. The ``config.json``
+    beside a ``.safetensors`` file counts: it decides what network the weights are put into.
 
     Raises:
         UserError: as `find_weights`.
@@ -99,7 +100,11 @@ def weights_fingerprint(config: NetworkConfig) -> str:
     if source.path is None:
         recipe = Path(__file__).with_name("tiny.py").read_bytes()
         return f"random-{config.seed}-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    return _file_digest(source.path.resolve())
+    digest = _file_digest(source.path.resolve())
+    description = source.path.with_name("config.json")
+    if config.name == "dust3r" and source.path.suffix == ".safetensors" and description.is_file():
+        digest = hashlib.sha256(digest.encode() + description.read_bytes()).hexdigest()
+    return digest
 
 
 def _is_hub_name(weights: str) -> bool:
@@ -141,8 +146,9 @@ def _cached(repo: str) -> Path | None:
         folder = Path(huggingface_hub.snapshot_download(repo, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
-    found = [path for path in folder.iterdir() if path.suffix in SUFFIXES]
-    return found[0] if len(found) == 1 else None
+    found = {path.name: path for path in folder.iterdir() if path.suffix in SUFFIXES}
+    only = next(iter(found.values())) if len(found) == 1 else None
+    return found.get("model.safetensors", only)
 
 
 def _weights_name(repo: str) -> str:
