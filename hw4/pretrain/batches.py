@@ -59,7 +59,8 @@ def render_views(scene_seed: int, n_views: int, rng: np.random.Generator) -> tup
     K = intrinsics(TINY_WIDTH, TINY_HEIGHT)
     while True:
         scene = make_scene(scene_seed)
-        yaws = rng.uniform(-MAX_YAW_DEG / 2, MAX_YAW_DEG / 2, n_views)
+        # To one side of the first view and evenly spread, so that wide pairs are as frequent as narrow ones.
+        yaws = rng.choice([-1.0, 1.0]) * np.append(0.0, rng.uniform(0, MAX_YAW_DEG, n_views - 1))
         try:
             cameras = sample_view_cameras(scene, yaws, rng)
             break

@@ -78,7 +78,8 @@ def measure(
         say: told about each finished pair.
 
     Returns:
-        JSON-serialisable figures: overall, overlapping (yaw up to 45 degrees), and by yaw bin.
+        JSON-serialisable figures: overall, overlapping (yaw up to 45 degrees), by yaw bin, and each pair's
+        rotation error.
     """
     config = held_out_config(pairs)
     facts = json.loads((ensure_sample(config) / "sample.json").read_text())
@@ -99,6 +100,7 @@ def measure(
         "all": vars(_bin(0, 91, yaws, errors)),
         "overlap": vars(_bin(0, OVERLAP_DEG, yaws, errors)),
         "bins": [vars(_bin(low, high, yaws, errors)) for low, high in YAW_BINS_DEG],
+        "error_deg": {str(s.sample.idx): s.error.rotation_deg for s in result.samples},
     }
 
 

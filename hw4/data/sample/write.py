@@ -76,7 +76,8 @@ def _truth(cam_from_world: np.ndarray, K: np.ndarray) -> dict[str, object]:
     return {**values, "K": K.tolist()}
 
 
-def _write_pair(root: Path, config: SampleConfig, idx: int) -> dict[str, object]:
+def write_pair(root: Path, config: SampleConfig, idx: int) -> dict[str, object]:
+    """Write the two photos of a pair and the frames between them; returns its ground-truth entry."""
     scene, cameras = pair_scene(config, idx)
     K = intrinsics(config.width, config.height)
     path = path_between(cameras, config.frames + 2)
@@ -158,7 +159,7 @@ def write_sample(root: Path, config: SampleConfig) -> None:
         config: seed, counts and sizes.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        entries = list(pool.map(lambda idx: _write_pair(root, config, idx), range(config.pairs)))
+        entries = list(pool.map(lambda idx: write_pair(root, config, idx), range(config.pairs)))
     np.save(root / "gt.npy", np.array(dict(enumerate(entries)), dtype=object), allow_pickle=True)
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in range(config.pairs)]
     header = [f"generated scenes, seed {config.seed}", "idx img1 img2", "---"]
