@@ -1,20 +1,32 @@
 """The function that Hydra calls for each job."""
 
+import json
 import logging
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hw4.durable import write_json, write_text
+from hw4.durable import jsonable, write_json, write_text
 from hw4.errors import UserError
 from hw4.launch.register import to_config
 
 
 class JobFailed(BaseException):
     """Carries a single run's error past Hydra, which would print its own words about any Exception."""
+
+
+def _finished(out_dir: Path, config: dict[str, Any]) -> bool:
+    """Whether the folder holds the whole result of the same configuration: an interrupted sweep goes on."""
+    try:
+        results = json.loads((out_dir / "results.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return results.get("status") == "ok" and results.get("config") == json.loads(json.dumps(jsonable(config)))
 
 
 def run_task(composed: DictConfig) -> None:
@@ -34,6 +46,9 @@ def run_task(composed: DictConfig) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     try:
         config = to_config(composed)
+        if sweep and config.cache.reuse and _finished(out_dir, asdict(config)):
+            console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
+            return
         write_text(out_dir / "config.yaml", OmegaConf.to_yaml(composed, resolve=True))
         run_job(config, out_dir, console, Path(hydra.sweep.dir).name if sweep else None)
     except Exception as error:

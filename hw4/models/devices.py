@@ -44,9 +44,11 @@ def precision(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     that speaks of `device`, so that the heads' precision does not depend on where they run.
     """
     of_device = functools.partial(torch.autocast, device.type)
-    with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-        with replaced(torch.cuda.amp, autocast=of_device):
-            yield
+    with (
+        torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
+        replaced(torch.cuda.amp, autocast=of_device),
+    ):
+        yield
 
 
 @contextlib.contextmanager
