@@ -11,7 +11,7 @@ from hw4.config.model import NetworkConfig
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 PAIR_KEYS = ("data.seed", "data.pairs", "data.index", "data.gt", "data.images", "data.gt_convention")
 SCENE_KEYS = ("data.layout", "data.test_every", "data.train_views", "data.resolution")

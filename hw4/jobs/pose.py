@@ -15,7 +15,7 @@ from hw4.pose.predictions import score_predictions, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.report.figures import error_cdf, extremes_figure, save_figure
 from hw4.report.progress import SampleProgress
-from hw4.report.tables import failures_table, pose_table, samples_table
+from hw4.report.tables import diagnoses_table, failures_table, pose_table, samples_table
 from hw4.stages import POSE, SCORE, pose_address
 from hw4.tracking.tracker import Tracker
 
@@ -95,7 +95,8 @@ def _report(context: JobContext, result: PoseResult) -> None:
     summary, per_sample, failures = pose_table(result, title), samples_table(result), failures_table(result)
     write_predictions(out_dir / "predictions.npy", result.samples)
     write_text(out_dir / "samples.csv", per_sample.csv())
-    parts = [table.markdown() for table in (summary, failures, per_sample) if table]
+    tables = (summary, failures, diagnoses_table(result), per_sample)
+    parts = [table.markdown() for table in tables if table]
     write_text(out_dir / "summary.md", "\n".join(parts))
     figures = {"error_cdf": error_cdf(result, title), "extremes": extremes_figure(result, title)}
     for name, figure in figures.items():

@@ -14,6 +14,7 @@ from hw4.data.pairs import PairSample
 from hw4.durable import JsonlLog, exclusive, write_bytes
 from hw4.errors import UserError
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.pose.crossfade import diagnose_sequence
 from hw4.pose.results import (
     BAD_INPUT,
     FAILED,
@@ -82,12 +83,18 @@ def predict_sample(
     Raises:
         UserError: the point cloud cannot be written (disk).
     """
+    diagnoses: dict[str, str] = {}
     started = time.perf_counter()
 
     def unfinished(status: str, reason: str) -> Prediction:
-        return Prediction(sample.idx, status, reason, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return Prediction(sample.idx, status, reason, seconds=seconds, diagnoses=diagnoses)
 
     try:
+        sequence = diagnose_sequence(sample.image_paths)
+        if sequence:
+            diagnoses["sequence"] = sequence
+        started = time.perf_counter()
         reconstruction = model.reconstruct(sample.image_paths, sample.Ks, seed)
     except ReconstructionFailed as error:
         return unfinished(FAILED, str(error))
@@ -96,7 +103,7 @@ def predict_sample(
     except Exception as error:
         return unfinished(FAILED, f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - started
-    diagnoses = {str(view): text for view, text in enumerate(reconstruction.diagnoses) if text}
+    diagnoses |= {str(view): text for view, text in enumerate(reconstruction.diagnoses) if text}
     last = reconstruction.n_views - 1
     lost = [view for view in (0, last) if not reconstruction.is_valid(view)]
     cloud = None

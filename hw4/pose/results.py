@@ -30,7 +30,7 @@ class Prediction:
         reason: why, unless ok.
         cam_from_world: (2, 4, 4) world-to-camera of the first and last view, or None.
         seconds: wall time of the model on this sample.
-        diagnoses: what was wrong with single views, by view number.
+        diagnoses: what was wrong with single views, by view number, and with the frames (``sequence``).
         notes: the model's own facts.
         cloud: file name of the sample's point cloud in the cache folder, or None.
     """

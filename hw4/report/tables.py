@@ -97,6 +97,13 @@ def pose_table(result: PoseResult, title: str) -> Table:
         + ", ".join(f"{count} are within {limit}°" for limit, count in summary.n_below.items()),
         f"protocol {summary.protocol}, mode {summary.mode}; intervals: 95 % bootstrap over samples",
     ]
+    diagnosed = [s for s in result.samples if s.prediction.diagnoses]
+    if diagnosed:
+        last = diagnosed[-1]
+        where, text = next(iter(last.prediction.diagnoses.items()))
+        where = f"view {where}" if where.isdigit() else where
+        some = f"{len(diagnosed)} samples have" if len(diagnosed) > 1 else "1 sample has"
+        notes.append(f"{some} a diagnosis (see summary.md); idx {last.sample.idx}, {where}: {text}")
     reasons = {f"{name}: {m.reason}" for name, m in summary.metrics.items() if m.value is None}
     return Table(title, ("metric", "value", "95 % interval"), rows, [*notes, *sorted(reasons)])
 
@@ -109,6 +116,16 @@ def failures_table(result: PoseResult) -> Table | None:
         if s.error.rotation_deg is None
     ]
     return Table("Samples without a result", ("idx", "status", "reason"), rows) if rows else None
+
+
+def diagnoses_table(result: PoseResult) -> Table | None:
+    """One row per view or sequence with which something was wrong, with or without a result, or None."""
+    rows = [
+        (str(s.sample.idx), view, s.prediction.status, text)
+        for s in result.samples
+        for view, text in s.prediction.diagnoses.items()
+    ]
+    return Table("Diagnoses", ("idx", "view", "sample", "diagnosis"), rows) if rows else None
 
 
 def samples_table(result: PoseResult) -> Table:
