@@ -1,8 +1,7 @@
 """Do the frames of a sequence hold views of their own, or only a blend of the two photos at its ends?
 
-Video models asked for the views between two photos far apart often fade one into the other. Such frames hold no
-parallax: whatever a model says about them, it did not see the scene from there (InterPose, CVPR 2025, section 3.3,
-names morphing frames as the failure to be filtered).
+Video models asked for the views between two photos far apart often fade one into the other. Such frames hold
+no parallax: whatever a model says about them, it did not see the scene from there.
 """
 
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ class Crossfade:
         zoom = f" and zoom up to {self.zoom.max():.2f} times" if self.zoom.max() > 1.01 else ""
         return (
             f"the {len(self.explained)} middle frames only fade one photo into the other{zoom}: such blends "
-            f"explain at least {100 * self.explained.min():.1f} % of each, so they show no view between the photos"
+            f"explain at least {100 * self.explained.min():.1f} % of each, so they show no view between them"
         )
 
 
