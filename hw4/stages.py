@@ -9,6 +9,7 @@ from hw4.config import Config
 from hw4.config.model import NetworkConfig
 
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
+REPORT = "report"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 2
@@ -43,10 +44,14 @@ def reads(config: Config, key: str) -> bool:
     group = key.split(".")[0]
     if group in ("task", "experiment", "hydra", "name"):
         return True
-    return any(_stage_reads(stage, config, key, group) for stage in selected(config))
+    return any(stage_reads(stage, config, key) for stage in selected(config))
 
 
-def _stage_reads(stage: str, config: Config, key: str, group: str) -> bool:
+def stage_reads(stage: str, config: Config, key: str) -> bool:
+    """Whether one stage of this run reads a config key (`splat.lr`) or group (`model`)."""
+    group = key.split(".")[0]
+    if stage == REPORT:
+        return group == REPORT
     if stage == POSE:
         if not has_pairs(config) or key in SCENE_KEYS:
             return False

@@ -6,7 +6,15 @@ that no run could use raises `hw4.errors.ConfigError`, which names the key and w
 
 from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.model import MODEL_NODES, AlignmentConfig, Dust3rConfig, ModelConfig, SfmConfig, VggtConfig
-from hw4.config.root import Config, InputConfig, MetricsConfig, PretrainConfig, ScoreConfig, WandbConfig
+from hw4.config.root import (
+    Config,
+    InputConfig,
+    MetricsConfig,
+    PretrainConfig,
+    ReportConfig,
+    ScoreConfig,
+    WandbConfig,
+)
 from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
 
 __all__ = [
@@ -25,6 +33,7 @@ __all__ = [
     "PairsConfig",
     "PretrainConfig",
     "RenderConfig",
+    "ReportConfig",
     "SampleConfig",
     "SceneConfig",
     "ScoreConfig",

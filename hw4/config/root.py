@@ -9,7 +9,7 @@ from hw4.config.model import Dust3rConfig, ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
-TASKS = ("all", "pose", "splat", "score", "render", "pretrain")
+TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "report")
 
 
 @dataclass
@@ -91,6 +91,26 @@ class PretrainConfig:
 
 
 @dataclass
+class ReportConfig:
+    """`task=report`: ``report.html`` and ``report.md`` of a finished run or sweep, from its files alone.
+
+    `dir` is that folder; `out` is where the report goes (null: into `dir`). `auto` writes one at the end of
+    each run and sweep. `alpha` is the significance level, `success_deg` the error below which a sample
+    counts as a success.
+    """
+
+    dir: str | None = None
+    out: str | None = None
+    auto: bool = True
+    alpha: float = 0.05
+    success_deg: float = 15.0
+
+    def __post_init__(self) -> None:
+        in_range("report.alpha", self.alpha, 0, 0.5, low_open=True)
+        in_range("report.success_deg", self.success_deg, 0, 180, low_open=True)
+
+
+@dataclass
 class WandbConfig:
     """`wandb=`: where runs are logged. `group` null: the sweep's folder name, or none for a single run."""
 
@@ -125,6 +145,7 @@ class Config:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     name: str = ""
