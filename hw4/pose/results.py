@@ -73,6 +73,18 @@ class SampleResult:
         first, second = self.sample.cam_from_world[:, :3, :3]
         return rotation_error_deg(np.eye(3), second @ first.T)
 
+    @property
+    def true_yaw_deg(self) -> float | None:
+        """Signed turn of the true optical axis about the first camera's vertical, in (-180, 180].
+
+        Positive towards the first camera's right (OpenCV axes: x right, y down, z forward).
+        """
+        if self.sample.cam_from_world is None:
+            return None
+        first, second = self.sample.cam_from_world[:, :3, :3]
+        x, _, z = (second @ first.T)[2]
+        return float(np.degrees(np.arctan2(x, z)))
+
     def row(self) -> dict[str, Any]:
         """A flat JSON-serialisable record."""
         return {
@@ -82,6 +94,7 @@ class SampleResult:
             "translation_error_deg": self.error.translation_deg,
             "reason": self.prediction.reason or self.error.reason,
             "true_angle_deg": self.true_angle_deg,
+            "true_yaw_deg": self.true_yaw_deg,
             "n_views": len(self.sample.image_paths),
             "seconds": self.prediction.seconds,
             "img1": str(self.sample.image_paths[0]),

@@ -160,7 +160,7 @@ def _saved_config(folder: Path) -> dict[str, Any]:
     for path in (folder / "config.yaml", folder / ".hydra" / "config.yaml"):
         try:
             return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(path), resolve=True))
-        except Exception:  # noqa: S112 - a half-written file is as good as none
+        except Exception:
             continue
     return {}
 
