@@ -1,4 +1,4 @@
-"""The entrypoint: ``python -m hw4`` and the ``hw4`` console script."""
+"""The entrypoint: ``python -m hw4``, the ``hw4`` console script, and ``hw4 runs``."""
 
 import os
 import sys
@@ -94,6 +94,14 @@ def _run(arguments: list[str]) -> int:
     return 0 if all_good else 1
 
 
+def _list_runs(arguments: list[str]) -> int:
+    from hw4.report.listing import list_runs
+    from hw4.report.terminal import make_console
+
+    make_console().print(list_runs(arguments).rich())
+    return 0
+
+
 def main() -> None:
     """Run the command line; one sentence and status 1 for whatever the user can mend."""
     show_traceback = os.environ.get(FULL_ERROR, "") not in ("", "0")
@@ -102,7 +110,7 @@ def main() -> None:
     if show_traceback:
         os.environ["HW4_TRACEBACK"] = "1"
     try:
-        status = _run(sys.argv[1:])
+        status = _list_runs(sys.argv[2:]) if sys.argv[1:2] == ["runs"] else _run(sys.argv[1:])
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to continue where it stopped.", file=sys.stderr)
         status = 130

@@ -18,6 +18,7 @@ from hw4.data.sample import ensure_sample
 from hw4.errors import UserError
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
+from hw4.report.listing import list_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL_SAMPLE = SampleConfig(pairs=2, frames=3, width=64, height=48)
@@ -38,7 +39,10 @@ def test_the_readme_has_commands() -> None:
     assert len(JOBS) > 15
     # These are what .ci/run, the Makefile and test_cli run.
     others = {c for c in commands() if c not in JOBS}
-    assert others == {"make demo", "make test", "python -m hw4 --cfg job"}
+    listings = {c for c in others if c.startswith("python -m hw4 runs ")}
+    for command in listings:
+        assert list_runs([str(ROOT / "conf"), *shlex.split(command)[4:]]).rows == []
+    assert others - listings == {"make demo", "make test", "python -m hw4 --cfg job"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,129 @@
+"""The runs on this machine with their metrics, filtered and sorted (``hw4 runs``)."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hw4.errors import UserError
+from hw4.report.runs import Run, is_run, load_runs
+from hw4.report.tables import MISSING, Table, format_metric, number
+
+POSE_COLUMNS = ("MRE", "MTE", "Acc@15", "AUC@30")
+SPLAT_COLUMNS = {"PSNR": ("psnr", 2), "SSIM": ("ssim", 4), "LPIPS": ("lpips", 4)}
+METRICS = (*POSE_COLUMNS, *SPLAT_COLUMNS)
+CONDITION = re.compile(r"^([\w@.]+)\s*(<=|>=|!=|=|<|>)\s*(.+)$")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One run and its numbers; a metric that it lacks is None."""
+
+    run: Run
+    started: str
+    metrics: dict[str, float | None]
+
+    def value(self, key: str) -> Any:
+        """A metric, ``status``, ``started``, or a dotted configuration key."""
+        if key in self.metrics:
+            return self.metrics[key]
+        return {"status": self.run.status, "started": self.started}.get(key, self.run.option(key))
+
+
+def find_runs(roots: Sequence[Path]) -> list[Listed]:
+    """Every run below the given folders, in order of their start.
+
+    Raises:
+        UserError: a folder does not exist.
+    """
+    found = []
+    for root in roots:
+        if not root.is_dir():
+            raise UserError(
+                f"{root} is not a folder; name one in which runs lie, such as outputs or multirun."
+            )
+        marks = ("results.json", "samples.jsonl", ".hydra")
+        folders = {path.parent for mark in marks for path in root.rglob(mark)}
+        found += [_listed(load_runs(folder).runs[0]) for folder in folders if is_run(folder)]
+    return sorted(found, key=lambda listed: (listed.started, str(listed.run.folder)))
+
+
+def _listed(run: Run) -> Listed:
+    pose = (run.pose or {}).get("metrics", {})
+    metrics = {name: (pose.get(name) or {}).get("value") for name in POSE_COLUMNS}
+    metrics |= {name: (run.splat or {}).get(key) for name, (key, _) in SPLAT_COLUMNS.items()}
+    return Listed(run, str(run.results.get("provenance", {}).get("started", "")), metrics)
+
+
+def _holds(listed: Listed, condition: str) -> bool:
+    match = CONDITION.match(condition)
+    if match is None:
+        raise UserError(
+            f"--where {condition!r} is not understood; write such as model.name=vggt or 'MRE<20'."
+        )
+    key, relation, wanted = match.groups()
+    value = listed.value(key)
+    if relation in ("=", "!="):
+        return (str(value) == wanted) == (relation == "=")
+    try:
+        limit = float(wanted)
+    except ValueError as error:
+        raise UserError(f"--where {condition!r}: {wanted!r} is not a number.") from error
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return {"<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit}[relation]
+
+
+def _sorted(runs: list[Listed], key: str, descending: bool) -> list[Listed]:
+    """Runs without the value come last in both directions."""
+    have = [r for r in runs if r.value(key) is not None]
+    numeric = all(isinstance(r.value(key), int | float) for r in have)
+    have.sort(key=lambda r: r.value(key) if numeric else str(r.value(key)), reverse=descending)
+    return have + [r for r in runs if r.value(key) is None]
+
+
+def runs_table(runs: Sequence[Listed], keys: Sequence[str] = ()) -> Table:
+    """One row per run; `keys` are configuration keys to show besides."""
+    used = [m for m in METRICS if any(r.metrics[m] is not None for r in runs)]
+    rows = []
+    for listed in runs:
+        config = [listed.run.option(k) for k in ("task", "model.name", "input.name", "data.name", *keys)]
+        cells = [
+            number(listed.metrics[m], SPLAT_COLUMNS[m][1])
+            if m in SPLAT_COLUMNS
+            else format_metric(m, listed.metrics[m])
+            for m in used
+        ]
+        settings = [MISSING if value is None else str(value) for value in config]
+        rows.append((str(listed.run.folder), listed.run.status, *settings, *cells))
+    columns = ("run", "status", "task", "model", "input", "data", *keys, *used)
+    return Table("1 run" if len(runs) == 1 else f"{len(runs)} runs", columns, rows)
+
+
+def list_runs(arguments: Sequence[str]) -> Table:
+    """The table for a ``hw4 runs`` command line.
+
+    Raises:
+        UserError: a folder does not exist, or a condition cannot be understood.
+    """
+    parser = argparse.ArgumentParser("hw4 runs", description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, help="default: outputs and multirun")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="CONDITION",
+        help="keep runs for which it holds: 'MRE<20', model.name=vggt, status=ok; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sort", default="started", metavar="KEY", help="a metric or key; -KEY: largest first"
+    )
+    parser.add_argument("--show", action="append", default=[], metavar="KEY", help="a further config key")
+    parser.add_argument("--limit", type=int, help="show so many at most")
+    # argparse takes "-PSNR" for an option unless it is joined to --sort.
+    joined = re.sub(r"(^|\0)--sort\0", r"\1--sort=", "\0".join(arguments)).split("\0") if arguments else []
+    options = parser.parse_args(joined)
+    folders = options.folders or [p for p in (Path("outputs"), Path("multirun")) if p.is_dir()]
+    runs = [r for r in find_runs(folders) if all(_holds(r, c) for c in options.where)]
+    key = options.sort.removeprefix("-")
+    runs = _sorted(runs, key, options.sort.startswith("-"))
+    return runs_table(runs[: options.limit], options.show)
