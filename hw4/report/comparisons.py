@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hw4.pose.metrics import ACC_THRESHOLDS, AUC_THRESHOLDS, accuracy, auc
-from hw4.report.confounds import Factor, closest, environment_differences, factors, warning
+from hw4.report.confounds import Factor, closest, environment_differences, factors, show, warning
 from hw4.report.paired import (
     BETTER,
     NOT_SHOWN,
@@ -196,6 +196,19 @@ def all_comparisons(runs: Sequence[Run], alpha: float, success_deg: float) -> li
     ]
 
 
+def short_names(c: Comparison) -> tuple[str, str]:
+    """How the two runs of a comparison are told apart: by what differs where that is one thing."""
+    if c.kind == INPUT:
+        return "pair", "interpolated"
+    if c.kind == MODEL:
+        return str((c.a.pose or {}).get("model")), str((c.b.pose or {}).get("model"))
+    if len(c.factors) == 1:
+        (factor,) = c.factors
+        name = factor.key.split(".")[-1]
+        return f"{name}={show(factor.a)}", f"{name}={show(factor.b)}"
+    return c.a.label, c.b.label
+
+
 def question(c: Comparison) -> str:
     """What the comparison asks, in words."""
     inputs, model = c.b.option("input.name"), (c.b.pose or {}).get("model")
@@ -203,7 +216,9 @@ def question(c: Comparison) -> str:
         return f"Is input interpolated better than pair, for {model}, on this data?"
     if c.kind == MODEL:
         return f"Is {model} better than {(c.a.pose or {}).get('model')}, with input {inputs}, on this data?"
-    return f"Is {c.b.label} better than {c.a.label}, on this data?"
+    a, b = short_names(c)
+    scope = f", for {model} with input {inputs}" if len(c.factors) == 1 else ""
+    return f"Is {b} better than {a}{scope}, on this data?"
 
 
 def answer(c: Comparison) -> str:

@@ -210,6 +210,8 @@ def _set_labels(runs: Sequence[Run]) -> None:
         model = (run.pose or {}).get("model") or run.option("model.name")
         if name:
             run.label = str(name)
+        elif run.pose is not None and run.option("task") == SCORE:
+            run.label = str(run.pose["weights"])
         elif run.pose is not None:
             run.label = f"{model}, {inputs}"
         else:

@@ -1,0 +1,50 @@
+"""`task=report`, and the report that a run or a sweep ends with."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from hw4.config import ReportConfig
+from hw4.errors import UserError
+from hw4.jobs.context import JobContext
+from hw4.stages import REPORT
+
+
+def run_report(context: JobContext) -> list[str]:
+    """Write the report of the folder `report.dir`.
+
+    Raises:
+        UserError: no folder is given, it holds no run, or the report cannot be written.
+    """
+    from hw4.report.document import write_report
+
+    options = context.config.report
+    if options.dir is None:
+        raise UserError("task=report needs report.dir=<folder of a finished run or sweep>.")
+    written = write_report(Path(options.dir).expanduser(), options)
+    context.results[REPORT] = {"html": str(written.html), "markdown": str(written.markdown)}
+    context.console.print(
+        f"Report: {written.html} (.md, {written.data.name}/)", soft_wrap=True, highlight=False
+    )
+    return []
+
+
+def report_at_the_end(folder: Path, options: ReportConfig, console: Console) -> None:
+    """Write a report into a finished folder; whatever goes wrong is a warning, for the results are there."""
+    if not options.auto:
+        return
+    try:
+        from hw4.report.document import write_report
+
+        written = write_report(folder, ReportConfig(alpha=options.alpha, success_deg=options.success_deg))
+    except Exception as error:
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        again = f"python -m hw4 task=report report.dir={folder}"
+        console.print(
+            f"warning: the report could not be written ({text}); the results are whole. Try again: {again}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    console.print(f"Report: {written.html}", soft_wrap=True, highlight=False)
