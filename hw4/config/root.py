@@ -10,6 +10,7 @@ from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
 TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "report")
+PSNR, NEG_MRE = "psnr", "neg_mre"
 
 
 @dataclass
@@ -135,7 +136,7 @@ class CacheConfig:
 
 @dataclass
 class Config:
-    """Everything a run reads."""
+    """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises: `psnr` or `neg_mre`."""
 
     task: str = "all"
     model: ModelConfig = field(default_factory=Dust3rConfig)
@@ -148,9 +149,12 @@ class Config:
     report: ReportConfig = field(default_factory=ReportConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
+    objective: str | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)
+        if self.objective is not None:
+            one_of("objective", self.objective, (PSNR, NEG_MRE))
         if not re.fullmatch(r"[\w .=,+-]*", self.name):
             raise ConfigError(f"name={self.name!r} may hold letters, digits, spaces and _ . = , + - only.")

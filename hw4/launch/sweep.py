@@ -75,6 +75,8 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         params = OmegaConf.select(hydra_config, "sweeper.params") or {}
         by_experiment = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
         swept += [o for o in by_experiment if o.is_sweep_override()]
+        if "optuna" in hydra_config.sweeper._target_:
+            _refuse_aimless(_checked(fixed).objective, str(hydra_config.sweeper.direction))
         if not all(o.is_discrete_sweep() for o in swept):
             return Plan(True, [], has_dir)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
@@ -82,6 +84,15 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         for override in swept:
             _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
         return Plan(True, jobs, has_dir)
+
+
+def _refuse_aimless(objective: str | None, direction: str) -> None:
+    # Both objectives are better when larger; the plugin's own default is to minimise.
+    if objective is None or not direction.endswith("maximize"):
+        raise ConfigError(
+            f"hydra/sweeper=optuna with objective={objective or 'null'} and hydra.sweeper.direction={direction} "
+            "searches for nothing: add objective=psnr or objective=neg_mre, and hydra.sweeper.direction=maximize."
+        )
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hw4.durable import jsonable, write_json, write_text
 from hw4.errors import UserError
+from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
 
 
@@ -20,17 +21,24 @@ class JobFailed(BaseException):
     """Carries a single run's error past Hydra, which would print its own words about any Exception."""
 
 
+def _results(out_dir: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((out_dir / "results.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
 def _finished(out_dir: Path, config: dict[str, Any]) -> bool:
     """Whether the folder holds the whole result of the same configuration: an interrupted sweep goes on."""
-    try:
-        results = json.loads((out_dir / "results.json").read_text())
-    except (OSError, ValueError):
-        return False
+    results = _results(out_dir)
     return results.get("status") == "ok" and results.get("config") == json.loads(json.dumps(jsonable(config)))
 
 
-def run_task(composed: DictConfig) -> None:
+def run_task(composed: DictConfig) -> float | None:
     """Run one job in Hydra's output folder; a failure is written into its ``results.json``.
+
+    Returns:
+        The objective's value for a sweeper that searches, or None without an objective.
 
     Raises:
         JobFailed: from the job's error, in a single run. In a sweep the next job goes on instead.
@@ -48,7 +56,7 @@ def run_task(composed: DictConfig) -> None:
         config = to_config(composed)
         if sweep and config.cache.reuse and _finished(out_dir, asdict(config)):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
-            return
+            return objective_value(config.objective, _results(out_dir))
         write_text(out_dir / "config.yaml", OmegaConf.to_yaml(composed, resolve=True))
         run_job(config, out_dir, console, Path(hydra.sweep.dir).name if sweep else None)
     except Exception as error:
@@ -62,3 +70,4 @@ def run_task(composed: DictConfig) -> None:
         console.print(f"hw4: {message}", markup=False, highlight=False, soft_wrap=True, style="red")
         if os.environ.get("HW4_TRACEBACK"):
             console.print_exception()
+    return objective_value(composed.objective, _results(out_dir))

@@ -10,7 +10,7 @@ from hw4.durable import write_json, write_text
 from hw4.report.tables import MISSING, Table, format_metric, number
 
 # Keys that say where a run is logged or kept, not what it computes.
-IGNORED = ("wandb.", "cache.", "report.", "name")
+IGNORED = ("wandb.", "cache.", "report.", "objective", "name")
 POSE_METRICS = ("MRE", "MTE", "Acc@5", "Acc@15", "Acc@30", "AUC@30", "AUC@15", "AUC@5", "AUC@3")
 WIDE_JOBS = 6
 
