@@ -1,5 +1,6 @@
 """Sweeps on other engines: a killed one goes on, nothing is computed twice, and a search finds its best."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -29,10 +30,8 @@ def kill_all(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to the sweep and to every worker that it started."""
     parent = psutil.Process(process.pid)
     for one in [*parent.children(recursive=True), parent]:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-        except psutil.NoSuchProcess:
-            pass
     process.wait()
 
 

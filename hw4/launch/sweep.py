@@ -90,8 +90,8 @@ def _refuse_aimless(objective: str | None, direction: str) -> None:
     # Both objectives are better when larger; the plugin's own default is to minimise.
     if objective is None or not direction.endswith("maximize"):
         raise ConfigError(
-            f"hydra/sweeper=optuna with objective={objective or 'null'} and hydra.sweeper.direction={direction} "
-            "searches for nothing: add objective=psnr or objective=neg_mre, and hydra.sweeper.direction=maximize."
+            f"hydra/sweeper=optuna has objective={objective or 'null'}, hydra.sweeper.direction={direction}; "
+            "add objective=psnr or objective=neg_mre, and hydra.sweeper.direction=maximize."
         )
 
 
