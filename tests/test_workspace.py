@@ -1,7 +1,6 @@
 """The W&B workspace names what runs log: a panel of a key that nothing logs would stay empty."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
