@@ -10,10 +10,11 @@ PLAIN, WARNING, VERDICT, NOTE = "plain", "warning", "verdict", "note"
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `kind` is one of `PLAIN`, `WARNING`, `VERDICT`, `NOTE`."""
+    """A paragraph; `kind` is one of `PLAIN`, `WARNING`, `VERDICT`, `NOTE`; `lead` stands out before it."""
 
     text: str
     kind: str = PLAIN
+    lead: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,6 @@ class Gallery:
     pictures: Sequence[Picture]
     data: Table
     caption: str = ""
-    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from hw4.stages import POSE
 INPUT, MODEL, SETTING = "input", "model", "setting"
 # Two records are of one sample if their true relative rotations agree to this (degrees).
 SAME_TRUTH_DEG = 1e-3
+PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT", "pair": "Pair", "interpolated": "Interpolated"}
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,13 @@ def short_names(c: Comparison) -> tuple[str, str]:
         name = factor.key.split(".")[-1]
         return f"{name}={show(factor.a)}", f"{name}={show(factor.b)}"
     return c.a.label, c.b.label
+
+
+def title_of(c: Comparison) -> str:
+    """B against A, and what both have in common."""
+    a, b = (PROPER_NAMES.get(name, name) for name in short_names(c))
+    common = {INPUT: (c.b.pose or {}).get("model"), MODEL: f"input {c.b.option('input.name')}"}
+    return f"{b} against {a} ({common[c.kind]})" if c.kind in common else f"{b} against {a}"
 
 
 def question(c: Comparison) -> str:

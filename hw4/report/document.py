@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw4.config import ReportConfig
-from hw4.durable import write_bytes, write_text
-from hw4.report.blocks import NOTE, PLAIN, VERDICT, WARNING, Chart, Document, Folded, Section, Text
+from hw4.durable import write_bytes, write_json, write_text
+from hw4.report.blocks import NOTE, Chart, Document, Folded, Gallery, Section, Text
 from hw4.report.compare import compare
-from hw4.report.comparisons import INPUT, MODEL, Comparison, all_comparisons, answer, question
-from hw4.report.confounds import show
+from hw4.report.comparisons import INPUT, MODEL, Comparison, all_comparisons
+from hw4.report.confounds import factors, show
 from hw4.report.html import to_html
 from hw4.report.markdown import to_markdown
+from hw4.report.overview import overview_section
 from hw4.report.pose_charts import error_curves, scatter, yaw_chart
 from hw4.report.pose_sections import MAX_COMPARISONS, comparison_section, failures_section, summary_section
 from hw4.report.runs import Folder, Run, load_runs
@@ -22,6 +23,8 @@ from hw4.report.tables import MISSING, Table
 from hw4.stages import POSE, SCORE, SPLAT
 
 DATA_FOLDER = "report"
+MANIFEST = "files.json"
+MAX_MATRIX = 12
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,33 @@ def write_report(path: Path, options: ReportConfig | None = None) -> Written:
     options = options or ReportConfig()
     document = build_document(load_runs(path), options)
     out = Path(options.out) if options.out else path
-    for figure in document.figures():
-        write_text(out / DATA_FOLDER / f"{figure.name}.csv", figure.data.csv())
-        if isinstance(figure, Chart):
-            write_text(out / DATA_FOLDER / f"{figure.name}.svg", standalone(figure.svg))
-        else:
-            for picture in figure.pictures:
-                name = f"{figure.name}_{picture.name}{picture.suffix}"
-                write_bytes(out / DATA_FOLDER / name, picture.content)
     written = Written(out / "report.html", out / "report.md", out / DATA_FOLDER)
+    _write_figures(document.figures(), written.data)
     write_text(written.html, to_html(document, DATA_FOLDER))
     write_text(written.markdown, to_markdown(document, DATA_FOLDER))
     return written
+
+
+def _write_figures(figures: Sequence[Chart | Gallery], folder: Path) -> None:
+    """Each figure with its CSV; those of an earlier report that this one no longer has are removed."""
+    files: dict[str, bytes] = {}
+    for figure in figures:
+        files[f"{figure.name}.csv"] = figure.data.csv().encode()
+        if isinstance(figure, Chart):
+            files[f"{figure.name}.svg"] = standalone(figure.svg).encode()
+        else:
+            for picture in figure.pictures:
+                files[f"{figure.name}_{picture.name}{picture.suffix}"] = picture.content
+    try:
+        before = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        before = []
+    for name in before:
+        if name not in files and Path(str(name)).name == name:
+            (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    write_json(folder / MANIFEST, sorted(files))
 
 
 def build_document(folder: Folder, options: ReportConfig) -> Document:
@@ -68,7 +86,7 @@ def build_document(folder: Folder, options: ReportConfig) -> Document:
     has_splat = any(run.splat for run in runs)
     wants_pose = has_pose or any({POSE, SCORE} & set(run.stages) for run in runs)
     wants_splat = has_splat or any(SPLAT in run.stages for run in runs)
-    sections = [_overview(folder, comparisons)]
+    sections = [overview_section(folder, comparisons)]
     if wants_pose:
         sections.append(summary_section(runs))
         sections.append(comparison_section(comparisons, options.alpha, _why_no_comparison(runs)))
@@ -90,74 +108,6 @@ def _subtitle(folder: Folder) -> str:
     found = f"{len(runs)} of {folder.planned} planned" if folder.planned is not None else f"{len(runs)}"
     jobs = f"{found} jobs: {counts or 'none has started'}" if folder.is_sweep else f"Status: {counts}"
     return f"{jobs}. Made from the files in {folder.path.resolve()}."
-
-
-def _missing(folder: Folder) -> list[str]:
-    """What a whole run or sweep would have had and this one lacks."""
-    found = []
-    if folder.planned is not None and folder.planned > len(folder.runs):
-        lost = folder.planned - len(folder.runs)
-        found.append(f"{lost} of {folder.planned} planned jobs never started: the sweep was interrupted")
-    if not folder.runs:
-        found.append("no job has started")
-    for run in folder.runs:
-        if run.status != "ok":
-            found.append(f"{run.name} is {run.status}: {run.error or 'no reason recorded'}")
-        if not run.config:
-            found.append(f"{run.name}: its configuration is lost")
-        skipped = run.results.get("skipped") or {}
-        found += [f"{run.name}: {stage} was skipped: {reason}" for stage, reason in skipped.items()]
-        if run.partial:
-            total = _expected_samples(run)
-            have = len((run.pose or {})["samples"])
-            of = f" of {total}" if total else ""
-            found.append(f"{run.name}: pose numbers come from the {have}{of} samples that reached the disk")
-        wanted = {POSE if stage == SCORE else stage for stage in run.stages} & {POSE, SPLAT}
-        here = {POSE: run.pose, SPLAT: run.splat}
-        found += [
-            f"{run.name}: no {stage} results"
-            for stage in sorted(wanted)
-            if not here[stage] and stage not in skipped
-        ]
-        for metric, reason in ((run.splat or {}).get("missing") or {}).items():
-            found.append(f"{run.name}: {metric} is missing: {reason}")
-    return found
-
-
-def _expected_samples(run: Run) -> int | None:
-    counts = [c for c in (run.option("data.limit"), run.option("data.pairs")) if isinstance(c, int)]
-    return min(counts) if run.option("data.name") == "sample" and counts else None
-
-
-def _overview(folder: Folder, comparisons: Sequence[Comparison]) -> Section:
-    section = Section("Overview")
-    missing = _missing(folder)
-    if missing:
-        rows = [[text] for text in missing]
-        section.blocks.append(Text("This report is not complete.", WARNING))
-        section.blocks.append(Table("What is missing", ["what, and why"], rows))
-    for c in [c for c in comparisons if c.kind in (INPUT, MODEL)][:MAX_COMPARISONS]:
-        section.blocks.append(Text(f"{question(c)} {answer(c)}", VERDICT))
-    confounded = [c for c in comparisons if c.warning]
-    if confounded:
-        names = "; ".join(f"{c.a.name} and {c.b.name}" for c in confounded)
-        text = f"WARNING: more than one factor changes between {names}. Details stand with each comparison."
-        section.blocks.append(Text(text, WARNING))
-    rows = []
-    for run in folder.runs:
-        mre = ((run.pose or {}).get("metrics") or {}).get("MRE", {}).get("value")
-        psnr = (run.splat or {}).get("psnr")
-        rows.append(
-            [
-                run.name,
-                run.label,
-                run.status,
-                MISSING if mre is None else f"{mre:.3f}°",
-                MISSING if psnr is None else f"{psnr:.2f}",
-            ]
-        )
-    section.blocks.append(Table("Runs", ["job", "what", "status", "MRE", "PSNR (dB)"], rows))
-    return section
 
 
 def _why_no_comparison(runs: Sequence[Run]) -> str:
@@ -203,13 +153,22 @@ def _config_section(runs: Sequence[Run]) -> Section:
     if any(MISSING in row for row in rows):
         notes.append(f"{MISSING}: this run's model, input or data has no such key")
     notes.append("left out: where runs are logged and cached, and how this report is made")
-    section.blocks.append(
-        Table(f"{len(keys)} differing keys", ["key", *(r.name for r in known)], rows, notes)
-    )
-    section.blocks.append(
-        Text("A comparison that changes more than one of them carries its WARNING where it stands.", PLAIN)
-    )
+    section.blocks.append(Table("Differing keys", ["key", *(r.name for r in known)], rows, notes))
+    for stage, found in ((POSE, [r for r in runs if r.pose]), (SPLAT, [r for r in runs if r.splat])):
+        if 2 < len(found) <= MAX_MATRIX:
+            section.blocks.append(_factor_matrix(found, stage))
+    text = "A comparison that changes more than one factor carries its WARNING where it stands."
+    section.blocks.append(Text(text))
     return section
+
+
+def _factor_matrix(runs: Sequence[Run], stage: str) -> Table:
+    """How many factors change between every two runs."""
+    rows = [[a.name, *("" if a is b else str(len(factors(a, b, stage))) for b in runs)] for a in runs]
+    notes = ["1: whatever changes has one cause; 2 or more: it has no single cause; 0: the same setting"]
+    return Table(
+        f"Factors that change between two runs ({stage})", ["", *(b.name for b in runs)], rows, notes
+    )
 
 
 def _origin_section(runs: Sequence[Run]) -> Section:

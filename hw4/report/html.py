@@ -32,7 +32,7 @@ p{margin:.6em 0;overflow-wrap:break-word}
 .scroll{overflow-x:auto;max-width:100%;border:1px solid var(--rule);border-radius:6px}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}
 th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-th{text-align:right;font-weight:600;vertical-align:bottom}
+th{text-align:right;font-weight:600;vertical-align:bottom;white-space:normal}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card);
 white-space:normal;min-width:7.5em;max-width:15em;overflow-wrap:anywhere}
 td.long{white-space:normal;min-width:14em;text-align:left;overflow-wrap:anywhere}
@@ -50,8 +50,9 @@ grid-template-columns:repeat(auto-fill,minmax(min(100%,240px),1fr));gap:12px;mar
 .gallery span{font-size:.85rem;overflow-wrap:anywhere}
 summary{cursor:pointer;font-weight:600;padding:4px 0}
 details{margin:.8em 0}
-@media (max-width:500px){main{padding:10px 8px 40px}section{padding:12px 10px}th,td{padding:5px 7px}
-.gallery{grid-template-columns:repeat(2,1fr)}th:first-child,td:first-child{max-width:9em}}
+@media (max-width:500px){main{padding:10px 8px 40px}section{padding:12px 10px}th,td{padding:5px 6px}
+table{font-size:.8rem}p.verdict,p.warning{font-size:.92rem}
+.gallery{grid-template-columns:repeat(2,1fr)}th:first-child,td:first-child{max-width:8em;min-width:5.5em}}
 @media print{section{break-inside:avoid;border:0}}
 """
 LONG_CELL = 36
@@ -86,7 +87,8 @@ def _section(section: Section, number: int, data_folder: str) -> str:
 
 def _block(block: Block, data_folder: str) -> str:
     if isinstance(block, Text):
-        return f'<p class="{block.kind}">{escape(block.text)}</p>'
+        lead = f"<strong>{escape(block.lead)}</strong> " if block.lead else ""
+        return f'<p class="{block.kind}">{lead}{escape(block.text)}</p>'
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Gallery):

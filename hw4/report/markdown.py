@@ -26,7 +26,8 @@ def _table(table: Table) -> str:
 
 def _block(block: Block, data_folder: str) -> str:
     if isinstance(block, Text):
-        return f"> **{_plain(block.text)}**" if block.kind == WARNING else _plain(block.text)
+        lead = f"**{_plain(block.lead)}** " if block.lead else ""
+        return f"> **{_plain(block.text)}**" if block.kind == WARNING else lead + _plain(block.text)
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Folded):

@@ -1,12 +1,13 @@
 """The report's drawings of pose errors, each with its numbers."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from hw4.report.blocks import Chart
-from hw4.report.comparisons import INPUT, MODEL, Comparison, matched, short_names
+from hw4.report.comparisons import Comparison, matched, short_names, title_of
 from hw4.report.runs import Run, headline_deg
 from hw4.report.svg import Axis, Series, chart
 from hw4.report.tables import Table
@@ -27,6 +28,13 @@ def _errors(run: Run) -> list[tuple[dict[str, Any], float | None]]:
     return [(sample, headline_deg(sample, pose["mode"])) for sample in pose["samples"]]
 
 
+def _error_axis(label: str, errors: Sequence[float | None]) -> Axis:
+    """Logarithmic, from the decade of the smallest error (at most 0.1, at least 0.001 degrees) to 180."""
+    smallest = min((e for e in errors if e), default=ERROR_LOW)
+    low = 10.0 ** math.floor(math.log10(min(max(smallest, 1e-3), ERROR_LOW)))
+    return Axis(label, low, ERROR_HIGH, log=True)
+
+
 def _axis_label(runs: Sequence[Run]) -> str:
     modes = {(run.pose or {})["mode"] for run in runs}
     names = {"R": "rotation error", "T": "translation error", "both": "larger of both errors"}
@@ -38,18 +46,19 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
     shown = [run for run in runs if any(e is not None for _, e in _errors(run))][:MAX_SERIES]
     if not shown:
         return None
+    axis = _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)])
     series, rows = [], []
     for color, run in enumerate(shown):
         pairs = sorted((e, s["idx"]) for s, e in _errors(run) if e is not None)
         total = len(_errors(run))
         shares = [(i + 1) / total for i in range(len(pairs))]
         errors = [e for e, _ in pairs]
-        x, y = [ERROR_LOW, *errors, ERROR_HIGH], [0, *shares, shares[-1]]
+        x, y = [axis.low, *errors, ERROR_HIGH], [0, *shares, shares[-1]]
         series.append(Series(run.label, x, y, line=True, step=True, color=color))
         rows += [[run.label, str(i), str(e), str(share)] for (e, i), share in zip(pairs, shares, strict=True)]
     svg = chart(
         series,
-        Axis(_axis_label(shown), ERROR_LOW, ERROR_HIGH, log=True),
+        axis,
         Axis("share of all samples", 0, 1),
         "Share of samples below each error",
         guides=GUIDES,
@@ -91,12 +100,12 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
     svg = chart(
         series,
         Axis(f"true {name} between the photos (°)", 0, max(10.0, 10 * np.ceil(widest / 10))),
-        Axis(_axis_label(shown), ERROR_LOW, ERROR_HIGH, log=True),
+        _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)]),
         f"Error against true {name}",
     )
     data = Table("", ["run", "idx", f"abs_{key}", "error_deg"], rows)
     caption = "Hollow marks at the top edge: samples without a result."
-    return Chart("error_against_yaw", f"Error against true {name}", svg, data, caption)
+    return Chart(f"error_against_{name.replace(' ', '_')}", f"Error against true {name}", svg, data, caption)
 
 
 def scatter(c: Comparison, number: int) -> Chart | None:
@@ -119,18 +128,15 @@ def scatter(c: Comparison, number: int) -> Chart | None:
         hollow=[x is None or y is None for x, y, _ in errors],
         color=number % 4,
     )
-    axis = _axis_label([c.a])
+    axis, every = _axis_label([c.a]), [e for x, y, _ in errors for e in (x, y)]
     svg = chart(
         [series],
-        Axis(f"{a}: {axis}", ERROR_LOW, ERROR_HIGH, log=True),
-        Axis(f"{b}: {axis}", ERROR_LOW, ERROR_HIGH, log=True),
+        _error_axis(f"{a}: {axis}", every),
+        _error_axis(f"{b}: {axis}", every),
         f"{b} against {a}, one mark per sample",
         diagonal=True,
     )
-    where = {MODEL: f"input {c.b.option('input.name')}", INPUT: str((c.b.pose or {})["model"])}
-    title = f"{_proper(b)} against {_proper(a)}, per sample"
-    if c.kind in where:
-        title += f" ({where[c.kind]})"
+    title = f"{title_of(c)}, per sample"
     data = Table(
         "",
         ["idx", f"{c.a.label} error_deg", f"{c.b.label} error_deg"],
@@ -139,10 +145,6 @@ def scatter(c: Comparison, number: int) -> Chart | None:
     caption = f"Below the dashed line {b} is better. Hollow: no result in one run, drawn at 180°."
     name = f"scatter_{number}_{c.kind}_{_slug(a)}_{_slug(b)}"
     return Chart(name, title, svg, data, caption)
-
-
-def _proper(name: str) -> str:
-    return {"dust3r": "DUSt3R", "vggt": "VGGT"}.get(name, name)
 
 
 def _slug(text: str) -> str:

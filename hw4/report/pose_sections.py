@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from hw4.report.blocks import NOTE, VERDICT, WARNING, Folded, Section, Text
-from hw4.report.comparisons import Comparison, question, short_names
+from hw4.report.comparisons import Comparison, answer, question, short_names, title_of
 from hw4.report.runs import Run
 from hw4.report.tables import MISSING, Table, format_metric, number
 from hw4.report.words import (
@@ -76,7 +76,8 @@ def comparison_section(comparisons: Sequence[Comparison], alpha: float, why_none
         shown = f"The first {MAX_COMPARISONS} of {len(comparisons)} comparisons are shown."
         section.blocks.append(Text(shown, NOTE))
     for c in comparisons[:MAX_COMPARISONS]:
-        section.blocks.append(Text(verdict_sentences(c, alpha), VERDICT))
+        lead = f"{question(c)} {answer(c)}"
+        section.blocks.append(Text(verdict_sentences(c, alpha), VERDICT, lead))
         if c.warning:
             section.blocks.append(Text(c.warning, WARNING))
         if c.environment:
@@ -117,8 +118,7 @@ def comparison_table(c: Comparison) -> Table:
         notes.append(f"{counted(c.n_unmatched, 'record')} left out: only one of the two runs has the sample")
     differing = "; ".join(map(str, c.factors)) or "nothing that the pose stage reads"
     notes.append(f"what differs: {differing}")
-    title = question(c).split(",")[0].removeprefix("Is ").replace(" better than ", " against ")
-    return Table(f"{title} ({c.b.label})", ["metric", a, b, "change", "95 % interval"], rows, notes)
+    return Table(f"{title_of(c)}: metrics", ["metric", a, b, "change", "95 % interval"], rows, notes)
 
 
 def reason_class(reason: str | None) -> str:

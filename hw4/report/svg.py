@@ -59,9 +59,11 @@ class Axis:
         """Round numbers within the range."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            wide = self.high / self.low > 20
-            values = [m * 10.0**d for d in decades for m in ((1, 3) if wide else (1, 2, 5))]
-            return [v for v in values if self.low * 0.999 <= v <= self.high * 1.001]
+            for multiples in ((1,), (1, 3), (1, 2, 5)):
+                values = [m * 10.0**d for d in decades for m in multiples]
+                inside = [v for v in values if self.low * 0.999 <= v <= self.high * 1.001]
+                if len(inside) >= 4:
+                    return inside
         raw = (self.high - self.low) / 5
         size = 10.0 ** math.floor(math.log10(raw))
         step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= raw * 0.999)

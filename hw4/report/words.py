@@ -1,6 +1,6 @@
 """Sentences built from a comparison's numbers."""
 
-from hw4.report.comparisons import Comparison, answer, question, short_names
+from hw4.report.comparisons import Comparison, short_names
 from hw4.report.paired import NOT_SHOWN, Delta
 from hw4.report.tables import MISSING, format_metric
 
@@ -19,8 +19,13 @@ def change_text(name: str, value: float | None) -> str:
     if value is None:
         return MISSING
     if name in DEGREES:
-        return f"{value:+.3f}°"
-    return f"{100 * value:+.1f} pp" if name.startswith("Acc") else f"{value:+.4f}"
+        return signed(value, 3) + "°"
+    return f"{signed(100 * value, 1)} pp" if name.startswith("Acc") else signed(value, 4)
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign, with a minus that is as wide as the plus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def interval_text(name: str, delta: Delta) -> str:
@@ -49,11 +54,11 @@ def counted(n: int, noun: str) -> str:
 
 
 def verdict_sentences(c: Comparison, alpha: float) -> str:
-    """Question, answer, and the numbers that the answer stands on."""
+    """The numbers that the answer stands on."""
     a, b = short_names(c)
-    parts = [f"{question(c)} {answer(c)}"]
     if c.n_shared == 0:
-        return f"{parts[0]} The two runs share no sample ({c.n_unmatched} are in one of them only)."
+        return f"The two runs share no sample ({c.n_unmatched} are in one of them only)."
+    parts = []
     mre = c.deltas.get("MRE")
     solved = f"{c.n_both} of {counted(c.n_shared, 'shared sample')} have a result in both runs"
     if mre is None:
@@ -64,7 +69,7 @@ def verdict_sentences(c: Comparison, alpha: float) -> str:
         )
         parts.append(
             f"{solved}: their mean rotation error goes from {mre.a:.3f}° ({a}) to {mre.b:.3f}° ({b}), "
-            f"a change of {mre.delta:+.3f}°{interval}."
+            f"a change of {change_text('MRE', mre.delta)}{interval}."
         )
     parts.append(_tests(c, alpha))
     s = c.success
@@ -86,7 +91,7 @@ def _tests(c: Comparison, alpha: float) -> str:
     )
     text = (
         f"Wilcoxon signed-rank: {p_equals(c.rank.p)}{adjusted} at level {alpha:g}, n = {c.rank.n}, "
-        f"rank-biserial {c.rank.effect:+.2f} (−1: lower in every sample)."
+        f"rank-biserial {signed(c.rank.effect, 2)} (−1: lower in every sample)."
     )
     if c.verdict == NOT_SHOWN and c.rank.smallest_p >= alpha:
         text += (
