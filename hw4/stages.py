@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hw4.config import Config
+from hw4.config.input import MEDOID
 from hw4.config.model import NetworkConfig
 
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
@@ -56,10 +57,16 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
         if not has_pairs(config) or key in SCENE_KEYS:
             return False
         many_views = config.input.name == "interpolated"
-        if key.startswith(("model.alignment", "input.max_frames")):
+        if key.startswith("model.alignment"):
             return many_views
+        if key == "input.max_frames":
+            return many_views and not config.input.picks
         if key in ("data.generator", "data.frames", "data.interpolated_root"):
             return many_views or key == "data.frames"
+        if key.startswith("input.candidates"):
+            return config.input.picks and (key != "input.candidates.bias" or config.input.selection == MEDOID)
+        if key == "input.selection":
+            return many_views
         return group in ("model", "input", "data", "metrics")
     if stage == SPLAT:
         if not has_scene(config) or key.startswith("splat.render"):
@@ -86,8 +93,11 @@ def pose_address(config: Config, weights_fingerprint: str) -> str:
     if config.input.name == "pair":
         model.pop("alignment", None)
         inputs: dict[str, Any] = {"name": "pair"}
+    elif config.input.picks:
+        # A candidate is told by its files alone, so that every way of picking shares the predictions.
+        inputs = {"name": "candidates"}
     else:
-        inputs = asdict(config.input)
+        inputs = {"name": config.input.name, "max_frames": config.input.max_frames}
     return _digest({"stage": POSE, "version": CACHE_VERSION, "model": model, "input": inputs})
 
 

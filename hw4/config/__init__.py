@@ -5,10 +5,10 @@ that no run could use raises `hw4.errors.ConfigError`, which names the key and w
 """
 
 from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config.input import CandidatesConfig, InputConfig
 from hw4.config.model import MODEL_NODES, AlignmentConfig, Dust3rConfig, ModelConfig, SfmConfig, VggtConfig
 from hw4.config.root import (
     Config,
-    InputConfig,
     MetricsConfig,
     PretrainConfig,
     ReportConfig,
@@ -21,6 +21,7 @@ __all__ = [
     "DATA_NODES",
     "MODEL_NODES",
     "AlignmentConfig",
+    "CandidatesConfig",
     "Config",
     "DataConfig",
     "DensifyConfig",

@@ -5,27 +5,13 @@ from dataclasses import dataclass, field
 
 from hw4.config.checks import in_range, one_of
 from hw4.config.data import DataConfig, SampleConfig
+from hw4.config.input import InputConfig
 from hw4.config.model import Dust3rConfig, ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
 TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "report")
 PSNR, NEG_MRE = "psnr", "neg_mre"
-
-
-@dataclass
-class InputConfig:
-    """`input=`: two photos, or two photos with the video frames between them.
-
-    `max_frames` keeps at most that many of the middle frames, spread evenly; null: all.
-    """
-
-    name: str = "pair"
-    max_frames: int | None = None
-
-    def __post_init__(self) -> None:
-        one_of("input", self.name, ("pair", "interpolated"))
-        in_range("input.max_frames", self.max_frames, 1)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.config import DataConfig, InputConfig, PairsConfig
+from hw4.data.candidates import Candidate, load_candidates
 from hw4.data.interpolation import interpolated_frames, keep_evenly
 from hw4.data.pickles import load_npy_dict
 from hw4.errors import UserError
@@ -35,6 +36,7 @@ class PairSample:
             truth has none. None where `problem` says why.
         Ks: (2, 3, 3) intrinsics in pixels of the photos, or None.
         problem: why the sample cannot be evaluated (bad input), or None.
+        candidates: what `input.selection=medoid|oracle` picks from; `image_paths` is then the two photos.
     """
 
     idx: int
@@ -42,6 +44,7 @@ class PairSample:
     cam_from_world: np.ndarray | None
     Ks: np.ndarray | None
     problem: str | None = None
+    candidates: tuple[Candidate, ...] = ()
 
 
 def read_index(path: Path) -> list[PairRow]:
@@ -194,6 +197,7 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
         paths: tuple[Path, ...] = (folder / row.img1, folder / row.img2)
         cam_from_world = Ks = None
         problem = None
+        candidates: tuple[Candidate, ...] = ()
         try:
             for path in paths:
                 if not path.is_file():
@@ -211,10 +215,15 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
             except ValueError as error:
                 raise ValueError(f"entry {row.idx} of {gt_path.name}: {error}") from error
             cam_from_world = np.stack(cameras)
-            if inputs.name == "interpolated":
-                between = interpolated_frames(root / layout.interpolated_root, row.idx, layout.generator)
+            between_root = root / layout.interpolated_root
+            if inputs.picks:
+                candidates = load_candidates(
+                    between_root, row.idx, layout.generator, inputs.candidates, paths
+                )
+            elif inputs.name == "interpolated":
+                between = interpolated_frames(between_root, row.idx, layout.generator)
                 paths = (paths[0], *keep_evenly(between, inputs.max_frames), paths[1])
         except ValueError as error:
             problem = str(error)
-        samples.append(PairSample(row.idx, paths, cam_from_world, Ks, problem))
+        samples.append(PairSample(row.idx, paths, cam_from_world, Ks, problem, candidates))
     return samples

@@ -1,16 +1,21 @@
 """The pose and score stages of a job: progress, files, tables, figures, W&B."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from hw4.config import InputConfig
+from hw4.config.input import PAIR, input_label
 from hw4.data.pairs import load_pairs
 from hw4.durable import JsonlLog, write_json, write_text
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.evaluate_candidates import evaluate_candidates
 from hw4.pose.predictions import score_predictions, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.report.figures import error_cdf, extremes_figure, save_figure
@@ -29,19 +34,20 @@ def run_pose(context: JobContext) -> list[str]:
     cache_dir = Path(config.cache.root) / "pose" / pose_address(config, labels.fingerprint)
     samples = load_pairs(config.data, config.input)
     write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
-    return _with_progress(
-        context,
-        len(samples),
-        lambda on_sample: evaluate_pose(
-            samples,
-            lambda: build_model(config.model),
-            config.metrics,
-            cache_dir,
-            reuse=config.cache.reuse,
-            names=(config.model.name, labels.weights),
-            on_sample=on_sample,
-        ),
-    )
+    names = (config.model.name, labels.weights)
+
+    def evaluate(on_sample: Callable[[SampleResult, bool], None]) -> PoseResult:
+        common: dict[str, Any] = {"reuse": config.cache.reuse, "names": names, "on_sample": on_sample}
+        make_model = partial(build_model, config.model)
+        if not config.input.picks:
+            return evaluate_pose(samples, make_model, config.metrics, cache_dir, **common)
+        pair_address = pose_address(replace(config, input=InputConfig(PAIR)), labels.fingerprint)
+        pair_dir = cache_dir.parent / pair_address
+        return evaluate_candidates(
+            samples, make_model, config.metrics, config.input, cache_dir, pair_dir, **common
+        )
+
+    return _with_progress(context, len(samples), evaluate)
 
 
 def run_score(context: JobContext) -> list[str]:
@@ -91,7 +97,8 @@ def _with_progress(
 
 def _report(context: JobContext, result: PoseResult) -> None:
     config, out_dir, tracker = context.config, context.out_dir, context.tracker
-    title = f"Pose evaluation: {result.model}, input {config.input.name}, data {config.data.name}"
+    label = input_label(config.input.name, config.input.selection)
+    title = f"Pose evaluation: {result.model}, input {label}, data {config.data.name}"
     summary, per_sample, failures = pose_table(result, title), samples_table(result), failures_table(result)
     write_predictions(out_dir / "predictions.npy", result.samples)
     write_text(out_dir / "samples.csv", per_sample.csv())

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +130,46 @@ def predict_sample(
     )
 
 
+def cached_predictions(
+    samples: Sequence[PairSample],
+    make_model: Callable[[], ReconstructionModel],
+    cache_dir: Path,
+    seed: int = 0,
+    reuse: bool = True,
+    clouds: bool = True,
+) -> Iterator[tuple[Prediction, bool]]:
+    """Each sample's prediction and whether it was there already; the folder is locked until the last one.
+
+    Args:
+        samples: what to predict, in order; one with a `problem` becomes bad input.
+        make_model: builds the model; called at most once, only if some sample needs it.
+        cache_dir: one model and input's folder, with ``predictions.jsonl``.
+        seed: given to the model with each sample.
+        reuse: False computes everything again.
+        clouds: whether ``clouds/<idx>.npz`` is written for each sample.
+
+    Raises:
+        UserError: the model cannot be built, or predictions cannot be written.
+    """
+    model: ReconstructionModel | None = None
+    with exclusive(cache_dir):
+        log = JsonlLog(cache_dir / "predictions.jsonl")
+        known = {(r["idx"], r["inputs"]): r for r in log.read()} if reuse else {}
+        for sample in samples:
+            if sample.problem is not None:
+                yield Prediction(sample.idx, BAD_INPUT, sample.problem), False
+                continue
+            digest = inputs_digest(sample)
+            if (sample.idx, digest) in known:
+                yield Prediction.from_json(known[sample.idx, digest]), True
+                continue
+            model = model or make_model()
+            prediction = predict_sample(model, sample, seed, cache_dir if clouds else None)
+            if prediction.status != BAD_INPUT:
+                log.append({"inputs": digest, **prediction.to_json()})
+            yield prediction, False
+
+
 def evaluate_pose(
     samples: Sequence[PairSample],
     make_model: Callable[[], ReconstructionModel],
@@ -161,32 +201,22 @@ def evaluate_pose(
     """
     started = time.perf_counter()
     model: ReconstructionModel | None = None
+
+    def model_once() -> ReconstructionModel:
+        nonlocal model
+        model = model or make_model()
+        return model
+
     results: list[SampleResult] = []
     n_reused = 0
-    with exclusive(cache_dir):
-        log = JsonlLog(cache_dir / "predictions.jsonl")
-        known = {(r["idx"], r["inputs"]): r for r in log.read()} if reuse else {}
-        for sample in samples:
-            reused = False
-            if sample.problem is not None:
-                prediction = Prediction(sample.idx, BAD_INPUT, sample.problem)
-            else:
-                digest = inputs_digest(sample)
-                reused = (sample.idx, digest) in known
-                if reused:
-                    prediction = Prediction.from_json(known[sample.idx, digest])
-                else:
-                    model = model or make_model()
-                    prediction = predict_sample(model, sample, seed, cache_dir)
-                    if prediction.status != BAD_INPUT:
-                        log.append({"inputs": digest, **prediction.to_json()})
-            n_reused += reused
-            results.append(score_sample(sample, prediction, metrics))
-            if on_sample:
-                on_sample(results[-1], reused)
+    predictions = cached_predictions(samples, model_once, cache_dir, seed, reuse)
+    for sample, (prediction, reused) in zip(samples, predictions, strict=True):
+        n_reused += reused
+        results.append(score_sample(sample, prediction, metrics))
+        if on_sample:
+            on_sample(results[-1], reused)
     if names is None:
-        model = model or make_model()
-        names = (model.name, model.weights_label)
+        names = (model_once().name, model_once().weights_label)
     return PoseResult(
         results,
         summarize_samples(results, metrics),

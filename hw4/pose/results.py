@@ -59,11 +59,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class SampleResult:
-    """One sample: what went in, what came out, and its errors."""
+    """One sample: what went in, what came out, and its errors.
+
+    `selection` says which of several candidates the prediction is, and the distances behind the choice; None
+    where there was nothing to pick.
+    """
 
     sample: PairSample
     prediction: Prediction
     error: PoseError
+    selection: dict[str, Any] | None = None
 
     @property
     def true_angle_deg(self) -> float | None:
@@ -86,7 +91,7 @@ class SampleResult:
         return float(np.degrees(np.arctan2(x, z)))
 
     def row(self) -> dict[str, Any]:
-        """A flat JSON-serialisable record."""
+        """A flat JSON-serialisable record; `selection` stands in it where a candidate was picked."""
         return {
             "idx": self.sample.idx,
             "status": self.prediction.status,
@@ -102,12 +107,13 @@ class SampleResult:
             "diagnoses": self.prediction.diagnoses,
             "notes": self.prediction.notes,
             "cam_from_world": self.prediction.cam_from_world,
+            **({} if self.selection is None else {"selection": self.selection}),
         }
 
 
 @dataclass(frozen=True)
 class PoseResult:
-    """The pose stage of one run."""
+    """The pose stage of one run; `remarks` is what every table of it must say (ground truth was used...)."""
 
     samples: list[SampleResult]
     summary: PoseSummary
@@ -116,6 +122,7 @@ class PoseResult:
     n_reused: int
     cache_dir: str | None
     seconds: float
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def bad_inputs(self) -> list[SampleResult]:
@@ -131,6 +138,7 @@ class PoseResult:
             "n_reused": self.n_reused,
             "cache_dir": self.cache_dir,
             "seconds": self.seconds,
+            "remarks": self.remarks,
             "failures_by_sample": [
                 {"idx": s.sample.idx, "status": s.prediction.status, "reason": s.row()["reason"]}
                 for s in self.samples

@@ -123,6 +123,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         if pose:
             if pose_result:
                 weights.add(f"job {job.job}: {pose_result['model']}, weights: {pose_result['weights']}")
+                notes += [f"job {job.job}: {remark}" for remark in pose_result.get("remarks", [])]
                 row.append(f"{pose_result['n_valid']}/{pose_result['n_total']}")
                 row.append(f"{pose_result['n_below']['15']}/{pose_result['n_total']}")
                 row += [_metric_cell(pose_result["metrics"].get(name), name) for name in POSE_METRICS]

@@ -28,7 +28,7 @@ from hw4.stages import POSE
 INPUT, MODEL, SETTING = "input", "model", "setting"
 # Two records are of one sample if their true relative rotations agree to this (degrees).
 SAME_TRUTH_DEG = 1e-3
-PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT", "pair": "Pair", "interpolated": "Interpolated"}
+PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT", "interpolated": "Interpolated"}
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def all_comparisons(runs: Sequence[Run], alpha: float, success_deg: float) -> li
 def short_names(c: Comparison) -> tuple[str, str]:
     """How the two runs of a comparison are told apart: by what differs where that is one thing."""
     if c.kind == INPUT:
-        return "pair", "interpolated"
+        return "pair", c.b.input_label
     if c.kind == MODEL:
         return str((c.a.pose or {}).get("model")), str((c.b.pose or {}).get("model"))
     if len(c.factors) == 1:
@@ -213,15 +213,15 @@ def short_names(c: Comparison) -> tuple[str, str]:
 def title_of(c: Comparison) -> str:
     """B against A, and what both have in common."""
     a, b = (PROPER_NAMES.get(name, name) for name in short_names(c))
-    common = {INPUT: (c.b.pose or {}).get("model"), MODEL: f"input {c.b.option('input.name')}"}
+    common = {INPUT: (c.b.pose or {}).get("model"), MODEL: f"input {c.b.input_label}"}
     return f"{b} against {a} ({common[c.kind]})" if c.kind in common else f"{b} against {a}"
 
 
 def question(c: Comparison) -> str:
     """What the comparison asks, in words."""
-    inputs, model = c.b.option("input.name"), (c.b.pose or {}).get("model")
+    inputs, model = c.b.input_label, (c.b.pose or {}).get("model")
     if c.kind == INPUT:
-        return f"Is input interpolated better than pair, for {model}, on this data?"
+        return f"Is input {inputs} better than pair, for {model}, on this data?"
     if c.kind == MODEL:
         return f"Is {model} better than {(c.a.pose or {}).get('model')}, with input {inputs}, on this data?"
     a, b = short_names(c)

@@ -11,6 +11,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from hw4.config import Config, MetricsConfig
+from hw4.config.input import input_label
 from hw4.errors import UserError
 from hw4.pose.metrics import FAILURE_ERROR_DEG, PoseError, summarize
 from hw4.stages import POSE, SCORE, SPLAT, selected
@@ -55,6 +56,11 @@ class Run:
                 return default
             value = value[part]
         return value
+
+    @property
+    def input_label(self) -> str:
+        """Its input mode in words, which say where the ground truth was used."""
+        return input_label(str(self.option("input.name")), self.option("input.selection"))
 
     @property
     def stages(self) -> list[str]:
@@ -206,7 +212,7 @@ def _rebuilt_pose(run: Run) -> dict[str, Any] | None:
 
 def _set_labels(runs: Sequence[Run]) -> None:
     for run in runs:
-        name, inputs = run.option("name"), run.option("input.name")
+        name, inputs = run.option("name"), run.input_label
         model = (run.pose or {}).get("model") or run.option("model.name")
         if name:
             run.label = str(name)

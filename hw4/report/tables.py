@@ -91,6 +91,7 @@ def pose_table(result: PoseResult, title: str) -> Table:
     ]
     counted = "count as 180°" if summary.failures == "penalize" else "are left out"
     notes = [
+        *result.remarks,
         f"{result.model}, weights: {result.weights}",
         f"{summary.n_valid} of {summary.n_total} samples valid; {summary.n_failed} failed and {counted}",
         f"of all {summary.n_total} samples, "
