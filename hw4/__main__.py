@@ -49,8 +49,10 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 def _run(arguments: list[str]) -> int:
     import hydra
 
+    from hw4.durable import write_json
     from hw4.launch.explain import explain
     from hw4.launch.register import conf_dir, register
+    from hw4.report import PLAN_FILE
 
     flags, overrides = _split(arguments)
     for before, argument in zip(["", *flags], flags, strict=False):
@@ -72,6 +74,7 @@ def _run(arguments: list[str]) -> int:
             overrides.append(f"{key}={_fresh_folder('multirun' if multirun else 'outputs')}")
         if multirun:
             sweep_dir = Path(next(o.split("=", 1)[1] for o in overrides if o.startswith("hydra.sweep.dir=")))
+            write_json(sweep_dir / PLAN_FILE, {"n_jobs": planned.n_jobs, "overrides": overrides})
     register()
     sys.argv = [sys.argv[0], *flags, *overrides]
     from hw4.launch.task import JobFailed, run_task
@@ -84,6 +87,7 @@ def _run(arguments: list[str]) -> int:
         raise explain(error) or error from error
     if sweep_dir is None:
         return 0
+    from hw4.jobs.report import report_at_the_end
     from hw4.report.compare import write_comparison
     from hw4.report.terminal import make_console
 
@@ -91,6 +95,7 @@ def _run(arguments: list[str]) -> int:
     console = make_console()
     console.print(table.rich())
     console.print(f"Comparison: {sweep_dir}/comparison.md (.csv, .json)", soft_wrap=True, highlight=False)
+    report_at_the_end(sweep_dir, planned.jobs, console)
     return 0 if all_good else 1
 
 

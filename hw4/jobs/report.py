@@ -1,13 +1,14 @@
 """`task=report`, and the report that a run or a sweep ends with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from hw4.config import ReportConfig
+from hw4.config import Config, ReportConfig
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.stages import REPORT
+from hw4.stages import POSE, REPORT, SCORE, SPLAT, selected
 
 
 def run_report(context: JobContext) -> list[str]:
@@ -29,9 +30,17 @@ def run_report(context: JobContext) -> list[str]:
     return []
 
 
-def report_at_the_end(folder: Path, options: ReportConfig, console: Console) -> None:
-    """Write a report into a finished folder; whatever goes wrong is a warning, for the results are there."""
-    if not options.auto:
+def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console) -> None:
+    """Write a report into a finished folder; whatever goes wrong is a warning, for the results are there.
+
+    Args:
+        folder: of a run or a sweep.
+        configs: of its jobs, as far as known; nothing is written where none of them evaluates anything.
+        console: gets the path, or the warning.
+    """
+    options = configs[0].report if configs else ReportConfig()
+    evaluates = any({POSE, SCORE, SPLAT} & set(selected(config)) for config in configs)
+    if not options.auto or (configs and not evaluates):
         return
     try:
         from hw4.report.document import write_report

@@ -12,8 +12,9 @@ from hw4.config import Config
 from hw4.durable import write_json
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
+from hw4.jobs.report import report_at_the_end, run_report
 from hw4.provenance import provenance
-from hw4.stages import POSE, PRETRAIN, RENDER, SCORE, SPLAT, has_pairs, has_scene, selected
+from hw4.stages import POSE, PRETRAIN, RENDER, REPORT, SCORE, SPLAT, has_pairs, has_scene, selected
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -42,9 +43,10 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
     }
     context = JobContext(config, out_dir, console, Tracker(), results)
     tags = [config.task, config.model.name, config.input.name]
-    context.tracker = open_tracker(
-        config.wandb, out_dir, results["config"], config.task, group, tags, context.warn
-    )
+    if config.task != REPORT:
+        context.tracker = open_tracker(
+            config.wandb, out_dir, results["config"], config.task, group, tags, context.warn
+        )
     succeeded = False
     try:
         problems: list[str] = []
@@ -65,7 +67,11 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         context.tracker.summary({"status": results["status"], "seconds": results["seconds"]})
     finally:
         context.tracker.finish(failed=not succeeded)
-    console.print(f"Results: {out_dir}", soft_wrap=True, highlight=False)
+    if config.task != REPORT:
+        console.print(f"Results: {out_dir}", soft_wrap=True, highlight=False)
+    # A sweep has one report over all its jobs.
+    if group is None:
+        report_at_the_end(out_dir, [config], console)
     if problems:
         raise UserError("; ".join(problems))
 
@@ -87,6 +93,8 @@ def _run_stage(stage: str, context: JobContext) -> list[str]:
         from hw4.jobs.pose import run_score as run
     elif stage == PRETRAIN:
         from hw4.jobs.pretrain import run_pretraining as run
+    elif stage == REPORT:
+        run = run_report
     elif stage == SPLAT:
         from hw4.jobs.splat import run_splat_stage as run
     else:

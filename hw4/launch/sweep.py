@@ -28,11 +28,13 @@ class Plan:
         multirun: whether it is a sweep.
         jobs: the checked configuration of each job; empty where a sweeper chooses them while running.
         has_run_dir: whether the user chose the output folder.
+        n_jobs: number of jobs, where the command line alone decides it.
     """
 
     multirun: bool
     jobs: list[Config]
     has_run_dir: bool
+    n_jobs: int | None = None
 
 
 def _checked(overrides: Sequence[str]) -> Config:
@@ -83,7 +85,8 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
         for override in swept:
             _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
-        return Plan(True, jobs, has_dir)
+        fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
+        return Plan(True, jobs, has_dir, len(combinations) if fixed_number else None)
 
 
 def _refuse_aimless(objective: str | None, direction: str) -> None:

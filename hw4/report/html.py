@@ -1,6 +1,7 @@
 """A report as one HTML file that loads nothing: styles inline, images as data, light and dark."""
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -34,7 +35,8 @@ table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-num
 th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{text-align:right;font-weight:600;vertical-align:bottom;white-space:normal}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--card);
-white-space:normal;min-width:7.5em;max-width:15em;overflow-wrap:anywhere}
+white-space:normal;min-width:7.5em;max-width:15em;overflow-wrap:break-word}
+td.long:first-child{max-width:none;min-width:15em;position:static}
 td.long{white-space:normal;min-width:14em;text-align:left;overflow-wrap:anywhere}
 tr:last-child td{border-bottom:0}
 table.lone td:first-child,table.lone th:first-child{max-width:none;position:static}
@@ -52,10 +54,11 @@ summary{cursor:pointer;font-weight:600;padding:4px 0}
 details{margin:.8em 0}
 @media (max-width:500px){main{padding:10px 8px 40px}section{padding:12px 10px}th,td{padding:5px 6px}
 table{font-size:.8rem}p.verdict,p.warning{font-size:.92rem}
-.gallery{grid-template-columns:repeat(2,1fr)}th:first-child,td:first-child{max-width:8em;min-width:5.5em}}
+.gallery{grid-template-columns:repeat(2,1fr)}th:first-child,td:first-child{max-width:9.5em;min-width:6em}}
 @media print{section{break-inside:avoid;border:0}}
 """
 LONG_CELL = 36
+KEY = re.compile(r"[a-z_]+\.[\w.]+")
 
 
 def to_html(document: Document, data_folder: str) -> str:
@@ -101,7 +104,8 @@ def _block(block: Block, data_folder: str) -> str:
 
 def _table(table: Table) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
-    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows)
+    long = [any(len(row[i]) > LONG_CELL for row in table.rows) for i in range(len(table.columns))]
+    rows = "".join(f"<tr>{''.join(map(_cell, row, long))}</tr>" for row in table.rows)
     lone = ' class="lone"' if len(table.columns) == 1 else ""
     return (
         f'<h3>{escape(table.title)}</h3><div class="scroll" tabindex="0"><table{lone}><thead><tr>{head}</tr>'
@@ -109,9 +113,12 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(content: str) -> str:
-    kind = ' class="long"' if len(content) > LONG_CELL else ""
-    return f"<td{kind}>{escape(content)}</td>"
+def _cell(content: str, long: bool) -> str:
+    """A cell; configuration keys may break after their dots and underscores."""
+    text = escape(content)
+    if KEY.fullmatch(content):
+        text = text.replace(".", ".<wbr>").replace("_", "_<wbr>")
+    return f'<td class="long">{text}</td>' if long else f"<td>{text}</td>"
 
 
 def _notes(notes: Sequence[str]) -> str:

@@ -84,7 +84,11 @@ def _runs_table(runs: Sequence[Run]) -> Table:
         columns["what"] = [run.label for run in runs]
     if any(run.pose for run in runs):
         values = [((run.pose or {}).get("metrics") or {}).get("MRE", {}).get("value") for run in runs]
-        columns["MRE"] = [MISSING if value is None else f"{value:.3f}°" for value in values]
+        partial = [" (partial)" if run.partial else "" for run in runs]
+        columns["MRE"] = [
+            MISSING if value is None else f"{value:.3f}°{mark}"
+            for value, mark in zip(values, partial, strict=True)
+        ]
     if any(run.splat for run in runs):
         values = [(run.splat or {}).get("psnr") for run in runs]
         columns["PSNR (dB)"] = [MISSING if value is None else f"{value:.2f}" for value in values]

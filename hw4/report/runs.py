@@ -14,9 +14,9 @@ from hw4.config import Config, MetricsConfig
 from hw4.config.input import input_label
 from hw4.errors import UserError
 from hw4.pose.metrics import FAILURE_ERROR_DEG, PoseError, summarize
+from hw4.report import PLAN_FILE
 from hw4.stages import POSE, SCORE, SPLAT, selected
 
-PLAN_FILE = "sweep.json"
 NO_DIRECTION = "the ground truth has no translation direction"
 
 

@@ -15,6 +15,7 @@ from hw4.report.runs import Run
 from hw4.report.splat_strip import common_view
 from hw4.report.svg import Axis, Series, chart
 from hw4.report.tables import MISSING, Table, number
+from hw4.report.words import signed
 from hw4.stages import SPLAT
 
 MAX_SERIES = 8
@@ -114,7 +115,7 @@ def _changes(runs: Sequence[Run]) -> Table:
         found = factors(first, run, SPLAT)
         cells = [MISSING] * 3
         if gains:
-            cells = [f"{np.mean(gains):+.2f}", f"{min(gains):+.2f} … {max(gains):+.2f}"]
+            cells = [signed(float(np.mean(gains)), 2), f"{signed(min(gains), 2)} … {signed(max(gains), 2)}"]
             cells.append(f"{sum(gain > 0 for gain in gains)} of {len(gains)}")
         what = "; ".join(map(str, found)) or "nothing that the splat stage reads"
         rows.append([splat_label(run), *cells, ("⚠ " if len(found) > 1 else "") + what])
