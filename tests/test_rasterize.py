@@ -156,14 +156,15 @@ def test_deep_stacks_stop_where_transmittance_is_used_up():
 
 def test_gradients_match_finite_differences():
     size = {"width": 14, "height": 11}
-    scene = random_scene(6, **size, n_cameras=2, seed=11, dtype=torch.float64)
+    scene = random_scene(4, **size, n_cameras=2, seed=11, dtype=torch.float64)
+    scene["colors"] = scene["colors"][:, :4]
     scene["means"][:, 2] = scene["means"][:, 2].abs() + 1
     scene["scales"] = scene["scales"].clamp(min=0.15)
     ours = leaves(scene)
 
     def render(*tensors: Tensor) -> tuple[Tensor, Tensor]:
         named = dict(zip(LEAVES, tensors, strict=True))
-        return rasterize(**named, Ks=ours["Ks"], sh_degree=2, render_mode="RGB+D", **size)[:2]
+        return rasterize(**named, Ks=ours["Ks"], sh_degree=1, render_mode="RGB+D", **size)[:2]
 
     assert torch.autograd.gradcheck(
         render, tuple(ours[name] for name in LEAVES), eps=1e-6, atol=1e-5, rtol=1e-4
@@ -173,7 +174,7 @@ def test_gradients_match_finite_differences():
 extreme = st.floats(-30, 30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(*[extreme] * 11, st.floats(0, 1)), min_size=1, max_size=6), st.booleans())
 def test_no_input_gives_nan(rows: list[tuple[float, ...]], antialiased: bool):
     values = torch.tensor(rows, dtype=torch.float32)
