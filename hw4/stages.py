@@ -7,10 +7,12 @@ from typing import Any
 
 from hw4.config import Config
 from hw4.config.input import MEDOID
+from hw4.config.interpolate import VIDEO
 from hw4.config.model import NetworkConfig
 
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 REPORT = "report"
+INTERPOLATE = "interpolate"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 2
@@ -76,6 +78,11 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
         return group in ("splat", "data") and key not in ("data.generator", "data.frames", "data.limit")
     if stage == SCORE:
         return group in ("score", "data", "metrics") and key not in SCENE_KEYS
+    if stage == INTERPOLATE:
+        if group == "interpolate":
+            return config.interpolate.method == VIDEO or not key.startswith("interpolate.video")
+        unread = ("data.generator", "data.gt", "data.gt_convention")
+        return group == "data" and key not in (*SCENE_KEYS, *unread)
     if stage == RENDER:
         return group == "data" or key == "splat" or key.startswith(("splat.render", "splat.rasterizer"))
     return group in ("model", "pretrain")

@@ -6,6 +6,7 @@ that no run could use raises `hw4.errors.ConfigError`, which names the key and w
 
 from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.input import CandidatesConfig, InputConfig
+from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import MODEL_NODES, AlignmentConfig, Dust3rConfig, ModelConfig, SfmConfig, VggtConfig
 from hw4.config.root import (
     Config,
@@ -29,6 +30,7 @@ __all__ = [
     "EvalConfig",
     "InitConfig",
     "InputConfig",
+    "InterpolateConfig",
     "MetricsConfig",
     "ModelConfig",
     "PairsConfig",

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from hw4.config.checks import in_range, one_of
 from hw4.config.data import DataConfig, SampleConfig
 from hw4.config.input import InputConfig
+from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import Dust3rConfig, ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
-TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "report")
+TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "interpolate", "report")
 PSNR, NEG_MRE = "psnr", "neg_mre"
 
 
@@ -132,6 +133,7 @@ class Config:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     score: ScoreConfig = field(default_factory=ScoreConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    interpolate: InterpolateConfig = field(default_factory=InterpolateConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)

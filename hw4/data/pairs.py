@@ -26,6 +26,15 @@ class PairRow:
 
 
 @dataclass(frozen=True)
+class PhotoPair:
+    """The two photos of one sample, and why they cannot be used (bad input), or None."""
+
+    idx: int
+    paths: tuple[Path, Path]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class PairSample:
     """One sample as the evaluation takes it.
 
@@ -166,6 +175,32 @@ def pair_layout(config: DataConfig) -> PairsConfig:
     raise UserError(f"data={config.name} has no pairs to evaluate; use data=sample or data=pairs.")
 
 
+def _photo_pairs(layout: PairsConfig, limit: int | None) -> list[PhotoPair]:
+    """As `load_photo_pairs`, of a layout that is there."""
+    root = Path(layout.root).expanduser()
+    if not root.is_dir():
+        raise UserError(f"data.root={layout.root} is not a folder; point it at the folder of {layout.index}.")
+    rows = read_index(root / layout.index)
+    folder = root / (layout.images or ("images" if (root / "images").is_dir() else "."))
+    if not folder.is_dir():
+        raise UserError(f"the image folder {folder} does not exist; set data.images.")
+    pairs = []
+    for row in rows[:limit]:
+        paths = (folder / row.img1, folder / row.img2)
+        missing = next((path for path in paths if not path.is_file()), None)
+        pairs.append(PhotoPair(row.idx, paths, f"image {missing} does not exist" if missing else None))
+    return pairs
+
+
+def load_photo_pairs(config: DataConfig) -> list[PhotoPair]:
+    """The photos of all samples, whether or not there is a ground truth.
+
+    Raises:
+        UserError: the index or the image folder cannot be used.
+    """
+    return _photo_pairs(pair_layout(config), config.limit)
+
+
 def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
     """All samples of a data source under one input mode.
 
@@ -181,49 +216,43 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
     """
     layout = pair_layout(config)
     root = Path(layout.root).expanduser()
-    if not root.is_dir():
-        raise UserError(f"data.root={layout.root} is not a folder; point it at the folder of {layout.index}.")
-    rows = read_index(root / layout.index)
+    pairs = _photo_pairs(layout, config.limit)
     if layout.gt:
         gt_path = root / layout.gt
     else:
         gt_path = root / ("gt.json" if (root / "gt.json").exists() else "gt.npy")
     ground_truth = read_ground_truth(gt_path)
-    folder = root / (layout.images or ("images" if (root / "images").is_dir() else "."))
-    if not folder.is_dir():
-        raise UserError(f"the image folder {folder} does not exist; set data.images.")
     samples = []
-    for row in rows[: config.limit]:
-        paths: tuple[Path, ...] = (folder / row.img1, folder / row.img2)
+    for pair in pairs:
+        paths: tuple[Path, ...] = pair.paths
         cam_from_world = Ks = None
         problem = None
         candidates: tuple[Candidate, ...] = ()
         try:
-            for path in paths:
-                if not path.is_file():
-                    raise ValueError(f"image {path} does not exist")
-            if row.idx not in ground_truth:
-                raise ValueError(f"{gt_path.name} has no entry {row.idx}")
-            entry = ground_truth[row.idx]
+            if pair.problem is not None:
+                raise ValueError(pair.problem)
+            if pair.idx not in ground_truth:
+                raise ValueError(f"{gt_path.name} has no entry {pair.idx}")
+            entry = ground_truth[pair.idx]
             if not isinstance(entry, dict) or not all(
                 isinstance(entry.get(v), dict) for v in ("img1", "img2")
             ):
-                raise ValueError(f"entry {row.idx} of {gt_path.name} lacks img1 or img2")
+                raise ValueError(f"entry {pair.idx} of {gt_path.name} lacks img1 or img2")
             try:
                 cameras = [camera_from_entry(entry[v], config.gt_convention) for v in ("img1", "img2")]
                 Ks = _intrinsics(entry)
             except ValueError as error:
-                raise ValueError(f"entry {row.idx} of {gt_path.name}: {error}") from error
+                raise ValueError(f"entry {pair.idx} of {gt_path.name}: {error}") from error
             cam_from_world = np.stack(cameras)
             between_root = root / layout.interpolated_root
             if inputs.picks:
                 candidates = load_candidates(
-                    between_root, row.idx, layout.generator, inputs.candidates, paths
+                    between_root, pair.idx, layout.generator, inputs.candidates, paths
                 )
             elif inputs.name == "interpolated":
-                between = interpolated_frames(between_root, row.idx, layout.generator)
+                between = interpolated_frames(between_root, pair.idx, layout.generator)
                 paths = (paths[0], *keep_evenly(between, inputs.max_frames), paths[1])
         except ValueError as error:
             problem = str(error)
-        samples.append(PairSample(row.idx, paths, cam_from_world, Ks, problem, candidates))
+        samples.append(PairSample(pair.idx, paths, cam_from_world, Ks, problem, candidates))
     return samples

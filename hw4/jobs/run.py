@@ -14,7 +14,18 @@ from hw4.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end, run_report
 from hw4.provenance import provenance
-from hw4.stages import POSE, PRETRAIN, RENDER, REPORT, SCORE, SPLAT, has_pairs, has_scene, selected
+from hw4.stages import (
+    INTERPOLATE,
+    POSE,
+    PRETRAIN,
+    RENDER,
+    REPORT,
+    SCORE,
+    SPLAT,
+    has_pairs,
+    has_scene,
+    selected,
+)
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -77,8 +88,8 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
 
 
 def _why_skipped(stage: str, config: Config) -> str | None:
-    if stage in (POSE, SCORE) and not has_pairs(config):
-        return f"data={config.data.name} has no pairs to evaluate; use data=sample or data=pairs."
+    if stage in (POSE, SCORE, INTERPOLATE) and not has_pairs(config):
+        return f"data={config.data.name} has no pairs of photos; use data=sample or data=pairs."
     if stage in (SPLAT, RENDER) and not has_scene(config):
         return f"data={config.data.name} has no scene to splat; use data=sample or data=scene."
     return None
@@ -95,6 +106,8 @@ def _run_stage(stage: str, context: JobContext) -> list[str]:
         from hw4.jobs.pretrain import run_pretraining as run
     elif stage == REPORT:
         run = run_report
+    elif stage == INTERPOLATE:
+        from hw4.jobs.interpolate import run_interpolate as run
     elif stage == SPLAT:
         from hw4.jobs.splat import run_splat_stage as run
     else:
