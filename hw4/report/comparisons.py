@@ -13,8 +13,8 @@ from hw4.report.paired import (
     BETTER,
     NOT_SHOWN,
     Delta,
+    Significance,
     Success,
-    Test,
     decide,
     holm,
     mcnemar,
@@ -56,8 +56,8 @@ class Comparison:
     n_both: int
     deltas: dict[str, Delta]
     all_failures_180: Delta | None
-    rank: Test
-    sign: Test
+    rank: Significance
+    sign: Significance
     success: Success
     success_deg: float
     factors: list[Factor]

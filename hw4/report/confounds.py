@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from hw4.report.compare import IGNORED, flatten
@@ -23,6 +23,7 @@ NO_EFFECT = (
 SELECTORS = {"model.name": "model.", "data.name": "data.", "input.name": "input."}
 DENSIFY = "splat.densify.strategy"
 ABSENT = "<absent>"
+UNKNOWN = "the configuration"
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ def factors(a: Run, b: Run, stage: str) -> list[Factor]:
     """Every key in which two runs differ and that a stage reads in both of them.
 
     A key that only one of the two reads follows from another choice (the alignment options from
-    ``input.name``, a model's own options from ``model.name``) and is no factor of its own. A key that one
-    run's version of the program did not have yet counts: its value there is unknown.
+    ``input.name``, a model's own options from ``model.name``) and is no factor of its own.
     """
-    if not a.stages or not b.stages:
-        return [Factor("the configuration, which was lost", a.config or "lost", b.config or "lost")]
-    flat_a, flat_b = flatten(a.config), flatten(b.config)
-    configs = as_config(a.config), as_config(b.config)
+    config_a, config_b = as_config(a.config), as_config(b.config)
+    if config_a is None or config_b is None:
+        return [Factor(UNKNOWN, *("lost" if config is None else "known" for config in (config_a, config_b)))]
+    configs = config_a, config_b
+    flat_a, flat_b = flatten(asdict(config_a)), flatten(asdict(config_b))
     stages = [SCORE if stage == POSE and run.option("task") == SCORE else stage for run in (a, b)]
     found = [] if stages[0] == stages[1] else [Factor("task", *stages)]
     for key in sorted(flat_a.keys() | flat_b.keys()):
@@ -81,10 +82,17 @@ def _follows_from_choice(key: str, flat_a: dict[str, Any], flat_b: dict[str, Any
     )
 
 
+def is_confounded(found: Sequence[Factor]) -> bool:
+    """Whether more than one factor changed, or it is not known how many."""
+    return len(found) > 1 or any(factor.key == UNKNOWN for factor in found)
+
+
 def warning(a: Run, b: Run, found: Sequence[Factor], what: str) -> str | None:
     """The warning that a comparison of two runs needs, or None where at most one factor changed."""
-    if len(found) < 2:
+    if not is_confounded(found):
         return None
+    if any(factor.key == UNKNOWN for factor in found):
+        return f"WARNING: {a.name} and {b.name}: a configuration is lost, so what else differs is not known."
     keys = "; ".join(map(str, found))
     return (
         f"WARNING: {a.name} and {b.name} differ in {len(found)} factors: {keys}. A difference in {what} "

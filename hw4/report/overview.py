@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hw4.report.blocks import VERDICT, WARNING, Section, Text
 from hw4.report.comparisons import INPUT, MODEL, Comparison, answer, question
-from hw4.report.confounds import factors
+from hw4.report.confounds import factors, is_confounded
 from hw4.report.runs import Folder, Run
 from hw4.report.tables import MISSING, Table
 from hw4.stages import POSE, SCORE, SPLAT
@@ -27,6 +27,8 @@ def missing(folder: Folder) -> list[tuple[str, str]]:
     for run in folder.runs:
         if run.status != "ok":
             add(f"{run.status}: {run.error or 'no reason recorded'}", run.name)
+        for text in run.unusable:
+            add(text, run.name)
         if not run.config:
             add("the configuration is lost", run.name)
         skipped = run.results.get("skipped") or {}
@@ -66,7 +68,7 @@ def overview_section(folder: Folder, comparisons: Sequence[Comparison]) -> Secti
         section.blocks.append(Text(answer(c), VERDICT, question(c)))
     confounded = [(c.a, c.b) for c in comparisons if c.warning]
     splats = [run for run in folder.runs if run.splat]
-    confounded += [(splats[0], run) for run in splats[1:] if len(factors(splats[0], run, SPLAT)) > 1]
+    confounded += [(splats[0], run) for run in splats[1:] if is_confounded(factors(splats[0], run, SPLAT))]
     if confounded:
         names = "; ".join(dict.fromkeys(f"{a.name} and {b.name}" for a, b in confounded))
         text = f"WARNING: more than one factor changes between {names}. Details stand with each comparison."

@@ -28,7 +28,7 @@ class Delta:
 
 
 @dataclass(frozen=True)
-class Test:
+class Significance:
     """A two-sided test: its p-value, or None with the reason why it could not be made.
 
     `smallest_p` is the least p-value that so many samples could have given: above the significance level,
@@ -71,7 +71,7 @@ def paired_bootstrap(
     return Delta(value_a, value_b, value_b - value_a, float(low), float(high))
 
 
-def signed_rank(a: np.ndarray, b: np.ndarray) -> Test:
+def signed_rank(a: np.ndarray, b: np.ndarray) -> Significance:
     """Wilcoxon's two-sided signed-rank test of (n,) paired values; equal pairs are dropped.
 
     `effect` is the matched-pairs rank-biserial correlation of B - A: -1 where B is lower in every pair.
@@ -82,14 +82,14 @@ def signed_rank(a: np.ndarray, b: np.ndarray) -> Test:
     difference = difference[np.abs(difference) > TIE_DEG]
     n = len(difference)
     if n == 0:
-        return Test(None, 0, reason="no sample differs between the two runs")
+        return Significance(None, 0, reason="no sample differs between the two runs")
     ranks = stats.rankdata(np.abs(difference))
     effect = float((ranks * np.sign(difference)).sum() / ranks.sum())
     p = float(stats.wilcoxon(difference).pvalue)
-    return Test(min(1.0, p), n, 2.0 ** (1 - n), effect)
+    return Significance(min(1.0, p), n, 2.0 ** (1 - n), effect)
 
 
-def sign_test(a: np.ndarray, b: np.ndarray) -> Test:
+def sign_test(a: np.ndarray, b: np.ndarray) -> Significance:
     """Exact two-sided sign test: is B lower than A in more or fewer than half of the unequal pairs?
 
     `effect` is the share of pairs in which B is higher minus that in which it is lower.
@@ -98,9 +98,9 @@ def sign_test(a: np.ndarray, b: np.ndarray) -> Test:
     higher, lower = int((difference > TIE_DEG).sum()), int((difference < -TIE_DEG).sum())
     n = higher + lower
     if n == 0:
-        return Test(None, 0, reason="no sample differs between the two runs")
+        return Significance(None, 0, reason="no sample differs between the two runs")
     p = float(stats.binomtest(higher, n, 0.5).pvalue)
-    return Test(p, n, 2.0 ** (1 - n), (higher - lower) / n)
+    return Significance(p, n, 2.0 ** (1 - n), (higher - lower) / n)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Success:
     only_a: int
     only_b: int
     neither: int
-    test: Test
+    test: Significance
 
 
 def mcnemar(success_a: np.ndarray, success_b: np.ndarray) -> Success:
@@ -120,9 +120,10 @@ def mcnemar(success_a: np.ndarray, success_b: np.ndarray) -> Success:
     only_a, only_b = int((success_a & ~success_b).sum()), int((~success_a & success_b).sum())
     n = only_a + only_b
     if n == 0:
-        test = Test(None, 0, reason="both runs succeed and fail on the same samples")
+        test = Significance(None, 0, reason="both runs succeed and fail on the same samples")
     else:
-        test = Test(float(stats.binomtest(only_b, n, 0.5).pvalue), n, 2.0 ** (1 - n), (only_b - only_a) / n)
+        p = float(stats.binomtest(only_b, n, 0.5).pvalue)
+        test = Significance(p, n, 2.0 ** (1 - n), (only_b - only_a) / n)
     return Success(both, only_a, only_b, neither, test)
 
 
@@ -140,7 +141,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "not shown"
 
 
-def decide(test: Test, adjusted_p: float | None, alpha: float) -> str:
+def decide(test: Significance, adjusted_p: float | None, alpha: float) -> str:
     """`BETTER`, `WORSE` (of B against A, where lower is better) or `NOT_SHOWN` at level alpha."""
     if adjusted_p is None or test.effect is None or adjusted_p >= alpha or math.isclose(test.effect, 0):
         return NOT_SHOWN

@@ -80,6 +80,10 @@ def comparison_section(comparisons: Sequence[Comparison], alpha: float, why_none
         section.blocks.append(Text(verdict_sentences(c, alpha), VERDICT, lead))
         if c.warning:
             section.blocks.append(Text(c.warning, WARNING))
+        oracles = [run.label for run in (c.a, c.b) if run.option("input.selection") == "oracle"]
+        if oracles:
+            text = f"{' and '.join(oracles)} picks by the ground truth: an upper bound, not a method."
+            section.blocks.append(Text(text, WARNING))
         if c.environment:
             changed = "; ".join(c.environment)
             section.blocks.append(Text(f"Also different, outside the configuration: {changed}.", NOTE))

@@ -3,20 +3,51 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from omegaconf import OmegaConf
 
-from hw4.config import Config, MetricsConfig
+from hw4.config import DATA_NODES, MODEL_NODES, Config, DataConfig, MetricsConfig, ModelConfig
 from hw4.config.input import input_label
 from hw4.errors import UserError
 from hw4.pose.metrics import FAILURE_ERROR_DEG, PoseError, summarize
 from hw4.report import PLAN_FILE
 from hw4.stages import POSE, SCORE, SPLAT, selected
 
+# What the sections read of a stage's results.
+POSE_KEYS = [
+    "model",
+    "weights",
+    "metrics",
+    "n_total",
+    "n_valid",
+    "n_below",
+    "protocol",
+    "mode",
+    "failures",
+    "samples",
+]
+SPLAT_KEYS = [
+    "psnr",
+    "ssim",
+    "lpips",
+    "initial_psnr",
+    "views",
+    "missing",
+    "aligned_test_views",
+    "n_gaussians",
+    "n_initial",
+    "n_train",
+    "iterations",
+    "stopped",
+    "train_seconds",
+    "init",
+    "notes",
+    "history",
+    "weights",
+]
 NO_DIRECTION = "the ground truth has no translation direction"
 
 
@@ -35,6 +66,7 @@ class Run:
         partial: whether `pose` was rebuilt.
         splat: results of the splat stage.
         label: short name that tells this run from the others in figures; set by `load_runs`.
+        unusable: results that are there and cannot be read, and why.
     """
 
     name: str
@@ -47,6 +79,7 @@ class Run:
     partial: bool = False
     splat: dict[str, Any] | None = None
     label: str = ""
+    unusable: list[str] = field(default_factory=list)
 
     def option(self, key: str, default: Any = None) -> Any:
         """A dotted configuration key's value."""
@@ -65,7 +98,8 @@ class Run:
     @property
     def stages(self) -> list[str]:
         """The stages that its task selects; none where the configuration is lost."""
-        return selected(as_config(self.config)) if "task" in self.config else []
+        config = as_config(self.config)
+        return selected(config) if config else []
 
     def file(self, recorded: str) -> Path | None:
         """A file that the run recorded, found beside results.json even after the folder was moved."""
@@ -88,15 +122,29 @@ class Folder:
     planned: int | None = None
 
 
-def as_config(config: dict[str, Any]) -> Config:
-    """A nested dict that reads like the typed configuration, also where an older version wrote it."""
+def as_config(config: dict[str, Any]) -> Config | None:
+    """The typed configuration of a recorded one; None where it is lost or no longer valid.
 
-    def convert(value: Any) -> Any:
-        if isinstance(value, dict):
-            return SimpleNamespace(**{key: convert(item) for key, item in value.items()})
-        return value
+    Keys that an older version did not have get today's defaults; keys that are gone are left out.
+    """
 
-    return cast(Config, convert(config))
+    def build(node: Any, values: dict[str, Any]) -> Any:
+        hints, known = get_type_hints(node), {}
+        for item in fields(node):
+            if item.name not in values:
+                continue
+            value, kind = values[item.name], hints[item.name]
+            if isinstance(value, dict):
+                nodes: dict[str, Any] = {ModelConfig: MODEL_NODES, DataConfig: DATA_NODES}.get(kind, {})
+                kind = nodes.get(value.get("name", ""), kind)
+                value = build(kind, value) if is_dataclass(kind) else value
+            known[item.name] = value
+        return node(**known)
+
+    try:
+        return cast(Config, build(Config, config)) if "task" in config else None
+    except (TypeError, ValueError, UserError):
+        return None
 
 
 def is_run(folder: Path) -> bool:
@@ -155,11 +203,24 @@ def _load_run(folder: Path, name: str) -> Run:
     else:
         config = results.get("config") or _saved_config(folder)
         run = Run(name, folder, results.get("status", "unfinished"), results.get("error"), config, results)
-    run.pose, run.splat = run.results.get(POSE), run.results.get(SPLAT)
+    run.pose = _usable(run, POSE, POSE_KEYS)
+    run.splat = _usable(run, SPLAT, SPLAT_KEYS)
     if run.pose is None:
         run.pose = _rebuilt_pose(run)
         run.partial = run.pose is not None
     return run
+
+
+def _usable(run: Run, stage: str, keys: Sequence[str]) -> dict[str, Any] | None:
+    """A stage's results, unless another version of the program wrote something else under that name."""
+    content = run.results.get(stage)
+    if not isinstance(content, dict):
+        return None
+    lacking = [key for key in keys if key not in content]
+    if lacking:
+        run.unusable.append(f"{stage} results lack {', '.join(lacking)}: another version wrote them")
+        return None
+    return content
 
 
 def _saved_config(folder: Path) -> dict[str, Any]:
@@ -219,7 +280,9 @@ def _set_labels(runs: Sequence[Run]) -> None:
         elif run.pose is not None and run.option("task") == SCORE:
             run.label = str(run.pose["weights"])
         elif run.pose is not None:
-            run.label = f"{model}, {inputs}"
+            selection = run.option("input.selection", "all")
+            picked = f" ({selection})" if inputs == "interpolated" and selection != "all" else ""
+            run.label = f"{model}, {inputs}{picked}"
         else:
             run.label = run.name
     counts = Counter(run.label for run in runs)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from hw4.report.blocks import NOTE, WARNING, Chart, Gallery, Picture, Section, Text
 from hw4.report.compare import compare
-from hw4.report.confounds import factors, show, warning
+from hw4.report.confounds import factors, is_confounded, show, warning
 from hw4.report.runs import Run
 from hw4.report.splat_strip import common_view
 from hw4.report.svg import Axis, Series, chart
@@ -118,7 +118,7 @@ def _changes(runs: Sequence[Run]) -> Table:
             cells = [signed(float(np.mean(gains)), 2), f"{signed(min(gains), 2)} … {signed(max(gains), 2)}"]
             cells.append(f"{sum(gain > 0 for gain in gains)} of {len(gains)}")
         what = "; ".join(map(str, found)) or "nothing that the splat stage reads"
-        rows.append([splat_label(run), *cells, ("⚠ " if len(found) > 1 else "") + what])
+        rows.append([splat_label(run), *cells, ("⚠ " if is_confounded(found) else "") + what])
     columns = ["run", "ΔPSNR (dB)", "over the views", "views better", "what differs"]
     title = f"Change against {splat_label(first)}, on the same test views"
     return Table(title, columns, rows, ["⚠: more than one factor changed"])
