@@ -17,37 +17,24 @@ from hw4.report import PLAN_FILE
 from hw4.stages import POSE, SCORE, SPLAT, selected
 
 # What the sections read of a stage's results.
-POSE_KEYS = [
-    "model",
-    "weights",
-    "metrics",
-    "n_total",
-    "n_valid",
-    "n_below",
-    "protocol",
-    "mode",
-    "failures",
+POSE_KEYS = (
+    *("model", "weights", "metrics", "n_total", "n_valid", "n_below", "protocol", "mode", "failures"),
     "samples",
-]
-SPLAT_KEYS = [
-    "psnr",
-    "ssim",
-    "lpips",
-    "initial_psnr",
-    "views",
-    "missing",
-    "aligned_test_views",
-    "n_gaussians",
-    "n_initial",
-    "n_train",
-    "iterations",
-    "stopped",
-    "train_seconds",
-    "init",
-    "notes",
-    "history",
-    "weights",
-]
+)
+SPLAT_KEYS = (
+    *("psnr", "ssim", "lpips", "initial_psnr", "views", "missing", "aligned_test_views", "n_gaussians"),
+    *(
+        "n_initial",
+        "n_train",
+        "iterations",
+        "stopped",
+        "train_seconds",
+        "init",
+        "notes",
+        "history",
+        "weights",
+    ),
+)
 NO_DIRECTION = "the ground truth has no translation direction"
 
 
