@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.config.input import CandidatesConfig
-from hw4.data.interpolation import interpolated_frames, keep_evenly
+from hw4.data.interpolation import generators_of, interpolated_frames, keep_evenly
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,13 @@ def matching_generators(root: Path, idx: int, patterns: list[str]) -> list[str]:
     Raises:
         ValueError: a pattern matches nothing; the message lists what is there.
     """
-    parent = root / str(idx)
-    there = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
-    there = [name for name in there if not name.startswith(".")]
+    there = generators_of(root, idx)
     found: dict[str, None] = {}
     for pattern in patterns:
         matches = fnmatch.filter(there, pattern)
         if not matches:
             raise ValueError(
-                f"no folder in {parent} matches {pattern!r} of input.candidates.generators; "
+                f"no folder in {root / str(idx)} matches {pattern!r} of input.candidates.generators; "
                 f"there is {', '.join(there) or 'none'}"
             )
         found |= dict.fromkeys(matches)

@@ -7,6 +7,13 @@ from pathlib import Path
 FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:png|jpe?g)$", re.IGNORECASE)
 
 
+def generators_of(root: Path, idx: int) -> list[str]:
+    """Sorted names of a sample's videos; a hidden folder is one that is being written."""
+    parent = root / str(idx)
+    folders = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    return sorted(p.name for p in folders if not p.name.startswith("."))
+
+
 def interpolated_frames(root: Path, idx: int, generator: str) -> list[Path]:
     """The middle frames of one sample, in order of their frame number.
 
@@ -24,8 +31,7 @@ def interpolated_frames(root: Path, idx: int, generator: str) -> list[Path]:
     """
     folder = root / str(idx) / generator
     if not folder.is_dir():
-        parent = root / str(idx)
-        there = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
+        there = generators_of(root, idx)
         hint = f"; there is {', '.join(there)}: set data.generator" if there else ""
         raise ValueError(f"no interpolated frames in {folder}{hint}")
     numbered: dict[int, Path] = {}
