@@ -11,11 +11,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, FloatRect, sync_playwright
 
 
-def shoot(browser: Browser, page_file: Path, width: int, theme: str, target: Path) -> list[str]:
-    """Write one full-page PNG; returns what is wrong with the page at that width, in words."""
+def shoot(
+    browser: Browser, page_file: Path, width: int, theme: str, target: Path, height: int | None = None
+) -> list[str]:
+    """Write one PNG, of the whole page or its first `height` pixels; returns what is wrong, in words."""
     page = browser.new_page(
         viewport={"width": width, "height": 900},
         device_scale_factor=2 if width < 600 else 1,
@@ -24,7 +26,10 @@ def shoot(browser: Browser, page_file: Path, width: int, theme: str, target: Pat
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(page_file.resolve().as_uri())
-    page.screenshot(path=str(target), full_page=True)
+    clip: FloatRect | None = None
+    if height:
+        clip = {"x": 0, "y": 0, "width": width, "height": height}
+    page.screenshot(path=str(target), full_page=True, clip=clip)
     needed = page.evaluate("document.documentElement.scrollWidth")
     page.close()
     problems = [
@@ -42,6 +47,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--widths", nargs="+", type=int, default=[1280, 375])
     parser.add_argument("--themes", nargs="+", choices=("light", "dark"), default=["light", "dark"])
+    parser.add_argument("--height", type=int, help="only so many pixels from the top")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     problems = []
@@ -54,7 +60,7 @@ def main() -> int:
                 for theme in options.themes:
                     stem = page.stem if len(options.pages) == 1 else f"{page.parent.name}_{page.stem}"
                     target = options.out / f"{stem}_{width}_{theme}.png"
-                    problems += shoot(browser, page, width, theme, target)
+                    problems += shoot(browser, page, width, theme, target, options.height)
                     print(target)
         browser.close()
     for problem in problems:

@@ -20,6 +20,8 @@ from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.report.listing import list_runs
 
+from .report_folders import POSE, write_pose_job
+
 ROOT = Path(__file__).resolve().parents[1]
 SMALL_SAMPLE = SampleConfig(pairs=2, frames=3, width=64, height=48)
 
@@ -87,6 +89,9 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
     )
     if splat.render.ply:
         splat = replace(splat, render=replace(splat.render, ply=str(data / splat.render.ply)))
+    report = config.report
+    if report.dir:
+        report = replace(report, dir=str(data / "finished"))
     score = config.score
     if score.predictions:
         score = replace(score, predictions=str(data / score.predictions))
@@ -96,6 +101,7 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
         model=model,
         splat=splat,
         score=score,
+        report=report,
         metrics=replace(config.metrics, bootstrap=20),
         pretrain=PretrainConfig(steps=1, batch_size=1, views=2, workers=0, validation_scenes=1),
         wandb=replace(config.wandb, mode="disabled" if config.wandb.mode == "offline" else config.wandb.mode),
@@ -110,6 +116,8 @@ def files(data: Path) -> Iterator[None]:
 
     from hw4.splat.gaussians import make_gaussians, save_ply
 
+    if not (data / "finished").exists():
+        write_pose_job(data / "finished", POSE, [4.0, None])
     cameras = {str(idx): np.tile(np.eye(4), (2, 1, 1)) for idx in range(2)}
     np.save(data / "predictions.npy", np.array(cameras, dtype=object), allow_pickle=True)
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from hw4.config import Config, PairsConfig, ReportConfig, ScoreConfig, SplatConfig, VggtConfig, WandbConfig
@@ -148,8 +149,10 @@ def test_figures_lie_beside_their_numbers(tmp_path: Path) -> None:
     )
     assert scatter[5] == ["4", "", "2.0"] and len(scatter) == 11
     # Every sample is a mark, those without a result hollow.
-    marks = [e.get("class") for e in ET.parse(drawings[2]).iter() if e.get("class") in ("mark", "open")]
-    assert (marks.count("mark"), marks.count("open")) == (8, 2)
+    for drawing, expected in ((drawings[0], (18, 2)), (drawings[2], (8, 2))):
+        # The legend has no tooltips, marks have.
+        marks = [e.get("class") for e in ET.parse(drawing).iter() if e.find("{*}title") is not None]
+        assert (marks.count("mark"), marks.count("open")) == expected
     for csv_name in [p.name for p in written.data.glob("*.csv")]:
         assert csv_name in written.html.read_text() and csv_name in written.markdown.read_text()
 
@@ -299,6 +302,8 @@ def test_splats_side_by_side_from_a_moved_folder(tmp_path: Path) -> None:
         "render_2.png",
         "truth.png",
     ]
+    with Image.open(written.data / "splat_same_view_truth.png") as truth:
+        assert truth.size == (24, 16)
     loss = list(csv.reader((written.data / "splat_loss.csv").read_text().splitlines()))
     assert loss[1:4] == [["job 0", "5", "0.2"], ["job 0", "10", "0.1"], ["job 0", "20", "0.05"]]
     assert (written.data / "splat_n_gaussians.csv").is_file()

@@ -54,10 +54,11 @@ summary{cursor:pointer;font-weight:600;padding:4px 0}
 details{margin:.8em 0}
 @media (max-width:500px){main{padding:10px 8px 40px}section{padding:12px 10px}th,td{padding:5px 6px}
 table{font-size:.8rem}p.verdict,p.warning{font-size:.92rem}
-.gallery{grid-template-columns:repeat(2,1fr)}th:first-child,td:first-child{max-width:9.5em;min-width:6em}}
+.gallery{grid-template-columns:repeat(2,1fr)}th:first-child,td:first-child{max-width:9.5em;min-width:6em}
+td.long{min-width:9em}td.long:first-child{max-width:none;min-width:12em}}
 @media print{section{break-inside:avoid;border:0}}
 """
-LONG_CELL = 36
+LONG_CELL = 24
 KEY = re.compile(r"[a-z_]+\.[\w.]+")
 
 
