@@ -193,6 +193,26 @@ def test_frames_made_otherwise_are_never_replaced(tmp_path: Path) -> None:
     assert changed[0].status == "bad_input", "another photo has other frames"
 
 
+def test_a_full_disk_leaves_no_half_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = noise_pairs(tmp_path, 2)
+    written: list[Path] = []
+
+    def write_some(path: Path, content: bytes) -> None:
+        if len(written) == 4:
+            raise UserError(f"cannot write {path}: no space left. Free some space.")
+        written.append(path)
+        path.write_bytes(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hw4.interpolate.write.write_bytes", write_some)
+        with pytest.raises(UserError, match="no space left"):
+            interpolate_pairs(pairs, Crossfade, InterpolateConfig(frames=3), tmp_path / "out")
+    assert len(frames_of(tmp_path / "out" / "0" / "crossfade", 0)) == 3
+    assert list((tmp_path / "out" / "1").iterdir()) == []
+    again = interpolate_pairs(pairs, Crossfade, InterpolateConfig(frames=3), tmp_path / "out")
+    assert [o.status for o in again] == ["reused", "made"]
+
+
 class Broken(Interpolator):
     name = "broken"
 

@@ -170,6 +170,12 @@ class Scripted(ReconstructionModel):
         cam_from_world = np.tile(np.eye(3, 4), (n, 1, 1))
         cam_from_world[0] = self.cameras[idx, 0, :3]
         cam_from_world[-1] = turn.as_matrix() @ self.cameras[idx, 1, :3]
+        if n > 2 and image_paths[1].parent.name != "stubborn":
+            # So that the best rotation and the best translation are not the same candidate's.
+            rng = np.random.default_rng(
+                [n, idx, *image_paths[1].name.encode(), *image_paths[2].name.encode()]
+            )
+            cam_from_world[-1, :, 3] += 0.2 * rng.normal(size=3)
         eyes = np.tile(np.eye(3), (n, 1, 1))
         return Reconstruction(
             cam_from_world, eyes, np.full((n, 2), 4), eyes, [np.zeros((4, 4, 3), np.uint8)] * n
@@ -252,8 +258,9 @@ def test_the_oracle_is_a_bound(videos: tuple[Path, int], tmp_path: Path, mode: s
         assert best <= other + 1e-9  # type: ignore[operator]
         selection = bound.row()["selection"]
         assert selection["uses_ground_truth"] and selection["n_candidates"] == 12
-        if mode == "R":
-            assert best == pytest.approx(min(c["rotation_error_deg"] for c in selection["candidates"]))
+        names = {"R": ["rotation"], "T": ["translation"], "both": ["rotation", "translation"]}[mode]
+        candidates = selection["candidates"]
+        assert best == pytest.approx(min(max(c[f"{name}_error_deg"] for name in names) for c in candidates))
     assert "ground truth" in oracle.remarks[0] and "upper bound" in oracle.remarks[0]
 
 
@@ -264,6 +271,9 @@ def test_nothing_is_predicted_twice(videos: tuple[Path, int], tmp_path: Path) ->
     evaluate(root, model, tmp_path)
     first = calls.read_text().splitlines()
     assert len(first) == len(set(first)) == n * (12 + 1)
+    for idx in range(n):
+        log = tmp_path / "candidates" / str(idx) / "predictions.jsonl"
+        assert len(log.read_text().splitlines()) == 12, "a sample's own file: read whole, again and again"
     again = evaluate(root, model, tmp_path)
     evaluate(root, model, tmp_path, "oracle")
     evaluate(root, model, tmp_path, candidates=replace(CHOICE, subsets=2, generators=["w*", "good"]))
