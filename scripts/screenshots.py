@@ -15,9 +15,9 @@ from playwright.sync_api import Browser, FloatRect, sync_playwright
 
 
 def shoot(
-    browser: Browser, page_file: Path, width: int, theme: str, target: Path, height: int | None = None
+    browser: Browser, page_file: Path, width: int, theme: str, target: Path, at: str, height: int | None
 ) -> list[str]:
-    """Write one PNG, of the whole page or its first `height` pixels; returns what is wrong, in words."""
+    """Write one PNG of `height` pixels (None: all) from the element `at`; returns what is wrong, in words."""
     page = browser.new_page(
         viewport={"width": width, "height": 900},
         device_scale_factor=2 if width < 600 else 1,
@@ -28,7 +28,8 @@ def shoot(
     page.goto(page_file.resolve().as_uri())
     clip: FloatRect | None = None
     if height:
-        clip = {"x": 0, "y": 0, "width": width, "height": height}
+        top = page.evaluate("at => document.querySelector(at).getBoundingClientRect().top", at)
+        clip = {"x": 0, "y": max(0.0, top - 8), "width": width, "height": height}
     page.screenshot(path=str(target), full_page=True, clip=clip)
     needed = page.evaluate("document.documentElement.scrollWidth")
     page.close()
@@ -47,7 +48,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--widths", nargs="+", type=int, default=[1280, 375])
     parser.add_argument("--themes", nargs="+", choices=("light", "dark"), default=["light", "dark"])
-    parser.add_argument("--height", type=int, help="only so many pixels from the top")
+    parser.add_argument("--height", type=int, help="only so many pixels")
+    parser.add_argument("--at", default="html", help="CSS selector of where these pixels start")
+    parser.add_argument("--name", help="start of the file names, instead of the page's")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     problems = []
@@ -59,8 +62,9 @@ def main() -> int:
             for width in options.widths:
                 for theme in options.themes:
                     stem = page.stem if len(options.pages) == 1 else f"{page.parent.name}_{page.stem}"
+                    stem = options.name or stem
                     target = options.out / f"{stem}_{width}_{theme}.png"
-                    problems += shoot(browser, page, width, theme, target, options.height)
+                    problems += shoot(browser, page, width, theme, target, options.at, options.height)
                     print(target)
         browser.close()
     for problem in problems:

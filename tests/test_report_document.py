@@ -415,3 +415,18 @@ def test_ticks_are_round_and_inside(axis: Axis, expected: list[float]) -> None:
 def test_written_paths(tmp_path: Path) -> None:
     written = write_report(two_inputs(tmp_path))
     assert written == Written(tmp_path / "report.html", tmp_path / "report.md", tmp_path / "report")
+
+
+def test_an_oracle_is_never_called_a_method(tmp_path: Path) -> None:
+    pair, interpolated = pair_and_interpolated()
+    write_pose_job(tmp_path / "0", pair, PAIR_ERRORS)
+    for number, selection in enumerate(("all", "medoid", "oracle"), 1):
+        config = replace(interpolated, input=replace(interpolated.input, selection=selection))
+        write_pose_job(tmp_path / str(number), config, [*BETTER_ERRORS[:9], float(number)])
+    text = write_report(tmp_path, ReportConfig(alpha=0.3)).markdown.read_text()
+    for words in ("interpolated", "interpolated (medoid)"):
+        plain = f"Is input {words} better than pair, for sfm, on this data?** Yes, its errors are lower.\n"
+        assert plain in text
+    bound = r"interpolated \(oracle: picked with the ground truth\) better.*upper bound, not a method"
+    assert re.search(bound, text)
+    assert "differ in 2 factors" not in text

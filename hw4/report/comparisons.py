@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hw4.config.input import INTERPOLATED, ORACLE
 from hw4.pose.metrics import ACC_THRESHOLDS, AUC_THRESHOLDS, accuracy, auc
 from hw4.report.confounds import Factor, closest, environment_differences, factors, show, warning
 from hw4.report.paired import (
@@ -171,7 +172,7 @@ def _candidates(runs: Sequence[Run]) -> list[tuple[str, Run, Run]]:
     names = sorted(dict.fromkeys(map(model, runs)), key=lambda name: name != "dust3r")
     for i, name in enumerate(names):
         for b in runs:
-            others = [a for a in runs if model(a) == name and inputs(a) == inputs(b)]
+            others = [a for a in runs if model(a) == name and a.input_label == b.input_label]
             if model(b) in names[i + 1 :] and (a := closest(b, others, POSE)):
                 found.append((MODEL, a, b))
     for number, b in enumerate(runs):
@@ -233,5 +234,15 @@ def answer(c: Comparison) -> str:
     """Yes, no or not shown, with the scope that the warning leaves."""
     if c.verdict == NOT_SHOWN:
         return "Not shown."
-    word = "Yes, its errors are lower." if c.verdict == BETTER else "No, its errors are higher."
-    return f"{word} But more than this one thing differs (see the warning)." if c.warning else word
+    words = ["Yes, its errors are lower." if c.verdict == BETTER else "No, its errors are higher."]
+    if c.warning:
+        words.append("But more than this one thing differs (see the warning).")
+    if oracles(c):
+        words.append("But an oracle picks by the ground truth: an upper bound, not a method.")
+    return " ".join(words)
+
+
+def oracles(c: Comparison) -> list[str]:
+    """Labels of the runs that pick by the ground truth."""
+    chosen = ("input.name", INTERPOLATED), ("input.selection", ORACLE)
+    return [run.label for run in (c.a, c.b) if all(run.option(key) == value for key, value in chosen)]

@@ -92,10 +92,12 @@ def warning(a: Run, b: Run, found: Sequence[Factor], what: str) -> str | None:
     if not is_confounded(found):
         return None
     if any(factor.key == UNKNOWN for factor in found):
-        return f"WARNING: {a.name} and {b.name}: a configuration is lost, so what else differs is not known."
+        return (
+            f"WARNING: {a.title} and {b.title}: a configuration is lost, so what else differs is not known."
+        )
     keys = "; ".join(map(str, found))
     return (
-        f"WARNING: {a.name} and {b.name} differ in {len(found)} factors: {keys}. A difference in {what} "
+        f"WARNING: {a.title} and {b.title} differ in {len(found)} factors: {keys}. A difference in {what} "
         "cannot be assigned to any one of them."
     )
 

@@ -153,7 +153,7 @@ def _config_section(runs: Sequence[Run]) -> Section:
     if any(MISSING in row for row in rows):
         notes.append(f"{MISSING}: this run's model, input or data has no such key")
     notes.append("left out: where runs are logged and cached, and how this report is made")
-    section.blocks.append(Table("Differing keys", ["key", *(r.name for r in known)], rows, notes))
+    section.blocks.append(Table("Differing keys", ["key", *(r.title for r in known)], rows, notes))
     for stage, found in ((POSE, [r for r in runs if r.pose]), (SPLAT, [r for r in runs if r.splat])):
         if 2 < len(found) <= MAX_MATRIX:
             section.blocks.append(_factor_matrix(found, stage))
@@ -164,10 +164,10 @@ def _config_section(runs: Sequence[Run]) -> Section:
 
 def _factor_matrix(runs: Sequence[Run], stage: str) -> Table:
     """How many factors change between every two runs."""
-    rows = [[a.name, *("" if a is b else str(len(factors(a, b, stage))) for b in runs)] for a in runs]
+    rows = [[a.title, *("" if a is b else str(len(factors(a, b, stage))) for b in runs)] for a in runs]
     notes = ["1: whatever changes has one cause; 2 or more: it has no single cause; 0: the same setting"]
     return Table(
-        f"Factors that change between two runs ({stage})", ["", *(b.name for b in runs)], rows, notes
+        f"Factors that change between two runs ({stage})", ["", *(b.title for b in runs)], rows, notes
     )
 
 

@@ -38,6 +38,7 @@ th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:
 white-space:normal;min-width:7.5em;max-width:15em;overflow-wrap:break-word}
 td.long:first-child{max-width:none;min-width:15em;position:static}
 td.long{white-space:normal;min-width:14em;text-align:left;overflow-wrap:anywhere}
+th.long{text-align:left}
 tr:last-child td{border-bottom:0}
 table.lone td:first-child,table.lone th:first-child{max-width:none;position:static}
 .notes{margin:.4em 0 0;padding-left:1.2em}
@@ -104,9 +105,10 @@ def _block(block: Block, data_folder: str) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
     long = [any(len(row[i]) > LONG_CELL for row in table.rows) for i in range(len(table.columns))]
-    rows = "".join(f"<tr>{''.join(map(_cell, row, long))}</tr>" for row in table.rows)
+    marks = [' class="long"' if is_long else "" for is_long in long]
+    head = "".join(f"<th{m}>{escape(c)}</th>" for c, m in zip(table.columns, marks, strict=True))
+    rows = "".join(f"<tr>{''.join(map(_cell, row, marks))}</tr>" for row in table.rows)
     lone = ' class="lone"' if len(table.columns) == 1 else ""
     return (
         f'<h3>{escape(table.title)}</h3><div class="scroll" tabindex="0"><table{lone}><thead><tr>{head}</tr>'
@@ -114,12 +116,12 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(content: str, long: bool) -> str:
+def _cell(content: str, mark: str) -> str:
     """A cell; configuration keys may break after their dots and underscores."""
     text = escape(content)
     if KEY.fullmatch(content):
         text = text.replace(".", ".<wbr>").replace("_", "_<wbr>")
-    return f'<td class="long">{text}</td>' if long else f"<td>{text}</td>"
+    return f"<td{mark}>{text}</td>"
 
 
 def _notes(notes: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The report's first section: what is missing, what was answered, which runs there are."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from hw4.report.blocks import VERDICT, WARNING, Section, Text
@@ -64,13 +65,16 @@ def overview_section(folder: Folder, comparisons: Sequence[Comparison]) -> Secti
     if lost:
         section.blocks.append(Text("Something is missing from these results.", WARNING))
         section.blocks.append(Table("What is missing", ["what, and why", "where"], lost))
-    for c in [c for c in comparisons if c.kind in (INPUT, MODEL)][:MAX_ANSWERS]:
-        section.blocks.append(Text(answer(c), VERDICT, question(c)))
+    asked = [c for c in comparisons if c.kind in (INPUT, MODEL)][:MAX_ANSWERS]
+    times = Counter(map(question, asked))
+    for c in asked:
+        which = f" ({c.b.title} against {c.a.title})" if times[question(c)] > 1 else ""
+        section.blocks.append(Text(answer(c), VERDICT, question(c) + which))
     confounded = [(c.a, c.b) for c in comparisons if c.warning]
     splats = [run for run in folder.runs if run.splat]
     confounded += [(splats[0], run) for run in splats[1:] if is_confounded(factors(splats[0], run, SPLAT))]
     if confounded:
-        names = "; ".join(dict.fromkeys(f"{a.name} and {b.name}" for a, b in confounded))
+        names = "; ".join(dict.fromkeys(f"{a.title} and {b.title}" for a, b in confounded))
         text = f"WARNING: more than one factor changes between {names}. Details stand with each comparison."
         section.blocks.append(Text(text, WARNING))
     section.blocks.append(_runs_table(folder.runs))

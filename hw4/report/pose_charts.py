@@ -1,6 +1,7 @@
 """The report's drawings of pose errors, each with its numbers."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -148,4 +149,4 @@ def scatter(c: Comparison, number: int) -> Chart | None:
 
 
 def _slug(text: str) -> str:
-    return "".join(ch if ch.isalnum() else "_" for ch in text).strip("_")
+    return re.sub(r"\W+", "_", text).strip("_")

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from hw4.report.blocks import NOTE, VERDICT, WARNING, Folded, Section, Text
-from hw4.report.comparisons import Comparison, answer, question, short_names, title_of
+from hw4.report.comparisons import Comparison, answer, oracles, question, short_names, title_of
 from hw4.report.runs import Run
 from hw4.report.tables import MISSING, Table, format_metric, number
 from hw4.report.words import (
@@ -50,6 +50,7 @@ def summary_section(runs: Sequence[Run]) -> Section:
                 notes.append(
                     f"{run.label}: {name} is missing: {metric.get('reason') or 'no reason recorded'}"
                 )
+        notes += [f"{run.label}: {remark}" for remark in pose.get("remarks", [])]
         if run.partial:
             notes.append(f"{run.label} is partial: computed from the {pose['n_total']} samples on disk")
     kinds = {(p["protocol"], p["mode"], p["failures"]) for run in with_pose if (p := run.pose)}
@@ -80,9 +81,8 @@ def comparison_section(comparisons: Sequence[Comparison], alpha: float, why_none
         section.blocks.append(Text(verdict_sentences(c, alpha), VERDICT, lead))
         if c.warning:
             section.blocks.append(Text(c.warning, WARNING))
-        oracles = [run.label for run in (c.a, c.b) if run.option("input.selection") == "oracle"]
-        if oracles:
-            text = f"{' and '.join(oracles)} picks by the ground truth: an upper bound, not a method."
+        if labels := oracles(c):
+            text = f"WARNING: {', '.join(labels)} picks by the ground truth: an upper bound, not a method."
             section.blocks.append(Text(text, WARNING))
         if c.environment:
             changed = "; ".join(c.environment)

@@ -83,6 +83,11 @@ class Run:
         return input_label(str(self.option("input.name")), self.option("input.selection"))
 
     @property
+    def title(self) -> str:
+        """The name that the user gave it (`name=`), or the job's."""
+        return str(self.option("name") or self.name)
+
+    @property
     def stages(self) -> list[str]:
         """The stages that its task selects; none where the configuration is lost."""
         config = as_config(self.config)
@@ -267,9 +272,7 @@ def _set_labels(runs: Sequence[Run]) -> None:
         elif run.pose is not None and run.option("task") == SCORE:
             run.label = str(run.pose["weights"])
         elif run.pose is not None:
-            selection = run.option("input.selection", "all")
-            picked = f" ({selection})" if inputs == "interpolated" and selection != "all" else ""
-            run.label = f"{model}, {inputs}{picked}"
+            run.label = f"{model}, {inputs}"
         else:
             run.label = run.name
     counts = Counter(run.label for run in runs)

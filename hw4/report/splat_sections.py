@@ -39,8 +39,8 @@ def splat_section(runs: Sequence[Run], planned: bool) -> Section:
     for run in done[1:]:
         text = warning(done[0], run, factors(done[0], run, SPLAT), "splat scores")
         if text:
-            clean = [a.name for a in done if a is not run and len(factors(a, run, SPLAT)) == 1]
-            hint = f" One thing differs between {run.name} and {', '.join(clean)}." if clean else ""
+            clean = [a.title for a in done if a is not run and len(factors(a, run, SPLAT)) == 1]
+            hint = f" One thing differs between {run.title} and {', '.join(clean)}." if clean else ""
             section.blocks.append(Text(text + hint, WARNING))
     if len(done) > 1:
         section.blocks.append(_changes(done))
@@ -50,11 +50,6 @@ def splat_section(runs: Sequence[Run], planned: bool) -> Section:
     )
     section.blocks += splat_curves(done)
     return section
-
-
-def splat_label(run: Run) -> str:
-    """Name of a run among splat results."""
-    return str(run.option("name") or run.name)
 
 
 def _scores(runs: Sequence[Run]) -> Table:
@@ -69,7 +64,7 @@ def _scores(runs: Sequence[Run]) -> Table:
         s = run.splat or {}
         rows.append(
             [
-                splat_label(run),
+                run.title,
                 *(show(row.settings[key]) for key in shared),
                 number(s["psnr"]),
                 number(s["ssim"], 4),
@@ -81,7 +76,7 @@ def _scores(runs: Sequence[Run]) -> Table:
                 str(len(s["views"])),
             ]
         )
-        name = splat_label(run)
+        name = run.title
         notes += [f"{name}: {metric} is missing: {reason}" for metric, reason in s["missing"].items()]
         notes += [f"{name}: {note}" for note in s["notes"]]
         if s["stopped"]:
@@ -118,9 +113,9 @@ def _changes(runs: Sequence[Run]) -> Table:
             cells = [signed(float(np.mean(gains)), 2), f"{signed(min(gains), 2)} … {signed(max(gains), 2)}"]
             cells.append(f"{sum(gain > 0 for gain in gains)} of {len(gains)}")
         what = "; ".join(map(str, found)) or "nothing that the splat stage reads"
-        rows.append([splat_label(run), *cells, ("⚠ " if is_confounded(found) else "") + what])
+        rows.append([run.title, *cells, ("⚠ " if is_confounded(found) else "") + what])
     columns = ["run", "ΔPSNR (dB)", "over the views", "views better", "what differs"]
-    title = f"Change against {splat_label(first)}, on the same test views"
+    title = f"Change against {first.title}, on the same test views"
     return Table(title, columns, rows, ["⚠: more than one factor changed"])
 
 
@@ -159,7 +154,7 @@ def same_view(runs: Sequence[Run]) -> Gallery | None:
         render = _pixels(run, view, "renders")
         scores: dict[str, Any] = next(v for v in (run.splat or {})["views"] if Path(v["name"]).stem == view)
         cells = ["" if scores[k] is None else str(scores[k]) for k in ("psnr", "ssim", "lpips")]
-        rows.append([splat_label(run), view, *cells])
+        rows.append([run.title, view, *cells])
         if render is None:
             continue
         strip = None if pictures else _pixels(run, view, "strips")
@@ -167,7 +162,7 @@ def same_view(runs: Sequence[Run]) -> Gallery | None:
             # A strip is truth, render and error side by side, each as wide as the render.
             truth = _shrunk(strip[:, : render.shape[1]])
             pictures.append(Picture("truth", f"photo {view}", truth))
-        label = f"{splat_label(run)}: PSNR {number(scores['psnr'])} dB"
+        label = f"{run.title}: PSNR {number(scores['psnr'])} dB"
         pictures.append(Picture(f"render_{len(rows) - 1}", label, _shrunk(render)))
     if not pictures:
         return None
@@ -185,8 +180,8 @@ def splat_curves(runs: Sequence[Run]) -> list[Chart]:
         for color, run in enumerate(shown):
             records = [r for r in (run.splat or {})["history"] if r.get(key) is not None]
             steps, values = [float(r["step"]) for r in records], [float(r[key]) for r in records]
-            series.append(Series(splat_label(run), steps, values, line=True, color=color))
-            rows += [[splat_label(run), f"{s:g}", str(v)] for s, v in zip(steps, values, strict=True)]
+            series.append(Series(run.title, steps, values, line=True, color=color))
+            rows += [[run.title, f"{s:g}", str(v)] for s, v in zip(steps, values, strict=True)]
         if not rows:
             continue
         values = [value for item in series for value in item.y]
