@@ -430,3 +430,14 @@ def test_an_oracle_is_never_called_a_method(tmp_path: Path) -> None:
     bound = r"interpolated \(oracle: picked with the ground truth\) better.*upper bound, not a method"
     assert re.search(bound, text)
     assert "differ in 2 factors" not in text
+
+
+def test_a_long_sweep_is_cut_and_says_so(tmp_path: Path) -> None:
+    for number in range(30):
+        config = replace(POSE, model=replace(POSE.model, max_features=100 + number))
+        write_pose_job(tmp_path / str(number), config, [float(1 + (number + i) % 7) for i in range(8)])
+    text = write_report(tmp_path).markdown.read_text()
+    assert "The first 8 of 30 runs are drawn." in text
+    assert "The first 24 of 29 comparisons are shown." in text
+    assert len(read_table(text, "Every pose run")["MRE"]) == 30
+    assert "Is max_features=129 better than max_features=100" not in text

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from hw4.report.compare import IGNORED, flatten
-from hw4.report.runs import Run, as_config
+from hw4.report.compare import IGNORED
+from hw4.report.runs import Run
 from hw4.stages import POSE, SCORE, stage_reads
 
 # Keys that a stage reads and that cannot change its scores on a sample.
@@ -53,11 +53,10 @@ def factors(a: Run, b: Run, stage: str) -> list[Factor]:
     A key that only one of the two reads follows from another choice (the alignment options from
     ``input.name``, a model's own options from ``model.name``) and is no factor of its own.
     """
-    config_a, config_b = as_config(a.config), as_config(b.config)
-    if config_a is None or config_b is None:
-        return [Factor(UNKNOWN, *("lost" if config is None else "known" for config in (config_a, config_b)))]
-    configs = config_a, config_b
-    flat_a, flat_b = flatten(asdict(config_a)), flatten(asdict(config_b))
+    if a.typed is None or b.typed is None:
+        return [Factor(UNKNOWN, *("lost" if run.typed is None else "known" for run in (a, b)))]
+    configs = a.typed, b.typed
+    flat_a, flat_b = a.flat, b.flat
     stages = [SCORE if stage == POSE and run.option("task") == SCORE else stage for run in (a, b)]
     found = [] if stages[0] == stages[1] else [Factor("task", *stages)]
     for key in sorted(flat_a.keys() | flat_b.keys()):

@@ -20,6 +20,11 @@ FAILED_AT = ERROR_HIGH
 GUIDES = (5.0, 15.0, 30.0)
 
 
+def drawn_of(shown: int, total: int) -> str:
+    """Says so where not every run is drawn."""
+    return f" The first {shown} of {total} runs are drawn." if shown < total else ""
+
+
 def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
@@ -44,7 +49,8 @@ def _axis_label(runs: Sequence[Run]) -> str:
 
 def error_curves(runs: Sequence[Run]) -> Chart | None:
     """Share of samples below each error, failures never; None without results."""
-    shown = [run for run in runs if any(e is not None for _, e in _errors(run))][:MAX_SERIES]
+    solved = [run for run in runs if any(e is not None for _, e in _errors(run))]
+    shown = solved[:MAX_SERIES]
     if not shown:
         return None
     axis = _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)])
@@ -66,12 +72,14 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
     )
     data = Table("", ["run", "idx", "error_deg", "share_of_all"], rows)
     caption = "Higher and further left is better. Failed samples never count as solved. Dashed: 5°, 15°, 30°."
+    caption += drawn_of(len(shown), len(solved))
     return Chart("error_distribution", "Share of samples below each error", svg, data, caption)
 
 
 def yaw_chart(runs: Sequence[Run]) -> Chart | None:
     """Error against the true yaw between the photos; the rotation angle where runs did not record the yaw."""
-    shown = [run for run in runs if _errors(run)][:MAX_SERIES]
+    recorded = [run for run in runs if _errors(run)]
+    shown = recorded[:MAX_SERIES]
     samples = [sample for run in shown for sample, _ in _errors(run)]
     has_yaw = bool(samples) and all(
         s.get("true_yaw_deg") is not None for s in samples if s.get("true_angle_deg") is not None
@@ -106,6 +114,7 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
     )
     data = Table("", ["run", "idx", f"abs_{key}", "error_deg"], rows)
     caption = "Hollow marks at the top edge: samples without a result."
+    caption += drawn_of(len(shown), len(recorded))
     return Chart(f"error_against_{name.replace(' ', '_')}", f"Error against true {name}", svg, data, caption)
 
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
@@ -14,6 +15,7 @@ from hw4.config.input import input_label
 from hw4.errors import UserError
 from hw4.pose.metrics import FAILURE_ERROR_DEG, PoseError, summarize
 from hw4.report import PLAN_FILE
+from hw4.report.compare import flatten
 from hw4.stages import POSE, SCORE, SPLAT, selected
 
 # What the sections read of a stage's results.
@@ -87,11 +89,20 @@ class Run:
         """The name that the user gave it (`name=`), or the job's."""
         return str(self.option("name") or self.name)
 
+    @cached_property
+    def typed(self) -> Config | None:
+        """The typed configuration, see `as_config`."""
+        return as_config(self.config)
+
+    @cached_property
+    def flat(self) -> dict[str, Any]:
+        """The typed configuration by dotted keys; empty where it is lost."""
+        return flatten(asdict(self.typed)) if self.typed else {}
+
     @property
     def stages(self) -> list[str]:
         """The stages that its task selects; none where the configuration is lost."""
-        config = as_config(self.config)
-        return selected(config) if config else []
+        return selected(self.typed) if self.typed else []
 
     def file(self, recorded: str) -> Path | None:
         """A file that the run recorded, found beside results.json even after the folder was moved."""

@@ -11,6 +11,7 @@ from PIL import Image
 from hw4.report.blocks import NOTE, WARNING, Chart, Gallery, Picture, Section, Text
 from hw4.report.compare import compare
 from hw4.report.confounds import factors, is_confounded, show, warning
+from hw4.report.pose_charts import drawn_of
 from hw4.report.runs import Run
 from hw4.report.splat_strip import common_view
 from hw4.report.svg import Axis, Series, chart
@@ -173,7 +174,8 @@ def same_view(runs: Sequence[Run]) -> Gallery | None:
 
 def splat_curves(runs: Sequence[Run]) -> list[Chart]:
     """Loss, training PSNR and number of Gaussians over the iterations, all runs in one drawing each."""
-    shown = [run for run in runs if (run.splat or {})["history"]][:MAX_SERIES]
+    logged = [run for run in runs if (run.splat or {})["history"]]
+    shown = logged[:MAX_SERIES]
     found = []
     for key, label, title, logarithmic in CURVES:
         series, rows = [], []
@@ -194,7 +196,7 @@ def splat_curves(runs: Sequence[Run]) -> list[Chart]:
             f"{title} over the iterations",
         )
         data = Table("", ["run", "iteration", key], rows)
-        found.append(Chart(f"splat_{key}", title, svg, data))
+        found.append(Chart(f"splat_{key}", title, svg, data, drawn_of(len(shown), len(logged)).strip()))
     return found
 
 
