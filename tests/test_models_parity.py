@@ -117,7 +117,9 @@ def test_two_views_with_either_view_as_the_world(tmp_path):
 def test_four_views_as_upstreams_global_alignment(tmp_path, scene_graph, schedule, sizes):
     paths = make_photos(tmp_path, 4, sizes)
     cameras = arc_cameras(4)
-    options = AlignmentConfig(scene_graph=scene_graph, schedule=schedule, iterations=12, lr=0.02)
+    options = AlignmentConfig(
+        scene_graph=scene_graph, backend="upstream", schedule=schedule, iterations=12, lr=0.02
+    )
     config = Dust3rConfig(weights="random", device="cpu", seed=1, alignment=options)
     network = SceneNetwork(load_dust3r_network(config).network, cameras)
     output = upstream_inference(paths, network, scene_graph)

@@ -1,8 +1,9 @@
 """Cameras from DUSt3R's pairwise pointmaps, through upstream's `dust3r.cloud_opt`, made safe.
 
-Two views need no optimisation (`PairViewer`); more are aligned globally (`PointCloudOptimizer`). Where
-upstream raises or silently takes the identity, here another PnP solver is tried and the view's diagnosis says
-so; a view that no solver can place has no camera.
+Two views need no optimisation (`PairViewer`); more are aligned globally (`PointCloudOptimizer`; iterations
+by `hw4.models.alignment_fast` unless upstream's own are asked for). Where upstream raises or silently takes
+the identity, here another PnP solver is tried and the view's diagnosis says so; a view that no solver can
+place has no camera.
 """
 
 import contextlib
@@ -142,9 +143,15 @@ def align_views(
         start = {name: value.clone() for name, value in scene.state_dict().items()}
         with torch.no_grad():
             initial_loss = float(scene())
-        modules.base_opt.global_alignment_loop(
-            scene, lr=config.lr, niter=config.iterations, schedule=config.schedule
-        )
+        if config.backend == "fast":
+            # Here, because numba takes its time to import and a pair does without.
+            from hw4.models.alignment_fast import optimise
+
+            optimise(scene, config.iterations, config.lr, config.schedule)
+        else:
+            modules.base_opt.global_alignment_loop(
+                scene, lr=config.lr, niter=config.iterations, schedule=config.schedule
+            )
         with torch.no_grad():
             loss = float(scene())
         diverged = not (np.isfinite(loss) and bool(torch.isfinite(scene.get_im_poses()).all()))
@@ -165,6 +172,7 @@ def align_views(
         "alignment_loss": None if diverged else loss,
         "initial_loss": initial_loss if np.isfinite(initial_loss) else None,
         "alignment_iterations": config.iterations,
+        "alignment_backend": config.backend,
         "pnp": {str(view): _pnp_note(r) for view, r in guard.results_by_view(n_views).items()},
         "degenerate_registrations": guard.degenerate_registrations,
         "assumed_focals": guard.assumed_focals,
