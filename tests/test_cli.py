@@ -174,7 +174,7 @@ def test_bad_data_is_one_sentence(
     ("options", "words"),
     [
         (["model=dust3r", "model.weights=/nowhere/model.pth"], "/nowhere/model.pth"),
-        (["model=vggt", "model.weights=random", "model.device=cuda"], "model.device=cpu"),
+        (["model=vggt", "model.weights=random", "model.device=cuda"], "use model.device=auto or cpu"),
     ],
 )
 def test_missing_weights_and_gpu_are_one_sentence(

@@ -7,6 +7,7 @@ import pytest
 
 from hw4.errors import UserError
 from hw4.report.listing import list_runs
+from hw4.report.runs import POSE_KEYS, SPLAT_KEYS
 
 
 def write_run(folder: Path, model: str, started: str, mre: float | None, psnr: float | None = None) -> None:
@@ -15,10 +16,10 @@ def write_run(folder: Path, model: str, started: str, mre: float | None, psnr: f
         "status": "ok",
         "config": {"task": "pose", "model": {"name": model}, "input": {"name": "pair"}, "splat": {"lr": 0.1}},
         "provenance": {"started": started},
-        "pose": {"metrics": {"MRE": {"value": mre}}, "model": model},
+        "pose": {**dict.fromkeys(POSE_KEYS), "metrics": {"MRE": {"value": mre}}, "model": model},
     }
     if psnr is not None:
-        results["splat"] = {"psnr": psnr}
+        results["splat"] = {**dict.fromkeys(SPLAT_KEYS), "psnr": psnr}
     (folder / "results.json").write_text(json.dumps(results))
 
 

@@ -74,7 +74,8 @@ def _with_progress(
     config = context.config
     log = JsonlLog(context.out_dir / "samples.jsonl")
     # A job of an interrupted sweep runs in its old folder; what it had finished comes from the cache.
-    log.path.unlink(missing_ok=True)
+    if log.path.is_file():
+        log.path.unlink()
     title = f"{config.model.name} {config.input.name}" if config.task != SCORE else "score"
     with SampleProgress(context.console, total, title) as progress:
 

@@ -3,7 +3,7 @@
 Needs the optional package ``wandb-workspaces`` (``pip install "hw4[workspace]"``), W&B's own API for this.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hw4.errors import UserError
 
@@ -44,19 +44,19 @@ def build_workspace(entity: str, project: str) -> "Workspace":
         raise UserError(
             'a workspace needs the package wandb-workspaces: pip install "hw4[workspace]".'
         ) from error
-    pose = [
+    pose: list[Any] = [
         panels.BarPlot(title="Mean errors (degrees; lower is better)", metrics=list(POSE_ERRORS)),
         panels.BarPlot(title="Accuracy and AUC (higher is better)", metrics=list(POSE_SHARES)),
         panels.MediaBrowser(title="Error distribution; best and worst samples", media_keys=list(POSE_MEDIA)),
         panels.WeavePanelSummaryTable(table_name="pose/samples"),
     ]
-    splat = [
+    splat: list[Any] = [
         panels.BarPlot(title="Scores on the test views", metrics=list(SPLAT_SCORES)),
         *(panels.LinePlot(title=curve, x=SPLAT_STEP, y=[curve]) for curve in SPLAT_CURVES),
         panels.MediaBrowser(title="Loss, metrics and number of Gaussians", media_keys=["splat/curves"]),
         panels.WeavePanelSummaryTable(table_name="splat/views"),
     ]
-    pretrain = [panels.LinePlot(title=curve, y=[curve]) for curve in PRETRAIN_CURVES]
+    pretrain: list[Any] = [panels.LinePlot(title=curve, y=[curve]) for curve in PRETRAIN_CURVES]
     return ws.Workspace(
         entity=entity,
         project=project,
