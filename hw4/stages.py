@@ -13,6 +13,7 @@ from hw4.config.model import NetworkConfig
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 REPORT = "report"
 INTERPOLATE = "interpolate"
+DEMO = "demo"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 2
@@ -83,6 +84,10 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
             return config.interpolate.method == VIDEO or not key.startswith("interpolate.video")
         unread = ("data.generator", "data.gt", "data.gt_convention")
         return group == "data" and key not in (*SCENE_KEYS, *unread)
+    if stage == DEMO:
+        # The user's own photos stand in the place of the data's.
+        reads_data = config.demo.images is None and key not in ("data.limit", "data.generator")
+        return group in ("model", "demo") or (group == "data" and reads_data)
     if stage == RENDER:
         return group == "data" or key == "splat" or key.startswith(("splat.render", "splat.rasterizer"))
     return group in ("model", "pretrain")

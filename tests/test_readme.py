@@ -92,6 +92,9 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
     report = config.report
     if report.dir:
         report = replace(report, dir=str(data / "finished"))
+    demo = config.demo
+    if demo.images:
+        demo = replace(demo, images=demo.images.replace("/data", str(data)))
     score = config.score
     if score.predictions:
         score = replace(score, predictions=str(data / score.predictions))
@@ -102,6 +105,7 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
         splat=splat,
         score=score,
         report=report,
+        demo=demo,
         metrics=replace(config.metrics, bootstrap=20),
         pretrain=PretrainConfig(steps=1, batch_size=1, views=2, workers=0, validation_scenes=1),
         wandb=replace(config.wandb, mode="disabled" if config.wandb.mode == "offline" else config.wandb.mode),

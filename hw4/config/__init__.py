@@ -16,6 +16,7 @@ from hw4.config.root import (
     ScoreConfig,
     WandbConfig,
 )
+from hw4.config.show import DemoConfig
 from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "CandidatesConfig",
     "Config",
     "DataConfig",
+    "DemoConfig",
     "DensifyConfig",
     "Dust3rConfig",
     "EvalConfig",

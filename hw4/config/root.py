@@ -8,10 +8,11 @@ from hw4.config.data import DataConfig, SampleConfig
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import Dust3rConfig, ModelConfig
+from hw4.config.show import DemoConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
-TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "interpolate", "report")
+TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "interpolate", "report", "demo")
 PSNR, NEG_MRE = "psnr", "neg_mre"
 
 
@@ -135,6 +136,7 @@ class Config:
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     interpolate: InterpolateConfig = field(default_factory=InterpolateConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
+    demo: DemoConfig = field(default_factory=DemoConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     objective: str | None = None

@@ -15,6 +15,7 @@ from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end, run_report
 from hw4.provenance import provenance
 from hw4.stages import (
+    DEMO,
     INTERPOLATE,
     POSE,
     PRETRAIN,
@@ -108,6 +109,8 @@ def _run_stage(stage: str, context: JobContext) -> list[str]:
         run = run_report
     elif stage == INTERPOLATE:
         from hw4.jobs.interpolate import run_interpolate as run
+    elif stage == DEMO:
+        from hw4.jobs.demo import run_demo_stage as run
     elif stage == SPLAT:
         from hw4.jobs.splat import run_splat_stage as run
     else:

@@ -1,0 +1,26 @@
+"""`demo.*` and `view.*`: results to look at."""
+
+from dataclasses import dataclass
+
+from hw4.config.checks import in_range
+
+
+@dataclass
+class DemoConfig:
+    """`task=demo`: one reconstruction of the user's own photos.
+
+    `images` is a folder of photos or a video file; null: the photos of the data's scene. At most `max_images`
+    are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
+    own scale; DUSt3R's and VGGT's start at 1) is below `min_conf_thr` are left out of the 3D files, and at
+    most `max_points` are written.
+    """
+
+    images: str | None = None
+    max_images: int = 10
+    min_conf_thr: float = 1.0
+    max_points: int = 500_000
+
+    def __post_init__(self) -> None:
+        in_range("demo.max_images", self.max_images, 2, 1000)
+        in_range("demo.min_conf_thr", self.min_conf_thr, 0)
+        in_range("demo.max_points", self.max_points, 1)

@@ -1,0 +1,76 @@
+"""`task=demo`: the user's own photos, reconstructed and drawn."""
+
+from pathlib import Path
+
+from hw4.config import Config, SampleConfig, SceneConfig
+from hw4.errors import UserError
+from hw4.jobs.context import JobContext
+from hw4.models.base import ReconstructionModel
+from hw4.report.progress import StepProgress
+from hw4.stages import DEMO
+
+
+def model_of(config: Config) -> ReconstructionModel:
+    """The model of `model=`; with `cache.reuse` its reconstructions are kept in the cache.
+
+    Raises:
+        UserError: the weights do not exist.
+    """
+    from hw4.jobs.splat import cached_model
+    from hw4.models.factory import build_model, model_labels
+
+    labels = model_labels(config.model)
+    if config.cache.reuse:
+        return cached_model(config, labels.fingerprint, labels.weights)
+    return build_model(config.model)
+
+
+def run_demo_stage(context: JobContext) -> list[str]:
+    """Find the photos, reconstruct them, write and log what there is to see.
+
+    Raises:
+        UserError: no photos, unusable weights, or the model failed.
+    """
+    from hw4.show.demo import run_demo
+    from hw4.show.photos import find_photos
+
+    config, out_dir = context.config, context.out_dir
+    options = config.demo
+    paths = find_photos(_source(config), options.max_images, out_dir / "frames")
+    with StepProgress(context.console, len(paths) + 2, f"demo {config.model.name}") as progress:
+        result = run_demo(paths, model_of(config), options, out_dir, progress=progress)
+    context.results[DEMO] = {"source": str(_source(config)), **result.to_json()}
+    for view in result.views:
+        context.tracker.image(f"demo/{view.name}", Path(view.panel))
+    if "overview" in result.files:
+        context.tracker.image("demo/overview", Path(result.files["overview"]))
+    counts = {"n_placed": result.n_placed, "n_points": result.n_points, "n_photos": len(result.views)}
+    context.tracker.summary({f"demo/{name}": value for name, value in counts.items()})
+    for view in result.views:
+        if view.diagnosis:
+            context.warn(f"{view.name}: {view.diagnosis}")
+    for what, why in result.missing.items():
+        context.warn(f"{what} is missing: {why}")
+    written = ", ".join(["panels/", *(Path(path).name for path in result.files.values())])
+    context.console.print(
+        f"{result.n_placed} of {len(result.views)} photos placed, {result.n_points} of {result.n_points_all} "
+        f"points: {written}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+    return []
+
+
+def _source(config: Config) -> Path:
+    """Where the photos are: the user's, or those of the data's scene."""
+    if config.demo.images is not None:
+        return Path(config.demo.images).expanduser()
+    if isinstance(config.data, SampleConfig):
+        from hw4.data.sample import ensure_sample
+
+        return ensure_sample(config.data) / "scene" / "images"
+    if isinstance(config.data, SceneConfig):
+        root = Path(config.data.root).expanduser()
+        return root / "images" if (root / "images").is_dir() else root
+    raise UserError("task=demo needs demo.images=<folder of photos or video file> with data=pairs.")

@@ -1,0 +1,150 @@
+"""Pictures of reconstructions: panels per photo; a cloud with its cameras from above and from the side."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from hw4.show.geometry import FRUSTUM_EDGES
+
+SHOWN_POINTS = 20_000
+TRUE_COLOR = "#1a1a1a"
+
+
+def _robust_range(values: np.ndarray) -> tuple[float, float] | None:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    low, high = (float(v) for v in np.percentile(finite, (2, 98)))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def conf_range(maps: Sequence[np.ndarray] | None) -> tuple[float, float] | None:
+    """One colour scale for the confidence of all photos; None without confidences."""
+    return None if maps is None else _robust_range(np.concatenate([m.ravel() for m in maps]))
+
+
+def _draw_map(
+    figure: Figure, axes: Any, title: str, values: np.ndarray, colors: str, norm: Normalize
+) -> None:
+    drawn = axes.imshow(np.where(np.isfinite(values), values, np.nan), cmap=colors, norm=norm)
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+    figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
+
+
+def _draw_missing(axes: Any, title: str, why: str, aspect: float) -> None:
+    axes.set_title(title, fontsize=9)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], facecolor="#eeeeee")
+    axes.set_box_aspect(aspect)
+    words = "\n".join(textwrap.wrap(f"missing: {why}", 30))
+    axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=9, color="#444444")
+
+
+def panels(
+    image: np.ndarray,
+    depth: np.ndarray | None,
+    conf: np.ndarray | None,
+    scale: tuple[float, float] | None,
+    missing: dict[str, str],
+    title: str,
+) -> Figure:
+    """RGB, depth and confidence of one photo side by side; what is missing says why in its place.
+
+    Args:
+        image: (H, W, 3) uint8.
+        depth: (H, W) z in the camera, the reconstruction's units, or None.
+        conf: (H, W) the model's own scale, or None.
+        scale: of the confidence's colours.
+        missing: ``depth`` and ``confidence`` -> why there is none.
+        title: above the panels.
+    """
+    aspect = image.shape[0] / image.shape[1]
+    figure = Figure(figsize=(12, 0.9 + 3.6 * min(aspect, 2.0)), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    left.imshow(image)
+    left.set_title("RGB", fontsize=9)
+    left.set_axis_off()
+    shown = None if depth is None else _robust_range(depth)
+    if depth is not None and shown is not None:
+        _draw_map(figure, middle, "depth (the model's units)", depth, "turbo_r", Normalize(*shown))
+    else:
+        _draw_missing(middle, "depth", missing["depth"], aspect)
+    if conf is not None and scale is not None:
+        _draw_map(figure, right, "confidence (larger is surer)", conf, "viridis", Normalize(*scale))
+    else:
+        _draw_missing(right, "confidence", missing["confidence"], aspect)
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Frustums to draw: (5, 3) corners each, one colour each, and a name for the legend."""
+
+    corners: Sequence[np.ndarray]
+    colors: Sequence[Any]
+    label: str
+    dashed: bool = False
+
+
+def _window(points: np.ndarray, cameras: np.ndarray, columns: tuple[int, int]) -> list[tuple[float, float]]:
+    """Limits that show the middle 96 % of the points and every camera; no side is under 0.7 of the other."""
+    middles, halves = [], []
+    for column in columns:
+        values = [*np.percentile(points[:, column], (2, 98))] if len(points) else []
+        values += [*cameras[:, column]] if len(cameras) else []
+        low, high = (min(values), max(values)) if values else (-1.0, 1.0)
+        middles.append(float(low + high) / 2)
+        halves.append(float(0.58 * (high - low)))
+    least = 0.7 * max(halves) or 1.0
+    return [(m - max(h, least), m + max(h, least)) for m, h in zip(middles, halves, strict=True)]
+
+
+def draw_two_sides(
+    axes: Sequence[Any], points: np.ndarray, colors: np.ndarray, cameras: Sequence[Drawn], title: str = ""
+) -> None:
+    """Points and frustums seen from above (x right, z away) and from the left side (z right, y down).
+
+    Args:
+        axes: two matplotlib axes.
+        points: (P, 3) in a camera's frame: x right, y down, z forward.
+        colors: (P, 3) uint8.
+        cameras: frustums in the same frame.
+        title: of the left picture.
+    """
+    step = max(1, len(points) // SHOWN_POINTS)
+    points, colors = points[::step], colors[::step]
+    dot = 1.5 if len(points) > 5000 else 5.0
+    corners = np.concatenate([np.zeros((0, 3)), *(c for drawn in cameras for c in drawn.corners)])
+    for side, (columns, names) in enumerate(
+        (((0, 2), ("x (right)", "z (forward)")), ((2, 1), ("z (forward)", "y (down)")))
+    ):
+        a, b = columns
+        one = axes[side]
+        one.scatter(points[:, a], points[:, b], c=colors / 255.0, s=dot, linewidths=0, rasterized=True)
+        for drawn in cameras:
+            for number, (five, color) in enumerate(zip(drawn.corners, drawn.colors, strict=True)):
+                for i, j in FRUSTUM_EDGES:
+                    one.plot(
+                        five[[i, j], a],
+                        five[[i, j], b],
+                        color=color,
+                        linewidth=1.1,
+                        linestyle="--" if drawn.dashed else "-",
+                        label=drawn.label if (i, j) == FRUSTUM_EDGES[0] and number == 0 else None,
+                    )
+        (x_low, x_high), (y_low, y_high) = _window(points, corners, columns)
+        one.set(xlim=(x_low, x_high), ylim=(y_high, y_low) if b == 1 else (y_low, y_high))
+        one.set_aspect("equal", adjustable="box")
+        one.set_xlabel(names[0], fontsize=8)
+        one.set_ylabel(names[1], fontsize=8)
+        one.tick_params(labelsize=7)
+        where = "from above" if side == 0 else "from the side"
+        one.set_title(f"{title}, {where}" if title else where, fontsize=9)
+    if any(drawn.corners for drawn in cameras):
+        axes[0].legend(fontsize=7, loc="best")
