@@ -76,7 +76,8 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
             return False
         if group == "model":
             return splat_uses_model(config)
-        return group in ("splat", "data") and key not in ("data.generator", "data.frames", "data.limit")
+        for_pairs = ("data.generator", "data.frames", "data.limit", "data.sample")
+        return group in ("splat", "data") and key not in for_pairs
     if stage == SCORE:
         return group in ("score", "data", "metrics") and key not in SCENE_KEYS
     if stage == INTERPOLATE:
@@ -86,7 +87,7 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
         return group == "data" and key not in (*SCENE_KEYS, *unread)
     if stage == DEMO:
         # The user's own photos stand in the place of the data's.
-        reads_data = config.demo.images is None and key not in ("data.limit", "data.generator")
+        reads_data = config.demo.images is None and key not in ("data.limit", "data.sample", "data.generator")
         return group in ("model", "demo") or (group == "data" and reads_data)
     if stage == RENDER:
         return group == "data" or key == "splat" or key.startswith(("splat.render", "splat.rasterizer"))
@@ -135,7 +136,7 @@ def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
     splat.pop("render")
     value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat, "files": files}
     value["data"] = {
-        k: v for k, v in asdict(config.data).items() if k not in ("generator", "limit", "frames")
+        k: v for k, v in asdict(config.data).items() if k not in ("generator", "limit", "sample", "frames")
     }
     if splat_uses_model(config):
         value["model"] = {**asdict(config.model), "weights": weights_fingerprint}

@@ -7,16 +7,21 @@ from hw4.config.checks import in_range, one_of
 
 @dataclass
 class DataConfig:
-    """Keys that every data source has. `limit` evaluates the first samples only; null: all."""
+    """Keys that every data source has.
+
+    `sample` evaluates the sample of that number alone, `limit` the first samples only; null: all.
+    """
 
     name: str = "???"
     gt_convention: str = "w2c"
     generator: str = "dynamicrafter"
     limit: int | None = None
+    sample: int | None = None
 
     def __post_init__(self) -> None:
         one_of("data.gt_convention", self.gt_convention, ("w2c", "c2w"))
         in_range("data.limit", self.limit, 1)
+        in_range("data.sample", self.sample, 0)
 
 
 @dataclass

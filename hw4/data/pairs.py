@@ -171,11 +171,11 @@ def pair_layout(config: DataConfig) -> PairsConfig:
         from hw4.data.sample import ensure_sample
 
         root = ensure_sample(config)  # type: ignore[arg-type]
-        return PairsConfig(root=str(root), generator=config.generator, limit=config.limit)
+        return PairsConfig(root=str(root), generator=config.generator)
     raise UserError(f"data={config.name} has no pairs to evaluate; use data=sample or data=pairs.")
 
 
-def _photo_pairs(layout: PairsConfig, limit: int | None) -> list[PhotoPair]:
+def _photo_pairs(layout: PairsConfig, config: DataConfig) -> list[PhotoPair]:
     """As `load_photo_pairs`, of a layout that is there."""
     root = Path(layout.root).expanduser()
     if not root.is_dir():
@@ -185,7 +185,15 @@ def _photo_pairs(layout: PairsConfig, limit: int | None) -> list[PhotoPair]:
     if not folder.is_dir():
         raise UserError(f"the image folder {folder} does not exist; set data.images.")
     pairs = []
-    for row in rows[:limit]:
+    if config.sample is not None:
+        there = [row.idx for row in rows]
+        rows = [row for row in rows if row.idx == config.sample]
+        if not rows:
+            some = ", ".join(map(str, there[:6])) + (", ..." if len(there) > 6 else "")
+            raise UserError(
+                f"{root / layout.index} has no sample {config.sample}; data.sample can be {some}."
+            )
+    for row in rows[: config.limit]:
         paths = (folder / row.img1, folder / row.img2)
         missing = next((path for path in paths if not path.is_file()), None)
         pairs.append(PhotoPair(row.idx, paths, f"image {missing} does not exist" if missing else None))
@@ -198,7 +206,7 @@ def load_photo_pairs(config: DataConfig) -> list[PhotoPair]:
     Raises:
         UserError: the index or the image folder cannot be used.
     """
-    return _photo_pairs(pair_layout(config), config.limit)
+    return _photo_pairs(pair_layout(config), config)
 
 
 def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
@@ -216,7 +224,7 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
     """
     layout = pair_layout(config)
     root = Path(layout.root).expanduser()
-    pairs = _photo_pairs(layout, config.limit)
+    pairs = _photo_pairs(layout, config)
     if layout.gt:
         gt_path = root / layout.gt
     else:

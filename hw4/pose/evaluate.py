@@ -1,7 +1,6 @@
 """The pose stage: run a model over all samples, durably, and score it."""
 
 import hashlib
-import io
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from hw4.data.pairs import PairSample
 from hw4.durable import JsonlLog, exclusive, write_bytes
 from hw4.errors import UserError
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import diagnose_sequence
 from hw4.pose.results import (
     BAD_INPUT,
@@ -26,40 +26,12 @@ from hw4.pose.results import (
     summarize_samples,
 )
 
-CLOUD_POINTS = 6000
-
 
 def inputs_digest(sample: PairSample) -> str:
     """Identifies what a model reads of a sample: its image files (path, size, time) and intrinsics."""
     files = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in sample.image_paths]
     Ks = None if sample.Ks is None else sample.Ks.tolist()
     return hashlib.sha256(json.dumps([files, Ks]).encode()).hexdigest()[:16]
-
-
-def _cloud(reconstruction: Reconstruction) -> bytes:
-    """An .npz of at most CLOUD_POINTS world points, surest first, with colours and cameras."""
-    points, colors = reconstruction.points, reconstruction.point_colors
-    if reconstruction.pts3d is not None:
-        points = np.concatenate([p.reshape(-1, 3) for p in reconstruction.pts3d])
-        colors = np.concatenate([i.reshape(-1, 3) for i in reconstruction.images])
-        if reconstruction.conf is not None:
-            conf = np.concatenate([c.ravel() for c in reconstruction.conf])
-            best = np.argsort(-conf, kind="stable")[: max(CLOUD_POINTS, len(conf) // 2)]
-            points, colors = points[best], colors[best]
-    if points is None:
-        points = np.zeros((0, 3))
-    if colors is None:
-        colors = np.full((len(points), 3), 128, np.uint8)
-    keep = np.linspace(0, len(points) - 1, min(CLOUD_POINTS, len(points))).astype(int)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        points=points[keep].astype(np.float32),
-        colors=colors[keep].astype(np.uint8),
-        cam_from_world=reconstruction.cam_from_world,
-        Ks=reconstruction.Ks,
-    )
-    return buffer.getvalue()
 
 
 def _two_cameras(reconstruction: Reconstruction) -> np.ndarray:
@@ -109,7 +81,7 @@ def predict_sample(
     cloud = None
     if cache_dir is not None:
         cloud = f"clouds/{sample.idx}.npz"
-        write_bytes(cache_dir / cloud, _cloud(reconstruction))
+        write_bytes(cache_dir / cloud, cloud_npz(reconstruction))
     if lost:
         reason = "; ".join(
             f"view {view} of {last + 1} has no camera ({diagnoses.get(str(view), 'no reason given')})"

@@ -12,6 +12,7 @@ from hw4.stages import POSE, SCORE, stage_reads
 # Keys that a stage reads and that cannot change its scores on a sample.
 NO_EFFECT = (
     "data.limit",
+    "data.sample",
     "metrics.bootstrap",
     "metrics.seed",
     "splat.checkpoint_every",

@@ -26,6 +26,8 @@ YAW_RANGE_DEG = (5.0, 90.0)
 TRAIN_ANGLES_DEG = np.array([-24.0, 0.0, 24.0])
 TEST_ANGLES_DEG = np.array([-17.0, -8.0, 8.0, 17.0])
 POINTS_PER_VIEW = 4000
+# Keys that say where the set lies and which of its samples are used.
+NOT_CONTENT = ("root", "limit", "sample")
 
 
 def sample_yaws_deg(config: SampleConfig) -> np.ndarray:
@@ -167,7 +169,7 @@ def write_sample(root: Path, config: SampleConfig) -> None:
     _write_scene(root, config)
     facts = {
         "generator_version": GENERATOR_VERSION,
-        "config": {key: value for key, value in asdict(config).items() if key not in ("root", "limit")},
+        "config": {key: value for key, value in asdict(config).items() if key not in NOT_CONTENT},
         "yaw_deg": {str(i): round(float(y), 3) for i, y in enumerate(sample_yaws_deg(config))},
         "degenerate": [config.pairs - 1] if config.pairs > 1 else [],
     }
@@ -178,7 +180,7 @@ def sample_root(config: SampleConfig) -> Path:
     """Where the set of a config lies: `config.root`, or a cache folder keyed by the config's values."""
     if config.root:
         return Path(config.root).expanduser()
-    values = {k: v for k, v in asdict(config).items() if k not in ("root", "limit", "gt_convention")}
+    values = {k: v for k, v in asdict(config).items() if k not in (*NOT_CONTENT, "gt_convention")}
     digest = hashlib.sha256(json.dumps([GENERATOR_VERSION, values], sort_keys=True).encode()).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "hw4" / "sample" / digest[:16]
