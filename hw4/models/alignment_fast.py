@@ -6,6 +6,7 @@ points (`hw4.models.alignment_kernel`). The kernel runs on the CPU; elsewhere up
 without waiting for the device in every iteration.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from hw4.models.alignment_kernel import BETA, BLOCK, EPS, decode, gather, sweep
 
 # Upstream's learning rate at the end of the schedule.
 LR_MIN = 1e-6
+# Predicted points that are worth a thread: below, handing over costs more than it gains.
+POINTS_PER_THREAD = 400_000
 
 
 class FastAligner:
@@ -66,6 +69,10 @@ class FastAligner:
         self._pair_sums = np.empty((len(self._tasks), most, 13), np.float32)
         self._view_sums = np.empty((len(self._tasks), 13), np.float32)
         self._moments = [np.zeros_like(self.log_depth) for _ in range(2)]
+        threads = min(torch.get_num_threads(), max(1, self._points.shape[1] // POINTS_PER_THREAD))
+        bounds = [len(self._tasks) * part // threads for part in range(threads + 1)]
+        self._parts = list(zip(bounds[:-1], bounds[1:], strict=True))
+        self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def objective_and_gradients(
         self, lr_corrected: float = 0.0, root_correction: float = 1.0
@@ -80,7 +87,7 @@ class FastAligner:
             The objective before the step, (E, 8) and (N, 8).
         """
         decode(self.pair_params, self.view_params, self._similarities, self._cameras)
-        sweep(
+        given = (
             self._tasks,
             self._seen,
             self._points,
@@ -94,6 +101,10 @@ class FastAligner:
             self._pair_sums,
             self._view_sums,
         )
+        if self._threads is None:
+            sweep(0, len(self._tasks), *given)
+        else:
+            list(self._threads.map(lambda part: sweep(*part, *given), self._parts))
         pair_gradient, view_gradient = np.empty_like(self.pair_params), np.empty_like(self.view_params)
         objective = gather(
             self._tasks,

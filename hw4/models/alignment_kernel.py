@@ -13,7 +13,7 @@ depths as logarithms, focal lengths as 20 log f, pair scales as logarithms whose
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 BLOCK = 512
 """Pixels per block. Fixed, so that sums over blocks do not depend on the number of threads."""
@@ -93,8 +93,10 @@ def decode(pair_params, view_params, similarities, cameras):  # type: ignore[no-
         cameras[n, 12] = math.exp(view_params[n, 7] / FOCAL_BREAK)
 
 
-@njit(parallel=True, cache=True, fastmath=_FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
 def sweep(  # type: ignore[no-untyped-def]
+    first_task,
+    last_task,
     tasks,
     seen,
     points,
@@ -111,7 +113,11 @@ def sweep(  # type: ignore[no-untyped-def]
 ):
     """Sums over the points of objective and gradients; depths take their Adam step on the way.
 
+    Threads may run it at once, each on its own tasks: it lets go of Python's lock. No OpenMP, whose settings
+    would be shared with torch.
+
     Args:
+        first_task, last_task: the range of tasks to work on, without the last.
         tasks: (B, 3) int: view, first and one past the last pixel.
         seen: (N, K, 2) int: the pairs that predict a view's points, and where in `points` its pixel 0 is;
             pair -1: no more.
@@ -129,7 +135,7 @@ def sweep(  # type: ignore[no-untyped-def]
     beta, rest, eps = f(BETA), f(1 - BETA), f(EPS)
     tiny, zero = f(1e-30), f(0)
     step, root = f(lr_corrected), f(root_correction)
-    for task in prange(len(tasks)):
+    for task in range(first_task, last_task):
         n, begin, end = tasks[task, 0], tasks[task, 1], tasks[task, 2]
         count = end - begin
         width = sizes[n, 1]
