@@ -1,0 +1,362 @@
+"""Parts of splatting against references: density control, alignment, losses, scores, files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from plyfile import PlyData
+from scipy.spatial.transform import Rotation
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+from hw4.config import DensifyConfig, EvalConfig, InitConfig, SplatConfig
+from hw4.data.scenes import TestViews, TrainScene
+from hw4.errors import UserError
+from hw4.models.base import Reconstruction
+from hw4.splat.align import Similarity, align_cameras, camera_centers, umeyama
+from hw4.splat.cameras import scene_extent
+from hw4.splat.densify import compute_relocation, density_control
+from hw4.splat.evaluate import evaluate
+from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, render_gaussians, save_ply
+from hw4.splat.init import from_reconstruction, lr_factors
+from hw4.splat.losses import depth_loss, psnr, ssim
+from hw4.splat.perceptual import LpipsUnavailable, load_lpips
+from tests.splat_scenes import HEIGHT, WIDTH, disturbed, ring_cameras, true_scene
+
+
+def step_with_marked_state(config: DensifyConfig, n: int = 50):  # type: ignore[no-untyped-def]
+    """One step of density control; every Gaussian's optimiser state holds the Gaussian's own number."""
+    start = true_scene(n_points=n)[1]
+    gaussians = start.gaussians
+    optimizers = {name: torch.optim.Adam([gaussians[name]], lr=0.0) for name in TRAINED}
+    control = density_control(config, scene_extent(start.cam_from_world))
+    assert control is not None
+    for _ in range(2):
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
+        images, _, info = render_gaussians(
+            gaussians,
+            torch.tensor(start.cam_from_world[:1], dtype=torch.float32),
+            torch.tensor(start.Ks[:1], dtype=torch.float32),
+            WIDTH,
+            HEIGHT,
+        )
+        control.before_backward(gaussians, optimizers, 1, info)
+        images.square().mean().backward()
+    for name, optimizer in optimizers.items():
+        optimizer.step()
+        shape = (n, *[1] * (gaussians[name].dim() - 1))
+        marks = torch.arange(1.0, n + 1).reshape(shape).expand_as(gaussians[name])
+        optimizer.state[gaussians[name]]["exp_avg"] = marks.clone()
+    marked = gaussians["means"].detach().clone()
+    control.after_step(gaussians, optimizers, config.every, info, 1e-4)
+    return gaussians, optimizers, marked
+
+
+def assert_survivors_keep_their_state(gaussians, optimizers, before: torch.Tensor) -> int:  # type: ignore[no-untyped-def]
+    """Every Gaussian that stands where one stood has that one's state; returns how many do."""
+    survivors = 0
+    for row, mean in enumerate(gaussians["means"].detach()):
+        origin = (before == mean).all(dim=1).nonzero().flatten()
+        for name in TRAINED:
+            state = optimizers[name].state[gaussians[name]]["exp_avg"]
+            assert state.shape == gaussians[name].shape
+            value = state[row].flatten()
+            assert (value == value[0]).all() if len(value) else True
+            if len(origin) and len(value) and value[0] != 0:
+                assert value[0] == origin[0] + 1, (name, row)
+                survivors += name == "means"
+            elif len(value):
+                assert value[0] == 0, "a new Gaussian starts without momentum"
+    return survivors
+
+
+def test_growing_and_pruning_carry_optimiser_state_along() -> None:
+    config = DensifyConfig(strategy="default", every=2, start=0, stop=10, grad_threshold=5e-3)
+    gaussians, optimizers, before = step_with_marked_state(config)
+    assert len(gaussians["means"]) > 50
+    assert assert_survivors_keep_their_state(gaussians, optimizers, before) > 10
+    assert len({len(p) for p in gaussians.values()}) == 1, "lr_factors grow with the rest"
+
+
+def test_pruning_alone() -> None:
+    config = DensifyConfig(
+        strategy="default", every=2, start=0, stop=10, grad_threshold=1e9, prune_opacity=0.95
+    )
+    gaussians, _, _ = step_with_marked_state(config)
+    assert len(gaussians["means"]) == 0, "all have opacity 0.9"
+
+
+def test_the_cap_holds() -> None:
+    config = DensifyConfig(
+        strategy="default", every=2, start=0, stop=10, grad_threshold=1e-9, max_gaussians=50
+    )
+    gaussians, _, _ = step_with_marked_state(config)
+    assert len(gaussians["means"]) <= 50
+
+
+def test_mcmc_adds_and_keeps_the_survivors_state() -> None:
+    config = DensifyConfig(strategy="mcmc", every=2, start=0, stop=10, max_gaussians=52)
+    gaussians, optimizers, _ = step_with_marked_state(config)
+    assert len(gaussians["means"]) == 52
+    state = optimizers["opacities"].state[gaussians["opacities"]]["exp_avg"]
+    marks = state[state != 0]
+    assert len(marks) >= 45 and len(marks.unique()) == len(marks)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 51])
+def test_relocation_keeps_the_opacity_of_a_stack(n: int) -> None:
+    """n Gaussians with the new opacity cover as much as the old one: the identity behind equation 9."""
+    from math import comb
+
+    binoms = torch.tensor([[float(comb(i, k)) for k in range(51)] for i in range(51)])
+    opacities, scales = torch.tensor([0.3, 0.9]), torch.tensor([[1.0, 2, 3], [0.1, 0.1, 0.2]])
+    new_opacities, new_scales = compute_relocation(opacities, scales, torch.full((2,), n), binoms)
+    torch.testing.assert_close(1 - (1 - new_opacities) ** n, opacities, rtol=1e-5, atol=1e-6)
+    # One dimension of the paper's claim: the integral of the stack's opacity profile is that of the old one.
+    x = torch.linspace(-8, 8, 20001, dtype=torch.float64)
+    for old, new, scale, new_scale in zip(
+        opacities.double(), new_opacities.double(), scales[:, 0], new_scales[:, 0].double(), strict=True
+    ):
+        profile = torch.exp(-(x**2) / 2)
+        stack = 1 - (1 - new * profile) ** n
+        assert float((stack * new_scale).sum() / (old * profile * scale).sum()) == pytest.approx(1, rel=1e-3)
+
+
+def random_similarity(seed: int) -> Similarity:
+    rng = np.random.default_rng(seed)
+    return Similarity(rng.uniform(0.2, 5), Rotation.random(random_state=seed).as_matrix(), rng.normal(size=3))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_cameras_are_aligned_by_the_similarity_that_moved_them(n: int, seed: int) -> None:
+    source, truth = ring_cameras(n), random_similarity(seed)
+    target = truth.cam_from_world(source)
+    found = align_cameras(source, target)
+    assert found.scale == pytest.approx(truth.scale)
+    np.testing.assert_allclose(found.rotation, truth.rotation, atol=1e-9)
+    np.testing.assert_allclose(found.translation, truth.translation, atol=1e-9)
+    # A point keeps its place in every camera's picture.
+    point = np.array([0.3, -0.2, 0.5])
+    for one, other in zip(source, target, strict=True):
+        before = one[:3, :3] @ point + one[:3, 3]
+        after = other[:3, :3] @ truth.points(point) + other[:3, 3]
+        np.testing.assert_allclose(after, truth.scale * before, atol=1e-9)
+
+
+def test_umeyama_is_the_least_squares_answer() -> None:
+    rng = np.random.default_rng(2)
+    source, truth = rng.normal(size=(30, 3)), random_similarity(7)
+    target = truth.points(source) + 0.05 * rng.normal(size=(30, 3))
+    found = umeyama(source, target)
+    rotation, _ = Rotation.align_vectors(target - target.mean(0), source - source.mean(0))
+    np.testing.assert_allclose(found.rotation, rotation.as_matrix(), atol=1e-9)
+
+    def residual(s: Similarity) -> float:
+        return float(((s.points(source) - target) ** 2).sum())
+
+    for factor in (0.99, 1.01):
+        mean = source.mean(0)
+        other = Similarity(found.scale * factor, found.rotation, found.translation)
+        moved = Similarity(other.scale, other.rotation, target.mean(0) - other.scale * other.rotation @ mean)
+        assert residual(found) < residual(moved)
+
+
+def test_extent_is_3dgs_radius() -> None:
+    centers = camera_centers(ring_cameras(5))
+    np.testing.assert_allclose(np.linalg.norm(centers, axis=1), 4)
+    assert scene_extent(ring_cameras(5)) == pytest.approx(
+        1.1 * max(np.linalg.norm(c - centers.mean(0)) for c in centers)
+    )
+    assert scene_extent(ring_cameras(1)) == 1.0
+
+
+@pytest.mark.parametrize("size", [(11, 11), (23, 40)])
+def test_image_losses_agree_with_torchmetrics(size: tuple[int, int]) -> None:
+    g = torch.Generator().manual_seed(3)
+    one = torch.rand(*size, 3, generator=g)
+    other = (one + 0.2 * torch.rand(*size, 3, generator=g)).clamp(0, 1)
+    x, y = (image.permute(2, 0, 1)[None] for image in (one, other))
+    # torchmetrics mirrors the edges: windows that lie inside are those 5 pixels away from them.
+    _, full = structural_similarity_index_measure(x, y, data_range=1.0, return_full_image=True)
+    assert float(ssim(one, other)) == pytest.approx(float(full[..., 5:-5, 5:-5].mean()), abs=2e-5)
+    assert float(psnr(one, other)) == pytest.approx(
+        float(peak_signal_noise_ratio(x, y, data_range=1.0)), abs=1e-4
+    )
+    assert float(ssim(one, one)) == pytest.approx(1)
+
+
+def test_depth_loss_ignores_what_is_unknown() -> None:
+    depth = torch.tensor([[2.0, 3.0], [4.0, 5.0]], requires_grad=True)
+    prior = torch.tensor([[1.0, 0.0], [float("nan"), 10.0]])
+    alpha = torch.tensor([[1.0, 1.0], [1.0, 0.5]])
+    loss = depth_loss(depth, alpha, prior)
+    assert float(loss.detach()) == pytest.approx((1.0 * 1 + 0.5 * 0.5) / 1.5)
+    loss.backward()
+    assert depth.grad is not None and depth.grad[0, 1] == 0 and depth.grad[1, 0] == 0
+
+
+def written_views(folder: Path) -> tuple[TestViews, list[np.ndarray]]:
+    scene, truth = true_scene()
+    for name, image in zip(scene.names, scene.images, strict=True):
+        Image.fromarray(image).save(folder / name)
+    sizes = np.tile([[WIDTH, HEIGHT]], (3, 1))
+    paths = [folder / name for name in scene.names]
+    return TestViews(scene.names, paths, truth.cam_from_world, truth.Ks, sizes, None), scene.images
+
+
+def test_scores_are_torchmetrics_scores_of_the_written_files(tmp_path: Path) -> None:
+    test, truth = written_views(tmp_path)
+    gaussians = disturbed(true_scene()[1], 0.05).gaussians
+    result = evaluate(gaussians, test, EvalConfig(lpips_download=False), tmp_path / "out")
+    for view, image, path in zip(result.views, truth, result.renders, strict=True):
+        render = torch.tensor(np.array(Image.open(path))).permute(2, 0, 1)[None] / 255
+        target = torch.tensor(image).permute(2, 0, 1)[None] / 255
+        assert view.psnr == pytest.approx(
+            float(peak_signal_noise_ratio(render, target, data_range=1.0)), abs=1e-4
+        )
+        expected = structural_similarity_index_measure(render, target, data_range=1.0)
+        assert view.ssim == pytest.approx(float(expected), abs=1e-6)
+    assert result.mean("psnr") == pytest.approx(np.mean([view.psnr for view in result.views]))
+
+
+def test_missing_lpips_is_missing_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test, _ = written_views(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    result = evaluate(true_scene()[1].gaussians, test, EvalConfig(), tmp_path / "out")
+    assert result.mean("lpips") is None and result.mean("psnr") is not None
+    assert "could not be downloaded" in result.missing["lpips"]
+    assert "splat.eval.lpips_weights" in result.missing["lpips"]
+
+
+def test_lpips_is_the_packages_own_with_given_weights(tmp_path: Path) -> None:
+    import lpips
+    import torchvision
+
+    torch.manual_seed(0)
+    backbone = torchvision.models.alexnet(weights=None)
+    torch.save(backbone.state_dict(), tmp_path / "alex.pth")
+    config = EvalConfig(lpips_net="alex", lpips_weights=str(tmp_path / "alex.pth"))
+    ours = load_lpips(config)
+    theirs = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
+    features = {
+        k[len("features.") :]: v for k, v in backbone.state_dict().items() if k.startswith("features.")
+    }
+    theirs.net.load_state_dict({k: features[k.split(".", 1)[1]] for k in theirs.net.state_dict()})
+    x, y = torch.rand(2, 1, 3, 64, 64)
+    torch.testing.assert_close(ours(x, y), theirs(x, y))
+    with pytest.raises(UserError, match="does not hold torchvision's weights of vgg"):
+        load_lpips(EvalConfig(lpips_weights=str(tmp_path / "alex.pth")))
+    (tmp_path / "alex.pth").write_bytes(b"junk")
+    with pytest.raises(UserError, match="cannot read the LPIPS weights"):
+        load_lpips(config)
+    with pytest.raises(LpipsUnavailable, match="lpips_download=false"):
+        load_lpips(EvalConfig(lpips_net="alex", lpips_download=False))
+
+
+def test_aligned_test_cameras_score_higher_and_are_marked(tmp_path: Path) -> None:
+    test, _ = written_views(tmp_path)
+    truth = true_scene()[1]
+    wrong = np.array(test.cam_from_world)
+    wrong[:, :3] = Rotation.from_euler("y", 0.7, degrees=True).as_matrix() @ wrong[:, :3]
+    moved = TestViews(test.names, test.paths, wrong, test.Ks, test.sizes, None)
+    scores = {}
+    for aligned in (False, True):
+        config = EvalConfig(lpips_download=False, align_test_views=aligned, align_iterations=60)
+        result = evaluate(truth.gaussians, moved, config, tmp_path / str(aligned))
+        scores[aligned] = result.mean("psnr")
+        assert result.aligned is aligned
+    assert scores[True] > scores[False] + 6, scores
+
+
+def test_ply_is_the_3dgs_standard_and_comes_back(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    gaussians = make_gaussians(rng.normal(size=(7, 3)), rng.integers(0, 255, (7, 3)).astype(np.uint8), 3, 0.3)
+    with torch.no_grad():
+        gaussians["shN"].normal_()
+        gaussians["quats"].normal_()
+    save_ply(gaussians, tmp_path / "g.ply")
+    vertex = PlyData.read(str(tmp_path / "g.ply"))["vertex"]
+    names = vertex.data.dtype.names
+    assert names[:9] == ("x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2") and len(names) == 62
+    # Kerbl et al. write the coefficients channel by channel.
+    np.testing.assert_array_equal(vertex["f_rest_15"], gaussians["shN"].detach()[:, 0, 1])
+    again = load_ply(tmp_path / "g.ply")
+    assert all(torch.equal(again[name], gaussians[name]) for name in TRAINED)
+    (tmp_path / "bad.ply").write_bytes(b"ply\n")
+    for name in ("bad.ply", "none.ply"):
+        with pytest.raises(UserError, match="cannot read the Gaussians"):
+            load_ply(tmp_path / name)
+
+
+def test_a_gaussian_is_as_large_as_its_neighbours_are_near() -> None:
+    points = np.array([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 2]])
+    gaussians = make_gaussians(points, np.zeros((4, 3), np.uint8), 0, 0.1)
+    expected = np.sqrt((1 + 4 + 4) / 3)
+    np.testing.assert_allclose(gaussians["scales"][0].detach().exp(), expected, rtol=1e-6)
+
+
+def fake_reconstruction(n: int = 2) -> tuple[TrainScene, Reconstruction, np.ndarray]:
+    """Two views in a world of their own; points of low confidence lie far away."""
+    rng = np.random.default_rng(1)
+    scene_cameras = ring_cameras(n)
+    own = random_similarity(3)
+    cameras = own.cam_from_world(scene_cameras)
+    points = rng.uniform(-1, 1, (n, 6, 8, 3))
+    conf = np.full((n, 6, 8), 9.0, np.float32)
+    conf[:, :, 4:] = 1.0
+    points[:, :, 4:] += 50
+    images = [rng.integers(0, 255, (6, 8, 3)).astype(np.uint8) for _ in range(n)]
+    Ks = np.tile(np.array([[8.0, 0, 4], [0, 8, 3], [0, 0, 1]]), (n, 1, 1))
+    scene = TrainScene([f"{i}.png" for i in range(n)], [], images, scene_cameras, Ks)
+    reconstruction = Reconstruction(
+        cameras[:, :3],
+        Ks,
+        np.tile([8, 6], (n, 1)),
+        np.tile(np.eye(3), (n, 1, 1)),
+        images,
+        pts3d=[own.points(p).astype(np.float32) for p in points],
+        conf=list(conf),
+        depth=[np.full((6, 8), 2.0, np.float32)] * n,
+    )
+    return scene, reconstruction, points
+
+
+def test_initial_points_are_in_the_scenes_world_and_chosen_by_confidence() -> None:
+    scene, reconstruction, points = fake_reconstruction()
+    config = SplatConfig(init=InitConfig(max_points=30))
+    start = from_reconstruction(scene, reconstruction, config, "fake")
+    means = start.gaussians["means"].detach().numpy()
+    assert len(means) == 30
+    near = np.abs(means).max(axis=1) < 2
+    assert near.mean() > 0.7, "nine times as likely as the unsure ones"
+    cloud = points.reshape(-1, 3)
+    assert np.abs(means[:, None] - cloud[None]).max(axis=2).min(axis=1).max() < 1e-3
+    assert start.from_model is not None and start.depths is not None
+    np.testing.assert_allclose(start.depths[0], 2.0 * start.from_model.scale, rtol=1e-5)
+    best = from_reconstruction(
+        scene, reconstruction, SplatConfig(init=InitConfig(min_conf_quantile=0.6)), "fake"
+    )
+    assert (np.abs(best.gaussians["means"].detach().numpy()).max(axis=1) < 2).all()
+
+
+def test_unsure_points_get_the_larger_rates() -> None:
+    factors = lr_factors(np.array([1.0, 5.0, 100.0, np.inf]))
+    assert factors[0] == pytest.approx(1 + 99 / (1 + np.e)) and factors[-1] == pytest.approx(1)
+    assert (np.diff(factors) <= 0).all()
+
+
+def test_a_model_that_placed_one_view_is_not_enough() -> None:
+    scene, reconstruction, _ = fake_reconstruction()
+    reconstruction.cam_from_world[1] = np.nan
+    with pytest.raises(UserError, match="placed 1 of 2 training views"):
+        from_reconstruction(scene, reconstruction, SplatConfig(), "fake")
