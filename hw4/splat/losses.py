@@ -21,7 +21,8 @@ def ssim(image: Tensor, target: Tensor) -> Tensor:
     """Structural similarity of (H, W, 3) images in [0, 1] (Wang et al. 2004), 11x11 Gaussian window.
 
     The mean is over windows that lie inside the image (gsplat's trainer: ``padding="valid"``); the reported
-    metric is torchmetrics', which mirrors the edges. Images under 11 pixels use the largest odd window that fits.
+    metric is torchmetrics', which mirrors the edges. Images under 11 pixels use the largest odd window that
+    fits.
     """
     size = min(WINDOW, *image.shape[:2])
     size -= 1 - size % 2
