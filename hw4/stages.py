@@ -13,7 +13,7 @@ from hw4.config.model import NetworkConfig
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 REPORT = "report"
 INTERPOLATE = "interpolate"
-DEMO = "demo"
+DEMO, CASE = "demo", "case"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 2
@@ -89,6 +89,10 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
         # The user's own photos stand in the place of the data's.
         reads_data = config.demo.images is None and key not in ("data.limit", "data.sample", "data.generator")
         return group in ("model", "demo") or (group == "data" and reads_data)
+    if stage == CASE:
+        if group == "data":
+            return key not in (*SCENE_KEYS, "data.limit")
+        return group in ("model", "metrics") or key == "input.max_frames"
     if stage == RENDER:
         return group == "data" or key == "splat" or key.startswith(("splat.render", "splat.rasterizer"))
     return group in ("model", "pretrain")

@@ -75,7 +75,7 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
     if isinstance(source, PairsConfig | SceneConfig):
         source = replace(source, root=source.root.replace("/data", str(data)))
         if isinstance(source, PairsConfig):
-            source = replace(source, limit=2)
+            source = replace(source, limit=2, sample=None if source.sample is None else 1)
     if isinstance(model, Dust3rConfig):
         model = replace(model, alignment=replace(model.alignment, iterations=3))
     if isinstance(model, NetworkConfig) and model.weights == "tiny":

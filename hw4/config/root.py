@@ -12,7 +12,7 @@ from hw4.config.show import DemoConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
-TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "interpolate", "report", "demo")
+TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "interpolate", "report", "demo", "case")
 PSNR, NEG_MRE = "psnr", "neg_mre"
 
 

@@ -15,6 +15,7 @@ from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end, run_report
 from hw4.provenance import provenance
 from hw4.stages import (
+    CASE,
     DEMO,
     INTERPOLATE,
     POSE,
@@ -89,7 +90,7 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
 
 
 def _why_skipped(stage: str, config: Config) -> str | None:
-    if stage in (POSE, SCORE, INTERPOLATE) and not has_pairs(config):
+    if stage in (POSE, SCORE, INTERPOLATE, CASE) and not has_pairs(config):
         return f"data={config.data.name} has no pairs of photos; use data=sample or data=pairs."
     if stage in (SPLAT, RENDER) and not has_scene(config):
         return f"data={config.data.name} has no scene to splat; use data=sample or data=scene."
@@ -111,6 +112,8 @@ def _run_stage(stage: str, context: JobContext) -> list[str]:
         from hw4.jobs.interpolate import run_interpolate as run
     elif stage == DEMO:
         from hw4.jobs.demo import run_demo_stage as run
+    elif stage == CASE:
+        from hw4.jobs.case import run_case_stage as run
     elif stage == SPLAT:
         from hw4.jobs.splat import run_splat_stage as run
     else:
