@@ -136,7 +136,9 @@ def main() -> None:
         sizes.append(2 * n_views * (n_views - 1) * height * width)
         costs.append(cpu / steps)
     slope = float(np.dot(sizes, costs) / np.dot(sizes, sizes))
-    print(f"\nCPU time per iteration and predicted point, setting up included: {1e9 * slope:.2f} ns (least squares)")
+    print(
+        f"\nCPU time per iteration and predicted point: {1e9 * slope:.2f} ns (least squares, with the set-up)"
+    )
 
 
 if __name__ == "__main__":
