@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: setup
-	$(BIN)/python -m hw4 -m model=dust3r,vggt input=pair,interpolated
+	$(BIN)/python -m hw4 -m task=all splat.init.source=model model=dust3r,vggt input=pair,interpolated
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

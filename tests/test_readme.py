@@ -37,6 +37,8 @@ def commands() -> list[str]:
 JOBS = [c for c in commands() if c.startswith("python -m hw4 ") and " --" not in c] + ["python -m hw4"]
 # A search composes its jobs while it runs: test_sweep_launchers runs one.
 JOBS = [c for c in JOBS if "hydra/sweeper" not in c]
+DEMO = re.search(r"^demo: setup\n\t\$\(BIN\)/(.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+JOBS.append(DEMO[1] if DEMO else "make demo runs no python")
 
 
 def test_the_readme_has_commands() -> None:
