@@ -6,6 +6,7 @@ points (`hw4.models.alignment_kernel`). The kernel runs on the CPU; elsewhere up
 without waiting for the device in every iteration.
 """
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -71,7 +72,7 @@ class FastAligner:
         self._moments = [np.zeros_like(self.log_depth) for _ in range(2)]
         threads = min(torch.get_num_threads(), max(1, self._points.shape[1] // POINTS_PER_THREAD))
         bounds = [len(self._tasks) * part // threads for part in range(threads + 1)]
-        self._parts = list(zip(bounds[:-1], bounds[1:], strict=True))
+        self._parts = list(itertools.pairwise(bounds))
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def objective_and_gradients(
