@@ -13,7 +13,7 @@ from hw4.config.model import NetworkConfig
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 REPORT = "report"
 INTERPOLATE = "interpolate"
-DEMO, CASE = "demo", "case"
+DEMO, CASE, VIEW = "demo", "case", "view"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 2
@@ -54,8 +54,8 @@ def reads(config: Config, key: str) -> bool:
 def stage_reads(stage: str, config: Config, key: str) -> bool:
     """Whether one stage of this run reads a config key (`splat.lr`) or group (`model`)."""
     group = key.split(".")[0]
-    if stage == REPORT:
-        return group == REPORT
+    if stage in (REPORT, VIEW):
+        return group == stage
     if stage == POSE:
         if not has_pairs(config) or key in SCENE_KEYS:
             return False

@@ -94,6 +94,9 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
     report = config.report
     if report.dir:
         report = replace(report, dir=str(data / "finished"))
+    view = config.view
+    if view.run:
+        view = replace(view, run=str(data / "finished"), seconds=0.1)
     demo = config.demo
     if demo.images:
         demo = replace(demo, images=demo.images.replace("/data", str(data)))
@@ -108,6 +111,7 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
         score=score,
         report=report,
         demo=demo,
+        view=view,
         metrics=replace(config.metrics, bootstrap=20),
         pretrain=PretrainConfig(steps=1, batch_size=1, views=2, workers=0, validation_scenes=1),
         wandb=replace(config.wandb, mode="disabled" if config.wandb.mode == "offline" else config.wandb.mode),

@@ -16,7 +16,7 @@ from hw4.config.root import (
     ScoreConfig,
     WandbConfig,
 )
-from hw4.config.show import DemoConfig
+from hw4.config.show import DemoConfig, ViewConfig
 from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
 
 __all__ = [
@@ -45,5 +45,6 @@ __all__ = [
     "SfmConfig",
     "SplatConfig",
     "VggtConfig",
+    "ViewConfig",
     "WandbConfig",
 ]

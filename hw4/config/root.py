@@ -8,11 +8,23 @@ from hw4.config.data import DataConfig, SampleConfig
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import Dust3rConfig, ModelConfig
-from hw4.config.show import DemoConfig
+from hw4.config.show import DemoConfig, ViewConfig
 from hw4.config.splat import SplatConfig
 from hw4.errors import ConfigError
 
-TASKS = ("all", "pose", "splat", "score", "render", "pretrain", "interpolate", "report", "demo", "case")
+TASKS = (
+    "all",
+    "pose",
+    "splat",
+    "score",
+    "render",
+    "pretrain",
+    "interpolate",
+    "report",
+    "demo",
+    "case",
+    "view",
+)
 PSNR, NEG_MRE = "psnr", "neg_mre"
 
 
@@ -137,6 +149,7 @@ class Config:
     interpolate: InterpolateConfig = field(default_factory=InterpolateConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     demo: DemoConfig = field(default_factory=DemoConfig)
+    view: ViewConfig = field(default_factory=ViewConfig)
     wandb: WandbConfig = field(default_factory=WandbConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     objective: str | None = None

@@ -24,3 +24,21 @@ class DemoConfig:
         in_range("demo.max_images", self.max_images, 2, 1000)
         in_range("demo.min_conf_thr", self.min_conf_thr, 0)
         in_range("demo.max_points", self.max_points, 1)
+
+
+@dataclass
+class ViewConfig:
+    """`task=view`: a finished run's folder in the browser.
+
+    `run` is the folder of a run or a sweep. `seconds` null: until Ctrl-C. `host` ``0.0.0.0`` lets other
+    machines in.
+    """
+
+    run: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        in_range("view.port", self.port, 1, 65535)
+        in_range("view.seconds", self.seconds, 0)

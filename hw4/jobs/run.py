@@ -24,6 +24,7 @@ from hw4.stages import (
     REPORT,
     SCORE,
     SPLAT,
+    VIEW,
     has_pairs,
     has_scene,
     selected,
@@ -56,7 +57,8 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
     }
     context = JobContext(config, out_dir, console, Tracker(), results)
     tags = [config.task, config.model.name, config.input.name]
-    if config.task != REPORT:
+    # These two read finished runs and have nothing of their own to log.
+    if config.task not in (REPORT, VIEW):
         context.tracker = open_tracker(
             config.wandb, out_dir, results["config"], config.task, group, tags, context.warn
         )
@@ -114,6 +116,8 @@ def _run_stage(stage: str, context: JobContext) -> list[str]:
         from hw4.jobs.demo import run_demo_stage as run
     elif stage == CASE:
         from hw4.jobs.case import run_case_stage as run
+    elif stage == VIEW:
+        from hw4.jobs.view import run_view as run
     elif stage == SPLAT:
         from hw4.jobs.splat import run_splat_stage as run
     else:

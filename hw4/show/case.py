@@ -80,6 +80,7 @@ class CaseInput:
             },
             "shapes": {where: asdict(shape) for where, shape in self.shapes.items()},
             "cloud": self.cloud,
+            "true_cam_from_world": self.result.sample.cam_from_world,
         }
 
 

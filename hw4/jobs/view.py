@@ -1,0 +1,30 @@
+"""`task=view`: a finished run in the browser."""
+
+from pathlib import Path
+
+from hw4.errors import UserError
+from hw4.jobs.context import JobContext
+from hw4.stages import VIEW
+
+
+def run_view(context: JobContext) -> list[str]:
+    """Show the run `view.run` until Ctrl-C.
+
+    Raises:
+        UserError: no folder is given, it holds nothing to look at, or no port can be had.
+    """
+    options = context.config.view
+    if options.run is None:
+        raise UserError("task=view needs view.run=<folder of a finished pose, splat, demo or case run>.")
+    from hw4.show.run_folder import find_subjects
+    from hw4.show.viewer import Viewer, serve
+
+    subjects = find_subjects(Path(options.run).expanduser())
+    viewer = Viewer(subjects, options.host, options.port)
+    until = "Ctrl-C ends it" if options.seconds is None else f"for {options.seconds:g} seconds"
+    context.console.print(
+        f"Viewer: {viewer.url} ({len(subjects)} to choose from; {until})", soft_wrap=True, highlight=False
+    )
+    context.results[VIEW] = {"run": options.run, "url": viewer.url, "subjects": [s.label for s in subjects]}
+    serve(viewer, options.seconds)
+    return []
