@@ -9,7 +9,7 @@ each with the Gaussians that can touch it, and the fastest of several block size
 
 import os
 
-# Two OpenMP pools (torch's and numba's) that spin while waiting take each other's cores.
+# torch's OpenMP threads that spin while waiting take the cores of the kernels' threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
@@ -17,6 +17,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ import llvmlite
 import numba
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import njit
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from hw4.splat.rasterize import binning, blending, harmonics, projection, rasterize
+from hw4.splat.rasterize import binning, functions, rasterize
+from hw4.splat.rasterize.threads import spread
 from tests.reference_rasterizer import reference_gradients
 
 SIZES = [(160, 120), (320, 240), (640, 480)]
@@ -37,17 +39,14 @@ COUNTS = [10_000, 50_000, 200_000]
 BLOCKS = [(8, 8), (16, 16), (32, 32)]
 SH_DEGREE = 3
 PHASES = {
-    "project": [(projection, "project_forward"), (projection, "project_backward")],
-    "SH": [(harmonics, "colors_forward"), (harmonics, "colors_backward")],
-    "sort+tiles": [
-        (binning, "depth_order"),
-        (binning, "pack"),
-        (binning, "tile_lists"),
-        (blending, "tile_schedule"),
-    ],
-    "blend fwd": [(blending, "blend_forward")],
-    "blend bwd": [(blending, "blend_backward"), (blending, "gather_gradients")],
+    "project": ["project_forward", "project_backward"],
+    "SH": ["colors_forward", "colors_backward"],
+    "sort+tiles": ["depth_order", "pack", "tile_lists", "tile_schedule"],
+    "blend fwd": ["blend_forward"],
+    "blend bwd": ["blend_backward", "gather_gradients"],
 }
+# What the rasterizer calls without `spread`.
+PLAIN = [(binning, "depth_order"), (binning, "tile_lists"), (binning, "tile_schedule")]
 
 
 def surface(n: int, width: int, height: int, seed: int = 0) -> dict[str, Tensor]:
@@ -107,52 +106,51 @@ def time_reference(scene: dict[str, Tensor], width: int, height: int, blocks: li
 def phase_times(scene: dict[str, Tensor], width: int, height: int, repeats: int) -> dict[str, float]:
     """Seconds per phase, best of `repeats` for each kernel; ``rest`` is torch, allocation and Python."""
     spent: dict[str, list[float]] = {}
-    originals = []
+    originals = [(module, name, getattr(module, name)) for module, name in PLAIN]
 
-    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            start = time.perf_counter()
-            result = function(*args)
-            spent.setdefault(name, []).append(time.perf_counter() - start)
-            return result
+    def timed(name: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*args, **options)
+        spent.setdefault(name, []).append(time.perf_counter() - start)
+        return result
 
-        return call
+    def timed_spread(kernel: Callable[..., None], *args: Any, **options: Any) -> None:
+        timed(kernel.__name__, spread, kernel, *args, **options)
 
-    for kernels in PHASES.values():
-        for module, name in kernels:
-            originals.append((module, name, getattr(module, name)))
-            setattr(module, name, timed(name, getattr(module, name)))
+    for module, name, function in originals:
+        setattr(module, name, partial(timed, name, function))
+    functions.spread = timed_spread
     try:
         forward, backward, _ = time_ours(scene, width, height, repeats)
     finally:
         for module, name, function in originals:
             setattr(module, name, function)
-    phases = {phase: sum(min(spent[name]) for _, name in kernels) for phase, kernels in PHASES.items()}
+        functions.spread = spread
+    phases = {phase: sum(min(spent[name]) for name in kernels) for phase, kernels in PHASES.items()}
     phases["rest"] = max(0.0, forward + backward - sum(phases.values()))
     return phases
 
 
-@njit(parallel=True, fastmath=True)
-def _spin(n_jobs: int, length: int) -> float:
-    total = 0.0
-    for job in prange(n_jobs):
+@njit(nogil=True, fastmath=True)
+def _spin(first: int, stop: int, length: int, totals: np.ndarray) -> None:
+    for job in range(first, stop):
         x = 1.0 + job
         for _ in range(length):
             x = x * 0.999999 + 1e-6
-        total += x
-    return total
+        totals[job] = x
 
 
 def machine_ceiling(threads: int) -> float:
     """Speed-up of arithmetic that shares nothing: what `threads` threads could reach on this machine now."""
     times = {}
+    totals = np.empty(8 * threads)
     for count in (1, threads):
-        numba.set_num_threads(count)
-        _spin(8 * threads, 1000)
+        torch.set_num_threads(count)
+        spread(_spin, 8 * threads, 1000, totals)
         best = float("inf")
         for _ in range(5):
             start = time.perf_counter()
-            _spin(8 * threads, 2_000_000 // threads)
+            spread(_spin, 8 * threads, 2_000_000 // threads, totals)
             best = min(best, time.perf_counter() - start)
         times[count] = best
     return times[1] / times[threads]
@@ -172,14 +170,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small cells only, about half a minute")
     parser.add_argument("--no-reference", action="store_true", help="skip the PyTorch reference")
     args = parser.parse_args()
-    threads = min(numba.config.NUMBA_NUM_THREADS, os.cpu_count() or 1)
+    threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    numba.set_num_threads(threads)
     time_ours(surface(1000, 64, 64), 64, 64, 1)
     print(f"CPU: {cpu_name()}, {os.cpu_count()} cores, {threads} threads; {platform.platform()}")
     print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, numba {numba.__version__} "
-        f"({numba.threading_layer()}), llvmlite {llvmlite.__version__}, numpy {np.__version__}"
+        f"Python {platform.python_version()}, torch {torch.__version__}, numba {numba.__version__}, "
+        f"llvmlite {llvmlite.__version__}, numpy {np.__version__}"
     )
     load = os.getloadavg()[0]
     print(
@@ -219,7 +216,6 @@ def main() -> None:
         single = 0.0
         for count in sorted({1, *(2**k for k in range(1, 8) if 2**k <= threads), threads}):
             ceiling = machine_ceiling(count) if count > 1 else 1.0
-            numba.set_num_threads(count)
             torch.set_num_threads(count)
             both = sum(time_ours(scene, width, height, 2 * repeats)[:2])
             single = single or both

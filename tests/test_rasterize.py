@@ -1,6 +1,5 @@
 """The CPU rasterizer against plain PyTorch autograd, finite differences and gsplat's own torch code."""
 
-import numba
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from hw4.errors import UserError
 from hw4.splat.rasterize import rasterize, resolve_rasterizer
+from hw4.splat.rasterize.threads import spread
 from tests.reference_rasterizer import random_scene, rasterize_reference
 
 SIZE = {"width": 61, "height": 45}
@@ -174,7 +174,7 @@ def test_gradients_match_finite_differences():
 extreme = st.floats(-30, 30)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(*[extreme] * 11, st.floats(0, 1)), min_size=1, max_size=6), st.booleans())
 def test_no_input_gives_nan(rows: list[tuple[float, ...]], antialiased: bool):
     values = torch.tensor(rows, dtype=torch.float32)
@@ -229,10 +229,10 @@ def test_projection_and_colors_agree_with_gsplats_torch_code():
             expected = s["opacities"] * compensations
             torch.testing.assert_close(info["opacities"][seen], expected[seen], rtol=1e-5, atol=1e-9)
 
-    from hw4.splat.rasterize.cpu import _Harmonics
+    from hw4.splat.rasterize.functions import Harmonics
 
     centers = torch.linalg.inv(s["viewmats"])[:, :3, 3]
-    colors = _Harmonics.apply(s["means"], s["colors"], centers, torch.ones(2, 500, 2, dtype=torch.int32), 3)
+    colors = Harmonics.apply(s["means"], s["colors"], centers, torch.ones(2, 500, 2, dtype=torch.int32), 3)
     directions = s["means"] - centers[:, None]
     expected = _spherical_harmonics(3, directions, s["colors"].expand(2, 500, 16, 3)) + 0.5
     torch.testing.assert_close(colors, expected.clamp(min=0))
@@ -241,18 +241,38 @@ def test_projection_and_colors_agree_with_gsplats_torch_code():
 def test_results_repeat_bit_for_bit_on_any_number_of_threads():
     scene = random_scene(6000, 150, 110, n_cameras=2, seed=4)
     results = []
-    threads = numba.get_num_threads()
+    threads = torch.get_num_threads()
     try:
-        for count in (threads, 1, threads):
-            numba.set_num_threads(count)
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
             ours = leaves(scene)
             colors, alphas, _ = rasterize(**ours, width=150, height=110, sh_degree=3, render_mode="RGB+ED")
             loss_of(colors, alphas).backward()
             results.append([colors, alphas, *(ours[name].grad for name in LEAVES)])
     finally:
-        numba.set_num_threads(threads)
+        torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("n", [0, 1, 5, 40])
+def test_every_item_is_dealt_to_one_thread_once(n: int, threads: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hw4.splat.rasterize.threads.n_threads", lambda: threads)
+    seen = []
+    spread(lambda first, stop, mark: seen.extend((i, mark) for i in range(first, stop)), n, "x", per_thread=4)
+    assert sorted(seen) == [(i, "x") for i in range(n)]
+
+
+def test_a_failing_thread_is_heard(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("hw4.splat.rasterize.threads.n_threads", lambda: 2)
+
+    def fail_in_the_second_part(first: int, stop: int):
+        if first:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        spread(fail_in_the_second_part, 2)
 
 
 def test_means2d_keeps_the_gradient_that_density_control_reads():

@@ -7,21 +7,23 @@ list is in depth order without a sort per tile. The result does not depend on th
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
+
+from hw4.splat.rasterize.threads import spread
 
 TILE_W = 16
 TILE_H = 16
 """Tile size in pixels. Larger ones waste pixels, smaller ones repeat Gaussians."""
 
 CHUNK = 4096
-"""Gaussians per parallel chunk of the counting sort."""
+"""Gaussians per chunk of the counting sort."""
 
 MEAN_X, MEAN_Y, CONIC_A, CONIC_B, CONIC_C, OPACITY, EXTENT_Y, POWER = range(8)
 """Columns of the packed image-plane Gaussians. POWER is the sigma at which alpha falls to 1/255."""
 N_PACKED = 8
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def depth_order(bits, radii):  # type: ignore[no-untyped-def]
     """Indices (V,) int64 of visible entries, nearest first; equal depths keep their order.
 
@@ -64,11 +66,14 @@ def depth_order(bits, radii):  # type: ignore[no-untyped-def]
     return order
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
-def pack(order, means2d, conics, opacities, extents, packed):  # type: ignore[no-untyped-def]
-    """Gather what blending reads of each visible Gaussian into `packed` (V, 8), in depth order."""
+@njit(nogil=True, cache=True, error_model="numpy")
+def pack(first, stop, order, means2d, conics, opacities, extents, packed):  # type: ignore[no-untyped-def]
+    """Gather what blending reads of each visible Gaussian into `packed` (V, 8), in depth order.
+
+    For the chunks first <= chunk < stop.
+    """
     f = packed.dtype.type
-    for r in prange(order.shape[0]):
+    for r in range(first * CHUNK, min(order.shape[0], stop * CHUNK)):
         g = order[r]
         packed[r, MEAN_X], packed[r, MEAN_Y] = means2d[g, 0], means2d[g, 1]
         packed[r, CONIC_A], packed[r, CONIC_B], packed[r, CONIC_C] = conics[g, 0], conics[g, 1], conics[g, 2]
@@ -77,7 +82,7 @@ def pack(order, means2d, conics, opacities, extents, packed):  # type: ignore[no
         packed[r, POWER] = f(math.log(max(opacities[g] * f(255.0), f(1.0))))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, forceinline=True)
 def _tile_range(low, high, size, n_tiles):  # type: ignore[no-untyped-def]
     """First tile and one past the last tile that hold a pixel centre within [low, high]."""
     first = math.ceil(max(min(low, 1e9), -1e9) - 0.5)
@@ -87,7 +92,7 @@ def _tile_range(low, high, size, n_tiles):  # type: ignore[no-untyped-def]
     return max(0, first) // size, min(n_tiles - 1, last // size) + 1
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, forceinline=True)
 def _row_tiles(p, r, tile_y, tiles_x):  # type: ignore[no-untyped-def]
     """Range of tiles that Gaussian `r`'s ellipse (alpha = 1/255) touches in one row of tiles.
 
@@ -117,10 +122,10 @@ def _row_tiles(p, r, tile_y, tiles_x):  # type: ignore[no-untyped-def]
     return _tile_range(mx + left, mx + right, TILE_W, tiles_x)
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
-def _count(packed, tiles_x, tiles_y, chunk_counts, per_gaussian):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy")
+def _count(first_chunk, stop_chunk, packed, tiles_x, tiles_y, chunk_counts, per_gaussian):  # type: ignore[no-untyped-def]
     n = packed.shape[0]
-    for chunk in prange((n + CHUNK - 1) // CHUNK):
+    for chunk in range(first_chunk, stop_chunk):
         counts = chunk_counts[chunk]
         for r in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
             my, ey = float(packed[r, MEAN_Y]), float(packed[r, EXTENT_Y]) * (1.0 + 1e-4) + 1e-4
@@ -134,7 +139,7 @@ def _count(packed, tiles_x, tiles_y, chunk_counts, per_gaussian):  # type: ignor
             per_gaussian[r] = total
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _offsets(chunk_counts, per_gaussian, tile_offsets, slot_offsets):  # type: ignore[no-untyped-def]
     """Turn counts into starts, in place: per tile then per chunk, and per Gaussian."""
     position = 0
@@ -152,10 +157,10 @@ def _offsets(chunk_counts, per_gaussian, tile_offsets, slot_offsets):  # type: i
     slot_offsets[per_gaussian.shape[0]] = slot
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
-def _place(packed, tiles_x, tiles_y, starts, slot_offsets, ranks, slots):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy")
+def _place(first_chunk, stop_chunk, packed, tiles_x, tiles_y, starts, slot_offsets, ranks, slots):  # type: ignore[no-untyped-def]
     n = packed.shape[0]
-    for chunk in prange((n + CHUNK - 1) // CHUNK):
+    for chunk in range(first_chunk, stop_chunk):
         position = starts[chunk]
         for r in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
             my, ey = float(packed[r, MEAN_Y]), float(packed[r, EXTENT_Y]) * (1.0 + 1e-4) + 1e-4
@@ -169,6 +174,11 @@ def _place(packed, tiles_x, tiles_y, starts, slot_offsets, ranks, slots):  # typ
                     slots[position[tile]] = slot
                     position[tile] += 1
                     slot += 1
+
+
+def chunks(n: int) -> int:
+    """Chunks that n Gaussians make."""
+    return -(-n // CHUNK)
 
 
 def tile_lists(
@@ -187,13 +197,22 @@ def tile_lists(
         place in a list grouped by Gaussian, whose group ``r`` starts at ``slot_offsets[r]``.
     """
     n, n_tiles = len(packed), tiles_x * tiles_y
-    chunk_counts = np.zeros((max(1, -(-n // CHUNK)), n_tiles), np.int64)
+    n_chunks = chunks(n)
+    chunk_counts = np.zeros((max(1, n_chunks), n_tiles), np.int64)
     per_gaussian = np.empty(n, np.int64)
     tile_offsets = np.empty(n_tiles + 1, np.int64)
     slot_offsets = np.empty(n + 1, np.int64)
-    _count(packed, tiles_x, tiles_y, chunk_counts, per_gaussian)
+    spread(_count, n_chunks, packed, tiles_x, tiles_y, chunk_counts, per_gaussian)
     _offsets(chunk_counts, per_gaussian, tile_offsets, slot_offsets)
     ranks = np.empty(tile_offsets[-1], np.int32)
     slots = np.empty(tile_offsets[-1], np.int64)
-    _place(packed, tiles_x, tiles_y, chunk_counts, slot_offsets, ranks, slots)
+    spread(_place, n_chunks, packed, tiles_x, tiles_y, chunk_counts, slot_offsets, ranks, slots)
     return tile_offsets, ranks, slots, slot_offsets
+
+
+def tile_schedule(tile_offsets: np.ndarray, n_jobs: int) -> np.ndarray:
+    """Order (T,) of tiles such that job ``j``, taking every ``n_jobs``-th, gets a fair share of entries."""
+    by_cost = np.argsort(-np.diff(tile_offsets), kind="stable")
+    for begin in range(n_jobs, len(by_cost), 2 * n_jobs):
+        by_cost[begin : begin + n_jobs] = by_cost[begin : begin + n_jobs][::-1].copy()
+    return by_cost

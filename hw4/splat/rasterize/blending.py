@@ -11,10 +11,11 @@ slot per (Gaussian, tile) and are summed per Gaussian afterwards, always in the 
 import math
 
 import numpy as np
-from numba import njit, prange, types
+from numba import njit, types
 from numba.extending import overload
 
 from hw4.splat.rasterize.binning import (
+    CHUNK,
     CONIC_A,
     CONIC_B,
     CONIC_C,
@@ -70,7 +71,7 @@ def _neg_exp_typed(x):  # type: ignore[no-untyped-def]
     return kernel
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, forceinline=True)
 def _pixel_range(mean_y, extent, origin_y, rows):  # type: ignore[no-untyped-def]
     """First pixel and one past the last pixel of a tile in the rows within `extent` of `mean_y`."""
     f = type(mean_y)
@@ -79,18 +80,29 @@ def _pixel_range(mean_y, extent, origin_y, rows):  # type: ignore[no-untyped-def
     return np.uintp(np.int64(low) * TILE_W), np.uintp(max(np.int64(low), np.int64(high) + 1) * TILE_W)
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def blend_forward(  # type: ignore[no-untyped-def]
-    packed, colors, tile_offsets, ranks, schedule, n_jobs, tiles_x, render_colors, render_t, last
+    first_job,
+    stop_job,
+    packed,
+    colors,
+    tile_offsets,
+    ranks,
+    schedule,
+    n_jobs,
+    tiles_x,
+    render_colors,
+    render_t,
+    last,
 ):
-    """Render one image.
+    """Render one image: the jobs first_job <= job < stop_job of its `n_jobs`.
 
     Args:
         packed: (V, 8) depth-sorted Gaussians.
         colors: (V, D) their colours.
         tile_offsets, ranks: from `tile_lists`.
         schedule: (T,) tiles, from `tile_schedule`.
-        n_jobs: tiles are dealt to that many parallel jobs.
+        n_jobs: tiles are dealt to that many jobs.
         tiles_x: tiles in a row.
         render_colors: (H, W, D), filled.
         render_t: (H, W), filled with the transmittance left.
@@ -100,7 +112,7 @@ def blend_forward(  # type: ignore[no-untyped-def]
     f = packed.dtype.type
     zero, half, one = f(0), f(0.5), f(1)
     max_alpha, min_alpha, min_t = f(MAX_ALPHA), f(MIN_ALPHA), f(MIN_TRANSMITTANCE)
-    for job in prange(n_jobs):
+    for job in range(first_job, stop_job):
         # Fields of PIXELS values: transmittance, last entry, weight, x, y, then the channels.
         buf = np.empty((5 + channels) * PIXELS, packed.dtype)
         for turn in range(job, schedule.shape[0], n_jobs):
@@ -157,8 +169,10 @@ def blend_forward(  # type: ignore[no-untyped-def]
                         render_colors[origin_y + y, origin_x + x, k] = buf[(5 + k) * PIXELS + p]
 
 
-@njit(parallel=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def blend_backward(  # type: ignore[no-untyped-def]
+    first_job,
+    stop_job,
     packed,
     colors,
     tile_offsets,
@@ -173,7 +187,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
     v_alphas,
     slot_grads,
 ):
-    """Gradients of a loss per (Gaussian, tile), back to front.
+    """Gradients of a loss per (Gaussian, tile), back to front, for the jobs first_job <= job < stop_job.
 
     Args:
         packed, colors, tile_offsets, ranks, schedule, n_jobs, tiles_x: as in `blend_forward`.
@@ -187,7 +201,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
     f = packed.dtype.type
     zero, half, one = f(0), f(0.5), f(1)
     max_alpha, min_alpha = f(MAX_ALPHA), f(MIN_ALPHA)
-    for job in prange(n_jobs):
+    for job in range(first_job, stop_job):
         # Fields of PIXELS values: transmittance, last entry, suffix (what lies behind, dotted with the
         # gradient), x, y, colour dotted with the gradient, weight, then the gradient's channels.
         buf = np.empty((7 + channels) * PIXELS, packed.dtype)
@@ -269,13 +283,13 @@ def blend_backward(  # type: ignore[no-untyped-def]
                     slot_grads[slot, N_GEOMETRY + k] = total
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def gather_gradients(  # type: ignore[no-untyped-def]
-    order, slot_offsets, slot_grads, v_means2d, v_conics, v_opacities, v_colors
+    first, stop, order, slot_offsets, slot_grads, v_means2d, v_conics, v_opacities, v_colors
 ):
-    """Sum the slots of each visible Gaussian into (N, ...) gradients."""
+    """Sum the slots of visible Gaussians into (N, ...) gradients, for the chunks first <= chunk < stop."""
     channels = v_colors.shape[1]
-    for r in prange(order.shape[0]):
+    for r in range(first * CHUNK, min(order.shape[0], stop * CHUNK)):
         g = order[r]
         for slot in range(slot_offsets[r], slot_offsets[r + 1]):
             v_means2d[g, 0] += slot_grads[slot, 0]
@@ -286,11 +300,3 @@ def gather_gradients(  # type: ignore[no-untyped-def]
             v_opacities[g] += slot_grads[slot, 5]
             for k in range(channels):
                 v_colors[g, k] += slot_grads[slot, N_GEOMETRY + k]
-
-
-def tile_schedule(tile_offsets: np.ndarray, n_jobs: int) -> np.ndarray:
-    """Order (T,) of tiles such that job ``j``, taking every ``n_jobs``-th, gets a fair share of entries."""
-    by_cost = np.argsort(-np.diff(tile_offsets), kind="stable")
-    for begin in range(n_jobs, len(by_cost), 2 * n_jobs):
-        by_cost[begin : begin + n_jobs] = by_cost[begin : begin + n_jobs][::-1].copy()
-    return by_cost

@@ -7,11 +7,11 @@ The colour is ``max(0, 0.5 + Σ_k basis_k(direction) coeffs_k)``.
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 MAX_DEGREE = 3
 BLOCK = 2048
-"""Gaussians per parallel block. Fixed, so that sums over blocks do not depend on the number of threads."""
+"""Gaussians per block. Fixed, so that sums over blocks do not depend on the number of threads."""
 
 C0 = 0.2820947917738781
 C1 = 0.48860251190292
@@ -67,14 +67,16 @@ def _basis_gradient(degree, x, y, z, gx, gy, gz):  # type: ignore[no-untyped-def
         gx[15], gy[15], gz[15] = -C3A * 3.0 * c1, C3A * 3.0 * s1, 0.0
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
-def colors_forward(means, coeffs, camera_centers, radii, degree, colors):  # type: ignore[no-untyped-def]
-    """Fill `colors` (C, N, 3), zero if not visible, from `coeffs` (N, K, 3) and `camera_centers` (C, 3)."""
-    n = means.shape[0]
+@njit(nogil=True, cache=True, error_model="numpy")
+def colors_forward(first, stop, means, coeffs, camera_centers, radii, degree, colors):  # type: ignore[no-untyped-def]
+    """Fill `colors` (C, N, 3), zero if not visible, from `coeffs` (N, K, 3) and `camera_centers` (C, 3).
+
+    For the blocks first <= block < stop.
+    """
     f = means.dtype.type
     n_bases = (degree + 1) ** 2
-    for block in prange((n + BLOCK - 1) // BLOCK):
-        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
+    for block in range(first, stop):
+        begin, end = block * BLOCK, min(means.shape[0], (block + 1) * BLOCK)
         basis = np.empty(16, means.dtype)
         colors[:, begin:end] = f(0)
         for c in range(camera_centers.shape[0]):
@@ -97,16 +99,18 @@ def colors_forward(means, coeffs, camera_centers, radii, degree, colors):  # typ
                 colors[c, g, 2] = max(b + f(0.5), f(0))
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy")
 def colors_backward(  # type: ignore[no-untyped-def]
-    means, coeffs, camera_centers, radii, degree, colors, v_colors, v_means, v_coeffs, v_centers
+    first, stop, means, coeffs, camera_centers, radii, degree, colors, v_colors, v_means, v_coeffs, v_centers
 ):
-    """Fill gradients of means, coeffs and, per block, centres: (blocks, C, 3) float64, zeros on entry."""
-    n = means.shape[0]
+    """Fill gradients of means, coeffs and, per block, centres: (blocks, C, 3) float64, zeros on entry.
+
+    For the blocks first <= block < stop.
+    """
     f = means.dtype.type
     n_bases = (degree + 1) ** 2
-    for block in prange((n + BLOCK - 1) // BLOCK):
-        begin, end = block * BLOCK, min(n, (block + 1) * BLOCK)
+    for block in range(first, stop):
+        begin, end = block * BLOCK, min(means.shape[0], (block + 1) * BLOCK)
         v_means[begin:end] = f(0)
         v_coeffs[begin:end] = f(0)
         basis = np.empty(16, means.dtype)

@@ -1,0 +1,47 @@
+"""Kernels on plain threads.
+
+numba's own `parallel=True` would compile every kernel two to three times over, and bring a second OpenMP pool
+whose waiting threads take torch's cores.
+"""
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import torch
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    # By process: the threads of a parent do not exist in its forked child.
+    return ThreadPoolExecutor(threads, "rasterize")
+
+
+def n_threads() -> int:
+    """Threads that kernels use: as many as torch."""
+    return torch.get_num_threads()
+
+
+def spread(kernel: Callable[..., None], n: int, *args: Any, per_thread: int = 1) -> None:
+    """Call ``kernel(first, stop, *args)`` on parts of range(n), on as many threads as torch uses.
+
+    Args:
+        kernel: compiled with ``nogil=True``; parts must not depend on each other.
+        n: number of items.
+        args: passed on.
+        per_thread: parts that each thread gets; more than one evens out parts of unequal cost.
+    """
+    threads = min(n_threads(), n)
+    if threads <= 1:
+        kernel(0, n, *args)
+        return
+    parts = min(n, per_thread * threads)
+    bounds = [n * part // parts for part in range(parts + 1)]
+    first, *others = itertools.pairwise(bounds)
+    waiting = [_pool(threads - 1, os.getpid()).submit(kernel, *part, *args) for part in others]
+    kernel(*first, *args)
+    for future in waiting:
+        future.result()
