@@ -147,7 +147,10 @@ def test_batches_do_not_change_the_cameras(tmp_path):
         dust3r_with(
             lambda n: SceneNetwork(n, cameras),
             Dust3rConfig(
-                weights="random", device="cpu", batch_size=size, alignment=AlignmentConfig(iterations=5)
+                weights="random",
+                device="cpu",
+                batch_size=size,
+                alignment=AlignmentConfig(iterations=5, backend="upstream"),
             ),
         ).reconstruct(paths)
         for size in (1, 4)
@@ -155,9 +158,11 @@ def test_batches_do_not_change_the_cameras(tmp_path):
     np.testing.assert_allclose(by_one.cam_from_world, by_four.cam_from_world, atol=1e-4)
 
 
-def test_the_same_seed_gives_the_same_reconstruction(tmp_path):
+@pytest.mark.parametrize("backend", ["fast", "upstream"])
+def test_the_same_seed_gives_the_same_reconstruction(tmp_path, backend):
     paths = make_photos(tmp_path, 3)
-    config = Dust3rConfig(weights="random", device="cpu", alignment=AlignmentConfig(iterations=5))
+    options = AlignmentConfig(iterations=5, backend=backend)
+    config = Dust3rConfig(weights="random", device="cpu", alignment=options)
     model = Dust3rModel(load_dust3r_network(config), config)
     state = torch.random.get_rng_state()
     first = model.reconstruct(paths, seed=7)
