@@ -16,7 +16,7 @@ INTERPOLATE = "interpolate"
 DEMO, CASE, VIEW = "demo", "case", "view"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 PAIR_KEYS = ("data.seed", "data.pairs", "data.index", "data.gt", "data.images", "data.gt_convention")
 SCENE_KEYS = ("data.layout", "data.test_every", "data.train_views", "data.resolution")

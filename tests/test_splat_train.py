@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from scipy.spatial.transform import Rotation
 
 from hw4.config import DensifyConfig, SplatConfig
 from hw4.errors import UserError
-from hw4.splat import train as train_module
-from hw4.splat.train import CHECKPOINT, TrainResult, means_lr, train, view_order
+from hw4.splat import training_run
+from hw4.splat.cameras import scene_extent
+from hw4.splat.gaussians import render_gaussians
+from hw4.splat.train import CHECKPOINT, TrainResult, train
+from hw4.splat.training_run import TrainingRun, means_lr, view_order
 from tests.splat_scenes import disturbed, true_scene
 
 CONFIG = SplatConfig(
@@ -76,28 +80,41 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None:
         train(scene, truth, CONFIG, tmp_path)
 
 
+@pytest.mark.parametrize("strategy", ["off", "mcmc"])
 @pytest.mark.parametrize("where", ["loss", "parameter"])
 def test_nan_ends_training_with_the_last_good_state(
-    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: str, strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene, truth = true_scene()
     start = disturbed(truth, 0.1)
-    good = train(scene, start, replace(CONFIG, iterations=10), tmp_path / "good")
-    advance = train_module._Run.advance
+    config = replace(CONFIG, densify=DENSIFY[strategy])
+    good = train(scene, start, replace(config, iterations=10), tmp_path / "good")
+    ssim, update = training_run.ssim, TrainingRun._update
+    calls = 0
 
-    def poisoned(run: train_module._Run) -> dict[str, float]:
-        losses = advance(run)
+    def bad_ssim(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return ssim(image, target) * (float("nan") if calls == 16 else 1.0)
+
+    def bad_update(run: TrainingRun, info: dict[str, Any]) -> None:
+        update(run, info)
         if run.step == 16:
-            if where == "loss":
-                return {**losses, "loss": float("nan")}
             with torch.no_grad():
-                run.gaussians["means"][0, 0] = float("nan")
-        return losses
+                run.gaussians["opacities"][0] = float("nan")
 
-    monkeypatch.setattr(train_module._Run, "advance", poisoned)
-    result = train(scene, start, CONFIG, tmp_path / "bad")
-    assert result.stopped is not None and "stopped being a number" in result.stopped
-    assert "iteration 10 is kept" in result.stopped
+    if where == "loss":
+        monkeypatch.setattr(training_run, "ssim", bad_ssim)
+    else:
+        monkeypatch.setattr(TrainingRun, "_update", bad_update)
+    result = train(scene, start, config, tmp_path / "bad")
+    assert result.stopped is not None and "iteration 10 is kept" in result.stopped
+    if where == "loss":
+        assert "the loss stopped being a number at iteration 16" in result.stopped
+    else:
+        # Found at the next record, or before density control touches it.
+        found = 20 if strategy == "off" else 16
+        assert f"a parameter stopped being a number by iteration {found}" in result.stopped
     assert result.steps == 10 and same(result, good)
 
 
@@ -161,9 +178,7 @@ def test_depth_regularisation_lowers_the_depth_error(tmp_path: Path) -> None:
         views = torch.tensor(truth.cam_from_world, dtype=torch.float32)
         Ks = torch.tensor(truth.Ks, dtype=torch.float32)
         with torch.no_grad():
-            rendered, alphas, _ = train_module.render_gaussians(
-                result.gaussians, views, Ks, 40, 32, render_mode="RGB+ED"
-            )
+            rendered, alphas, _ = render_gaussians(result.gaussians, views, Ks, 40, 32, render_mode="RGB+ED")
         expected = torch.tensor(np.stack(truth.depths))
         seen = (alphas[..., 0] > 0.5) & (expected > 0)
         return float((rendered[..., 3] - expected).abs()[seen].mean())
@@ -194,7 +209,7 @@ def test_sh_degree_grows_and_the_rates_are_used(tmp_path: Path) -> None:
     start.gaussians["shN"] = torch.nn.Parameter(torch.zeros(len(start.gaussians["means"]), 8, 3))
     history = train(scene, start, config, tmp_path).history
     assert [h["sh_degree"] for h in history] == [0, 0, 1, 1, 1, 2, 2, 2, 2]
-    extent = train_module.scene_extent(truth.cam_from_world)
+    extent = scene_extent(truth.cam_from_world)
     assert [h["lr_means"] for h in history] == [means_lr(config, step, extent) for step in range(1, 10)]
 
 

@@ -10,7 +10,7 @@ from gsplat.cuda._torch_impl import _quat_scale_to_covar_preci
 from gsplat.strategy import DefaultStrategy, MCMCStrategy
 from gsplat.strategy import ops as strategy_ops
 from torch import Tensor
-from torch.nn import ParameterDict
+from torch.nn import Parameter, ParameterDict
 from torch.optim import Optimizer
 
 from hw4.config import DensifyConfig
@@ -54,6 +54,29 @@ def _without_cuda(on_cpu: bool) -> Iterator[None]:
         yield
 
 
+class _Default(DefaultStrategy):
+    """gsplat's, whose statistics of every step do not wait for the device: no indexing by a mask."""
+
+    def _update_state(
+        self,
+        params: ParameterDict | dict[str, Parameter],
+        state: dict[str, Any],
+        info: dict[str, Any],
+        packed: bool = False,
+    ) -> None:
+        grads = info["means2d"].grad
+        for name in ("grad2d", "count"):
+            if state[name] is None:
+                state[name] = torch.zeros(grads.shape[1], device=grads.device)
+        # To [-1, 1] of the screen.
+        across = grads[..., 0] * (info["width"] / 2.0 * info["n_cameras"])
+        down = grads[..., 1] * (info["height"] / 2.0 * info["n_cameras"])
+        seen = (info["radii"] > 0).all(dim=-1)
+        norms = torch.stack([across, down], dim=-1).norm(dim=-1)
+        state["grad2d"] += (norms * seen).sum(dim=0)
+        state["count"] += seen.sum(dim=0)
+
+
 class DensityControl:
     """`splat.densify` as a strategy of gsplat, with a cap on the number of Gaussians."""
 
@@ -70,7 +93,7 @@ class DensityControl:
             )
             self.state = self._mcmc.initialize_state()
         else:
-            self._default = DefaultStrategy(
+            self._default = _Default(
                 prune_opa=config.prune_opacity,
                 grow_grad2d=config.grad_threshold,
                 refine_start_iter=config.start,
@@ -79,6 +102,11 @@ class DensityControl:
                 reset_every=config.opacity_reset_every,
             )
             self.state = self._default.initialize_state(scene_scale=extent)
+
+    def refines(self, step: int) -> bool:
+        """Whether Gaussians are counted, added or removed after this step, which waits for the device."""
+        config = self.config
+        return config.start < step < config.stop and step % config.every == 0
 
     def before_backward(
         self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int, info: dict[str, Any]

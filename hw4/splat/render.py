@@ -16,7 +16,8 @@ from hw4.errors import UserError
 from hw4.splat.figures import png_bytes
 from hw4.splat.gaussians import render_gaussians
 from hw4.splat.rasterize import resolve_rasterizer
-from hw4.splat.train import BACKGROUNDS, to_uint8
+from hw4.splat.train import to_uint8
+from hw4.splat.training_run import BACKGROUNDS
 
 
 @dataclass(frozen=True)

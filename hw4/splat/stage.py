@@ -19,7 +19,8 @@ from hw4.splat.evaluate import EvalResult, evaluate
 from hw4.splat.figures import curves, fly_through
 from hw4.splat.gaussians import save_ply
 from hw4.splat.init import Initialisation, four_by_four, from_reconstruction, from_scene, resized_Ks
-from hw4.splat.train import BACKGROUNDS, OnImage, OnMetrics, OnProgress, TrainResult, train
+from hw4.splat.train import OnImage, OnMetrics, OnProgress, TrainResult, train
+from hw4.splat.training_run import BACKGROUNDS
 
 GetModel = Callable[[], ReconstructionModel]
 RESULT_FILE = "splat.json"

@@ -1,0 +1,146 @@
+"""The training loop on a device that is told what to do and never asked: no operation waits for a result.
+
+There is no GPU in the tests. What makes CUDA wait is known by name: reading a value, and operations whose
+output's size depends on values. They are counted while a run advances on the CPU, with a stand-in for the
+rasterizer, whose kernels are not torch's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from gsplat.strategy import DefaultStrategy
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from hw4.config import DensifyConfig, SplatConfig
+from hw4.splat import gaussians as gaussians_module
+from hw4.splat.densify import _Default
+from hw4.splat.training_run import TrainingRun
+from tests.splat_scenes import disturbed, true_scene
+
+CONFIG = SplatConfig(sh_degree=0, log_every=5, depth_weight=0.1, background="random")
+STRATEGIES = {
+    "off": DensifyConfig(),
+    "default": DensifyConfig(strategy="default", every=10, start=2, stop=28, grad_threshold=1e-6),
+    "mcmc": DensifyConfig(strategy="mcmc", every=10, start=2, stop=28, max_gaussians=80),
+}
+
+
+class WaitCounter(TorchDispatchMode):
+    """Counts the operations after which CUDA would have to be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        masked = name.startswith(("index", "_index")) and any(
+            index is not None and index.dtype == torch.bool
+            for index in (args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else ())
+        )
+        if masked or name in ("_local_scalar_dense", "nonzero", "masked_select", "unique", "bincount"):
+            self.waits[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Waits while the block runs; reading a whole tensor does not pass through the dispatcher."""
+    counter = WaitCounter()
+    with monkeypatch.context() as patch, counter:
+        for name in ("tolist", "numpy", "cpu"):
+            read = getattr(Tensor, name)
+
+            def counted(self: Tensor, *args: Any, name: str = name, read: Any = read) -> Any:
+                counter.waits[name] += 1
+                return read(self, *args)
+
+            patch.setattr(Tensor, name, counted)
+        yield counter.waits
+
+
+def flat_rasterizer(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    width: int,
+    height: int,
+    **options: Any,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """A picture of one colour that depends on every parameter."""
+    means2d = (means @ viewmats[0, :3, :3].T + viewmats[0, :3, 3])[None, :, :2] * 1.0
+    weight = torch.sigmoid(means2d.sum(-1) + scales.sum(-1) + quats.sum(-1)) * opacities
+    pixel = torch.cat([(weight[0, :, None] * colors[:, 0]).mean(dim=0), weight.mean()[None]])
+    image = pixel.sigmoid().expand(1, height, width, 4)
+    radii = torch.full((1, len(means), 2), 3, dtype=torch.int32)
+    info = {"means2d": means2d, "radii": radii, "width": width, "height": height, "n_cameras": 1}
+    return image, torch.ones(1, height, width, 1), {**info, "gaussian_ids": None}
+
+
+def make_run(strategy: str, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
+    scene, truth = true_scene()
+    monkeypatch.setattr(gaussians_module, "rasterize", flat_rasterizer)
+    return TrainingRun(scene, disturbed(truth, 0.1), replace(CONFIG, densify=STRATEGIES[strategy]))
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_no_iteration_waits_but_those_that_count_gaussians(
+    strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(strategy, monkeypatch)
+    n_refined = 0
+    for _ in range(30):
+        with counting(monkeypatch) as waits:
+            run.advance()
+        n_refined += run.refines()
+        if run.refines():
+            assert waits, "or the counter sees nothing"
+        else:
+            assert not waits, (run.step, waits)
+    assert n_refined == (0 if strategy == "off" else 2)
+
+
+def test_a_record_takes_one_transfer_and_the_check_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run("off", monkeypatch)
+    losses = run.advance()
+    with counting(monkeypatch) as waits:
+        losses.read()
+        assert run.problem() is None
+    assert waits == {"tolist": 2}
+
+
+def test_the_counter_sees_what_upstream_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gsplat's own statistics index by a mask: the same sums, with a wait in every step."""
+    generator = torch.Generator().manual_seed(0)
+    params = {"means": torch.zeros(50, 3)}
+    states: list[dict[str, Any]] = []
+    waits: list[Counter[str]] = []
+    for kind in (DefaultStrategy, _Default):
+        strategy = kind()
+        state = strategy.initialize_state(1.0)
+        generator.manual_seed(1)
+        with counting(monkeypatch) as counted:
+            for _ in range(3):
+                means2d = torch.zeros(2, 50, 2, requires_grad=True)
+                means2d.grad = torch.randn(2, 50, 2, generator=generator)
+                radii = torch.randint(0, 2, (2, 50, 2), generator=generator, dtype=torch.int32)
+                info = {"means2d": means2d, "radii": radii, "width": 64, "height": 48, "n_cameras": 2}
+                strategy._update_state(params, state, {**info, "gaussian_ids": None})
+        states.append(state)
+        waits.append(counted)
+    assert waits[0] and not waits[1]
+    for name in ("grad2d", "count"):
+        torch.testing.assert_close(states[1][name], states[0][name], rtol=1e-6, atol=1e-6)
+    assert states[0]["count"].max() > 1
