@@ -19,7 +19,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hw4.config import DensifyConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
+from hw4.splat import training_run
 from hw4.splat.densify import _Default
+from hw4.splat.losses import ssim_torch
 from hw4.splat.training_run import TrainingRun
 from tests.splat_scenes import disturbed, true_scene
 
@@ -92,6 +94,8 @@ def flat_rasterizer(
 def make_run(strategy: str, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
     scene, truth = true_scene()
     monkeypatch.setattr(gaussians_module, "rasterize", flat_rasterizer)
+    # As on CUDA.
+    monkeypatch.setattr(training_run, "ssim", ssim_torch)
     return TrainingRun(scene, disturbed(truth, 0.1), replace(CONFIG, densify=STRATEGIES[strategy]))
 
 
