@@ -103,7 +103,7 @@ def _list_runs(arguments: list[str]) -> int:
     from hw4.report.listing import list_runs
     from hw4.report.terminal import make_console
 
-    make_console().print(list_runs(arguments).rich())
+    make_console().print(list_runs(arguments).rich(whole_first=True))
     return 0
 
 

@@ -3,37 +3,17 @@
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from hw4.config import DATA_NODES, MODEL_NODES, Config
+from hw4.config import DATA_NODES, MODEL_NODES
 from hw4.config.checks import nearest
+from hw4.config.keys import field_names, known_keys
 from hw4.errors import ConfigError
 
 SEE_KEYS = " See `python -m hw4 --cfg job` for all keys."
-GROUPS = ("model", "input", "splat", "data", "wandb", "experiment")
-
-
-def field_names(node: type, prefix: str = "") -> Iterator[str]:
-    """Dotted names of all keys of a config dataclass."""
-    hints = get_type_hints(node)
-    for item in fields(node):
-        name = f"{prefix}{item.name}"
-        yield name
-        kind = hints[item.name]
-        if is_dataclass(kind) and isinstance(kind, type):
-            yield from field_names(kind, f"{name}.")
-
-
-def known_keys() -> list[str]:
-    """Every key that some choice of groups has."""
-    keys = set(field_names(Config)) | set(GROUPS)
-    for group, nodes in (("model", MODEL_NODES), ("data", DATA_NODES)):
-        for node in nodes.values():
-            keys |= set(field_names(node, f"{group}."))
-    return sorted(keys)
 
 
 def unknown_key(key: str) -> ConfigError:

@@ -25,11 +25,16 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
 
-    def rich(self) -> Group:
-        """For the terminal: title, table and notes, each as wide as it likes."""
+    def rich(self, whole_first: bool = False) -> Group:
+        """For the terminal: title, table and notes, each as wide as it likes.
+
+        Args:
+            whole_first: never break the first column (paths to copy), whatever becomes of the others.
+        """
         table = RichTable()
         for number, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+            whole, side = whole_first and number == 0, "left" if number == 0 else "right"
+            table.add_column(column, justify=side, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))
         return Group(Text(self.title, style="bold"), table, *(Text(f"  {note}") for note in self.notes))
