@@ -17,6 +17,21 @@ from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
 
 
+# What a pose, splat or score job leaves at fixed names; readers of a run's folder take these for its results.
+RESULT_FILES = (
+    "results.json",
+    "predictions.npy",
+    "samples.jsonl",
+    "samples.csv",
+    "summary.md",
+    "error_cdf.png",
+    "extremes.png",
+    "report.html",
+    "report.md",
+    "splat/gaussians.ply",
+)
+
+
 class JobFailed(BaseException):
     """Carries a single run's error past Hydra, which would print its own words about any Exception."""
 
@@ -32,6 +47,20 @@ def _finished(out_dir: Path, config: dict[str, Any]) -> bool:
     """Whether the folder holds the whole result of the same configuration: an interrupted sweep goes on."""
     results = _results(out_dir)
     return results.get("status") == "ok" and results.get("config") == json.loads(json.dumps(jsonable(config)))
+
+
+def _forget(out_dir: Path) -> None:
+    """Remove what an earlier run left in the folder: a job that fails must not show that run's numbers."""
+    for name in RESULT_FILES:
+        path = out_dir / name
+        try:
+            # A link to somewhere else is not ours to undo; what is written goes where it points.
+            if not path.is_symlink():
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot remove {path} of an earlier run: {error.strerror}; give another folder."
+            ) from error
 
 
 def run_task(composed: DictConfig) -> float | None:
@@ -52,17 +81,22 @@ def run_task(composed: DictConfig) -> float | None:
     console = make_console()
     # Progress belongs to the console; upstream packages log every step of theirs at INFO.
     logging.getLogger().setLevel(logging.WARNING)
+    # Only then do results.json and the other files in the folder belong to this job.
+    own_folder = False
     try:
         config = to_config(composed)
         if sweep and config.cache.reuse and _finished(out_dir, asdict(config)):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
             return objective_value(config.objective, _results(out_dir))
+        _forget(out_dir)
+        own_folder = True
         write_text(out_dir / "config.yaml", OmegaConf.to_yaml(composed, resolve=True))
         run_job(config, out_dir, console, Path(hydra.sweep.dir).name if sweep else None)
     except Exception as error:
         known = isinstance(error, UserError)
         message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
-        if not (out_dir / "results.json").exists():
+        # An incomplete job has written all it could compute, and why it is incomplete.
+        if not own_folder or _results(out_dir).get("status") != "incomplete":
             resolved = OmegaConf.to_container(composed, resolve=True)
             write_json(out_dir / "results.json", {"status": "failed", "error": message, "config": resolved})
         if not sweep:
