@@ -12,6 +12,7 @@ from PIL import Image
 from hw4.config import Config, InputConfig, MetricsConfig, SfmConfig
 from hw4.durable import write_json
 from hw4.pose.metrics import PoseError, summarize
+from hw4.report.runs import NO_DIRECTION
 
 METRICS = MetricsConfig(bootstrap=200)
 POSE = Config(task="pose", model=SfmConfig(), metrics=METRICS)
@@ -44,7 +45,10 @@ def sample(
 
 
 def pose_results(samples: Sequence[dict[str, Any]], config: Config) -> dict[str, Any]:
-    errors = [PoseError(s["rotation_error_deg"], s["translation_error_deg"], s["reason"]) for s in samples]
+    directed = all(s["reason"] != NO_DIRECTION for s in samples)
+    errors = [
+        PoseError(s["rotation_error_deg"], s["translation_error_deg"], s["reason"], directed) for s in samples
+    ]
     summary = asdict(summarize(errors, config.metrics))
     return {"model": config.model.name, "weights": "none", **summary, "samples": list(samples)}
 

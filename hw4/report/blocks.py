@@ -69,7 +69,16 @@ class Folded:
     tables: Sequence[Table]
 
 
-Block = Text | Table | Chart | Gallery | Folded
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers that only the CSV holds; `text` says which."""
+
+    name: str
+    text: str
+    data: Table
+
+
+Block = Text | Table | Chart | Gallery | Folded | Numbers
 
 
 @dataclass
@@ -88,6 +97,7 @@ class Document:
     subtitle: str
     sections: list[Section]
 
-    def figures(self) -> list[Chart | Gallery]:
-        """All figures, in order."""
-        return [b for section in self.sections for b in section.blocks if isinstance(b, Chart | Gallery)]
+    def figures(self) -> list[Chart | Gallery | Numbers]:
+        """Everything that has a CSV, in order."""
+        kinds = Chart | Gallery | Numbers
+        return [b for section in self.sections for b in section.blocks if isinstance(b, kinds)]

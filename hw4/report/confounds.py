@@ -15,6 +15,7 @@ NO_EFFECT = (
     "data.sample",
     "metrics.bootstrap",
     "metrics.seed",
+    "model.batch_size",
     "splat.checkpoint_every",
     "splat.log_every",
     "splat.render_every",

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from hw4.config import ReportConfig
 from hw4.durable import write_bytes, write_json, write_text
-from hw4.report.blocks import NOTE, Chart, Document, Folded, Gallery, Section, Text
+from hw4.report.blocks import NOTE, Chart, Document, Folded, Gallery, Numbers, Section, Text
 from hw4.report.compare import compare
-from hw4.report.comparisons import INPUT, MODEL, Comparison, all_comparisons
+from hw4.report.comparisons import Comparison, all_comparisons
 from hw4.report.confounds import factors, show
 from hw4.report.html import to_html
 from hw4.report.markdown import to_markdown
 from hw4.report.overview import overview_section
+from hw4.report.pairing import SETTING
 from hw4.report.pose_charts import error_curves, scatter, yaw_chart
 from hw4.report.pose_sections import MAX_COMPARISONS, comparison_section, failures_section, summary_section
 from hw4.report.runs import Folder, Run, load_runs
@@ -37,7 +38,7 @@ class Written:
 
 
 def write_report(path: Path, options: ReportConfig | None = None) -> Written:
-    """Write ``report.html``, ``report.md`` and, under ``report/``, each figure with its CSV.
+    """Write ``report.html``, ``report.md`` and, under ``report/``, the figures and all numbers as CSV.
 
     Args:
         path: folder of a run or of a sweep, finished or not; only its files are read.
@@ -56,14 +57,14 @@ def write_report(path: Path, options: ReportConfig | None = None) -> Written:
     return written
 
 
-def _write_figures(figures: Sequence[Chart | Gallery], folder: Path) -> None:
+def _write_figures(figures: Sequence[Chart | Gallery | Numbers], folder: Path) -> None:
     """Each figure with its CSV; those of an earlier report that this one no longer has are removed."""
     files: dict[str, bytes] = {}
     for figure in figures:
         files[f"{figure.name}.csv"] = figure.data.csv().encode()
         if isinstance(figure, Chart):
             files[f"{figure.name}.svg"] = standalone(figure.svg).encode()
-        else:
+        elif isinstance(figure, Gallery):
             for picture in figure.pictures:
                 files[f"{figure.name}_{picture.name}{picture.suffix}"] = picture.content
     try:
@@ -122,7 +123,7 @@ def _charts_section(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> S
     section = Section("Pose: error by sample")
     with_pose = [run for run in runs if run.pose]
     found = [error_curves(with_pose), yaw_chart(with_pose)]
-    shown = [c for c in comparisons if c.kind in (INPUT, MODEL)][:MAX_COMPARISONS]
+    shown = [c for c in comparisons if c.kind != SETTING][:MAX_COMPARISONS]
     found += [scatter(c, number) for number, c in enumerate(shown)]
     section.blocks += [item for item in found if item is not None]
     if not section.blocks:
@@ -139,8 +140,13 @@ def _config_section(runs: Sequence[Run]) -> Section:
     known = [run for run in runs if run.config]
     comparison = compare([(run.name, {"config": run.config}) for run in known])
     keys = comparison.differing_keys
-    if len(known) < 2:
-        section.blocks.append(Text("One run: nothing to differ from. All values are in its config.yaml."))
+    if not known:
+        section.blocks.append(Text("No run here has a configuration.", NOTE))
+        return section
+    if len(known) == 1:
+        name = known[0].name
+        text = f"One configuration, that of {name}: nothing to differ from. Its config.yaml has all values."
+        section.blocks.append(Text(text))
         return section
     if not keys:
         section.blocks.append(Text(f"All {len(known)} runs have the same configuration."))

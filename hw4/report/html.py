@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from hw4.report.blocks import Block, Chart, Document, Folded, Gallery, Section, Text
+from hw4.report.blocks import Block, Chart, Document, Folded, Gallery, Numbers, Section, Text
 from hw4.report.svg import style as chart_style
 from hw4.report.tables import Table
 
@@ -101,6 +101,8 @@ def _block(block: Block, data_folder: str) -> str:
     if isinstance(block, Folded):
         tables = "".join(map(_table, block.tables))
         return f"<details><summary>{escape(block.title)}</summary>{tables}</details>"
+    if isinstance(block, Numbers):
+        return f'<p class="note">{escape(block.text)} {_download(block, data_folder)}</p>'
     return _chart(block, data_folder)
 
 
@@ -129,7 +131,7 @@ def _notes(notes: Sequence[str]) -> str:
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
-def _download(figure: Chart | Gallery, data_folder: str) -> str:
+def _download(figure: Chart | Gallery | Numbers, data_folder: str) -> str:
     """A link that holds the CSV itself, named after the file that lies beside the report."""
     name = f"{figure.name}.csv"
     content = base64.b64encode(figure.data.csv().encode()).decode()

@@ -1,6 +1,6 @@
 """A report as Markdown: the same blocks, with figures as files beside it."""
 
-from hw4.report.blocks import WARNING, Block, Chart, Document, Folded, Gallery, Text
+from hw4.report.blocks import WARNING, Block, Chart, Document, Folded, Gallery, Numbers, Text
 from hw4.report.tables import Table
 
 
@@ -34,6 +34,8 @@ def _block(block: Block, data_folder: str) -> str:
         tables = "\n".join(map(_table, block.tables))
         return f"<details><summary>{_plain(block.title)}</summary>\n\n{tables}\n</details>"
     csv = f"[data]({data_folder}/{block.name}.csv)"
+    if isinstance(block, Numbers):
+        return f"{_plain(block.text)} ({csv})"
     head = f"**{_plain(block.title)}** ({csv})"
     if isinstance(block, Chart):
         drawn = f"![{_plain(block.title)}]({data_folder}/{block.name}.svg)"

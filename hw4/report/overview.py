@@ -1,11 +1,13 @@
 """The report's first section: what is missing, what was answered, which runs there are."""
 
-from collections import Counter
 from collections.abc import Sequence
 
+from hw4.report.answers import answer, difference
 from hw4.report.blocks import VERDICT, WARNING, Section, Text
-from hw4.report.comparisons import INPUT, MODEL, Comparison, answer, question
+from hw4.report.comparisons import Comparison
 from hw4.report.confounds import factors, is_confounded
+from hw4.report.pairing import BOUND, SETTING
+from hw4.report.questions import question
 from hw4.report.runs import Folder, Run
 from hw4.report.tables import MISSING, Table
 from hw4.stages import POSE, SCORE, SPLAT
@@ -65,11 +67,10 @@ def overview_section(folder: Folder, comparisons: Sequence[Comparison]) -> Secti
     if lost:
         section.blocks.append(Text("Something is missing from these results.", WARNING))
         section.blocks.append(Table("What is missing", ["what, and why", "where"], lost))
-    asked = [c for c in comparisons if c.kind in (INPUT, MODEL)][:MAX_ANSWERS]
-    times = Counter(map(question, asked))
-    for c in asked:
-        which = f" ({c.b.title} against {c.a.title})" if times[question(c)] > 1 else ""
-        section.blocks.append(Text(answer(c), VERDICT, question(c) + which))
+    # An oracle answers one question only: how far from the bound a method is.
+    asked = [c for c in comparisons if c.kind != SETTING and (c.kind == BOUND or not c.oracles)]
+    for c in asked[:MAX_ANSWERS]:
+        section.blocks.append(Text(f"{answer(c)} {difference(c)}".strip(), VERDICT, question(c)))
     confounded = [(c.a, c.b) for c in comparisons if c.warning]
     splats = [run for run in folder.runs if run.splat]
     confounded += [(splats[0], run) for run in splats[1:] if is_confounded(factors(splats[0], run, SPLAT))]

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from hw4.report.blocks import Chart
-from hw4.report.comparisons import Comparison, matched, short_names, title_of
+from hw4.report.comparisons import Comparison
+from hw4.report.questions import short_names, title_of
 from hw4.report.runs import Run, headline_deg
+from hw4.report.shared_samples import matched
 from hw4.report.svg import Axis, Series, chart
 from hw4.report.tables import Table
 

@@ -4,17 +4,21 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from hw4.report.blocks import NOTE, VERDICT, WARNING, Folded, Section, Text
-from hw4.report.comparisons import Comparison, answer, oracles, question, short_names, title_of
-from hw4.report.runs import Run
+from hw4.report.answers import answer, evidence
+from hw4.report.blocks import NOTE, VERDICT, WARNING, Folded, Numbers, Section, Text
+from hw4.report.comparison_data import NAME, comparisons_data
+from hw4.report.comparisons import Comparison
+from hw4.report.paired import Delta
+from hw4.report.questions import question, short_names, title_of
+from hw4.report.runs import NO_DIRECTION, Run
+from hw4.report.shared_samples import MEANS
 from hw4.report.tables import MISSING, Table, format_metric, number
 from hw4.report.words import (
     change_text,
     counted,
     interval_text,
     metric_text,
-    p_text,
-    verdict_sentences,
+    p_equals,
 )
 
 MAX_COMPARISONS = 24
@@ -78,17 +82,19 @@ def comparison_section(comparisons: Sequence[Comparison], alpha: float, why_none
         section.blocks.append(Text(shown, NOTE))
     for c in comparisons[:MAX_COMPARISONS]:
         lead = f"{question(c)} {answer(c)}"
-        section.blocks.append(Text(verdict_sentences(c, alpha), VERDICT, lead))
+        section.blocks.append(Text(evidence(c, alpha), VERDICT, lead))
         if c.warning:
             section.blocks.append(Text(c.warning, WARNING))
-        if labels := oracles(c):
-            text = f"WARNING: {', '.join(labels)} picks by the ground truth: an upper bound, not a method."
+        if c.oracles:
+            text = f"WARNING: {', '.join(c.oracles)} picks by the ground truth: an upper bound, not a method."
             section.blocks.append(Text(text, WARNING))
         if c.environment:
             changed = "; ".join(c.environment)
             section.blocks.append(Text(f"Also different, outside the configuration: {changed}.", NOTE))
         if c.n_shared:
             section.blocks.append(comparison_table(c))
+    text = "Every comparison with its changes, intervals, counts and p-values, at full precision:"
+    section.blocks.append(Numbers(NAME, text, comparisons_data(comparisons, alpha)))
     return section
 
 
@@ -96,33 +102,39 @@ def comparison_table(c: Comparison) -> Table:
     """Metrics of both runs on their shared samples, the change and its interval."""
     a, b = short_names(c)
     rows = [
-        [
-            name,
-            metric_text(name, d.a),
-            metric_text(name, d.b),
-            change_text(name, d.delta),
-            interval_text(name, d),
-        ]
-        for name, d in c.deltas.items()
+        [name, *_cells(name, c.changes.deltas[name])] if name in c.changes.deltas else [name, *[MISSING] * 4]
+        for name in c.changes.names
     ]
     if c.all_failures_180 is not None:
-        d = c.all_failures_180
-        cells = metric_text("MRE", d.a), metric_text("MRE", d.b), change_text("MRE", d.delta)
-        rows.append(["mean, failures as 180°", *cells, interval_text("MRE", d)])
-    policy = (c.a.pose or {}).get("failures")
-    over = f"all {c.n_shared} shared" if policy == "penalize" else f"the {c.n_both} solved by both"
+        rows.append(["mean, failures as 180°", *_cells("MRE", c.all_failures_180)])
+    n = c.n_shared if c.penalize else c.n_both
+    over = f"all {n} shared, failures as 180°" if c.penalize else f"the {n} solved by both"
     notes = [
-        f"{c.a.label} ({c.a.name}) → {c.b.label} ({c.b.name}); metrics over {over}; the last row over all "
-        f"{c.n_shared} shared samples",
-        f"sign test: p {p_text(c.sign.p)}, n = {c.sign.n}"
+        f"{c.a.label} ({c.a.name}) → {c.b.label} ({c.b.name}); metrics over {over}; the last row: the "
+        f"{MEANS[c.mode]} over all {c.n_shared} shared samples",
+        *(f"{name} over {k} samples" for name, k in c.changes.counts.items() if k != n),
+        *(f"{name} is missing: {reason}" for name, reason in c.changes.missing.items()),
+        f"sign test: {p_equals(c.sign.p)}, unadjusted, n = {c.sign.n}"
         if c.sign.p is not None
         else f"no sign test: {c.sign.reason}",
     ]
+    if c.n_undirected:
+        notes.append(f"{counted(c.n_undirected, 'shared sample')} left out: {NO_DIRECTION}")
     if c.n_unmatched:
         notes.append(f"{counted(c.n_unmatched, 'record')} left out: only one of the two runs has the sample")
     differing = "; ".join(map(str, c.factors)) or "nothing that the pose stage reads"
     notes.append(f"what differs: {differing}")
-    return Table(f"{title_of(c)}: metrics", ["metric", a, b, "change", "95 % interval"], rows, notes)
+    return Table(f"{title_of(c)}: metrics", ["metric", "change", "95 % interval", a, b], rows, notes)
+
+
+def _cells(name: str, d: Delta) -> list[str]:
+    """The change comes first: on a phone, the last columns lie outside."""
+    return [
+        change_text(name, d.delta),
+        interval_text(name, d),
+        metric_text(name, d.a),
+        metric_text(name, d.b),
+    ]
 
 
 def reason_class(reason: str | None) -> str:
