@@ -16,7 +16,6 @@ from hw4.errors import UserError
 from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
 
-
 # What a pose, splat or score job leaves at fixed names; readers of a run's folder take these for its results.
 RESULT_FILES = (
     "results.json",
