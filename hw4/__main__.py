@@ -52,6 +52,7 @@ def _run(arguments: list[str]) -> int:
     from hw4.durable import write_json
     from hw4.launch.explain import explain
     from hw4.launch.register import conf_dir, register
+    from hw4.launch.search import install_search, search_overrides
     from hw4.report import PLAN_FILE
 
     flags, overrides = _split(arguments)
@@ -75,6 +76,9 @@ def _run(arguments: list[str]) -> int:
         if multirun:
             sweep_dir = Path(next(o.split("=", 1)[1] for o in overrides if o.startswith("hydra.sweep.dir=")))
             write_json(sweep_dir / PLAN_FILE, {"n_jobs": planned.n_jobs, "overrides": overrides})
+            if planned.search is not None:
+                overrides += search_overrides(planned.search, sweep_dir)
+                install_search()
     register()
     sys.argv = [sys.argv[0], *flags, *overrides]
     from hw4.launch.task import JobFailed, run_task

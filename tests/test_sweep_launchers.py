@@ -1,15 +1,15 @@
-"""Sweeps on other engines: a killed one goes on, nothing is computed twice, and a search finds its best."""
+"""Sweeps on other engines: a killed one goes on, and nothing is computed twice."""
 
 import contextlib
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
@@ -39,6 +39,19 @@ def lines(folder: Path, pattern: str) -> list[str]:
     return [line for path in folder.glob(pattern) for line in path.read_text().splitlines()]
 
 
+def results(folder: Path) -> dict[Path, int]:
+    """Each finished job's results, and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("sweep/*/results.json")}
+
+
+def wait_for(process: subprocess.Popen[bytes], folder: Path, holds: Callable[[], bool]) -> None:
+    """Wait until something holds, while the sweep goes on."""
+    deadline = time.monotonic() + 240
+    while not holds():
+        assert process.poll() is None and time.monotonic() < deadline, (folder / "log.txt").read_text()
+        time.sleep(0.01)
+
+
 def table(folder: Path) -> list[object]:
     content = json.loads((folder / "sweep" / "comparison.json").read_text())
     return [
@@ -58,14 +71,13 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
 def test_a_killed_sweep_goes_on(launcher: str, uninterrupted: list[object], tmp_path: Path) -> None:
     overrides = [*SIX_JOBS, *LAUNCHERS[launcher]]
     process = start(overrides, tmp_path)
-    deadline = time.monotonic() + 240
-    while len(lines(tmp_path, "sweep/*/samples.jsonl")) < 5:
-        assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log.txt").read_text()
-        time.sleep(0.01)
+    wait_for(process, tmp_path, lambda: bool(results(tmp_path)))
     kill_all(process)
     computed = lines(tmp_path, "cache/pose/*/predictions.jsonl")
-    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("sweep/*/results.json")}
-    assert len(computed) < 12 and not (tmp_path / "sweep" / "comparison.json").exists()
+    finished = results(tmp_path)
+    # One job at least is over, and one at least has samples to go.
+    assert 1 <= len(finished) < 6 and 2 <= len(computed) < 12
+    assert not (tmp_path / "sweep" / "comparison.json").exists()
 
     assert start(overrides, tmp_path).wait() == 0, (tmp_path / "log.txt").read_text()
 
@@ -73,21 +85,4 @@ def test_a_killed_sweep_goes_on(launcher: str, uninterrupted: list[object], tmp_
     # What was computed before the kill still stands there as it was, and each sample stands there once.
     after = lines(tmp_path, "cache/pose/*/predictions.jsonl")
     assert len(after) == 12 and set(computed) <= set(after)
-    assert {path: path.stat().st_mtime_ns for path in finished} == finished
-
-
-def test_optuna_finds_the_best_of_its_trials(tmp_path: Path) -> None:
-    search = ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize", "hydra.sweeper.n_trials=2"]
-    search += ["hydra.sweeper.n_jobs=1", "objective=neg_mre", "model.max_ratio=interval(0.7,0.9)"]
-    assert start([*search, "report.auto=false"], tmp_path).wait() == 0, (tmp_path / "log.txt").read_text()
-    best = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text())["best_value"]
-    errors = [metrics["MRE"]["value"] for _, metrics, _ in table(tmp_path)]
-    assert len(errors) == 2 and best == pytest.approx(-min(errors))
-
-
-@pytest.mark.parametrize("aim", [[], ["objective=neg_mre"], ["hydra.sweeper.direction=maximize"]])
-def test_a_search_without_an_aim_is_refused(aim: list[str], tmp_path: Path) -> None:
-    search = ["hydra/sweeper=optuna", "model.max_ratio=interval(0.7,0.9)", *aim]
-    assert start(search, tmp_path).wait() == 1
-    text = (tmp_path / "log.txt").read_text()
-    assert "add objective=psnr or objective=neg_mre" in text and "Traceback" not in text
+    assert results(tmp_path) | finished == results(tmp_path), "finished jobs were left alone"

@@ -9,12 +9,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
 from hw4.errors import ConfigError
 from hw4.launch.explain import refuse_unknown
 from hw4.launch.register import conf_dir, register, to_config
+from hw4.launch.search import is_search
 from hw4.stages import reads, selected
 
 MAX_CHECKED_JOBS = 128
@@ -29,12 +30,14 @@ class Plan:
         jobs: the checked configuration of each job; empty where a sweeper chooses them while running.
         has_run_dir: whether the user chose the output folder.
         n_jobs: number of jobs, where the command line alone decides it.
+        search: the composed ``hydra.sweeper`` where Optuna chooses the jobs.
     """
 
     multirun: bool
     jobs: list[Config]
     has_run_dir: bool
     n_jobs: int | None = None
+    search: DictConfig | None = None
 
 
 def _checked(overrides: Sequence[str]) -> Config:
@@ -77,16 +80,17 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         params = OmegaConf.select(hydra_config, "sweeper.params") or {}
         by_experiment = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
         swept += [o for o in by_experiment if o.is_sweep_override()]
-        if "optuna" in hydra_config.sweeper._target_:
+        search = hydra_config.sweeper if is_search(hydra_config.sweeper) else None
+        if search is not None:
             _refuse_aimless(_checked(fixed).objective, str(hydra_config.sweeper.direction))
         if not all(o.is_discrete_sweep() for o in swept):
-            return Plan(True, [], has_dir)
+            return Plan(True, [], has_dir, search=search)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
         for override in swept:
             _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
-        return Plan(True, jobs, has_dir, len(combinations) if fixed_number else None)
+        return Plan(True, jobs, has_dir, len(combinations) if fixed_number else None, search)
 
 
 def _refuse_aimless(objective: str | None, direction: str) -> None:
