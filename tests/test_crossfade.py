@@ -12,7 +12,7 @@ from hw4.data.pairs import load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.errors import UserError
 from hw4.pose.crossfade import diagnose_sequence, measure_crossfade
-from hw4.pose.evaluate import predict_sample
+from hw4.pose.predict import predict_sample
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_it_stands_in_the_prediction_whatever_the_model_says(sample_root: Path) 
     config = PairsConfig(root=str(sample_root), generator="sample")
     sample = load_pairs(config, InputConfig(name="interpolated"))[0]
     prediction = predict_sample(Broken(), sample, seed=0)  # type: ignore[arg-type]
-    assert prediction.status == "failed" and "only fade" in prediction.diagnoses["sequence"]
+    assert prediction.status == "broken" and "only fade" in prediction.diagnoses["sequence"]
 
 
 def test_a_damaged_frame_is_one_sentence(sample_root: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_failures_are_counted_and_explained(pairs_folder: MakePairs, tmp_path: P
     assert (result.summary.n_total, result.summary.n_valid, result.summary.n_failed) == (6, 3, 3)
     reasons = {f["idx"]: (f["status"], f["reason"]) for f in result.to_json()["failures_by_sample"]}
     assert reasons[4] == ("failed", "sample 4 always fails")
-    assert reasons[3] == ("failed", "RuntimeError: the model broke")
+    assert reasons[3] == ("broken", "RuntimeError: the model broke")
     assert reasons[2][0] == "bad_input" and "2_a.png does not exist" in reasons[2][1]
 
 
@@ -58,8 +58,9 @@ def test_second_run_computes_nothing(pairs_folder: MakePairs, tmp_path: Path) ->
     again = evaluate_pose(
         samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache", names=("fake", "none")
     )
-    assert calls.read_text().split() == ["0", "1", "2", "3", "4"]
-    assert (first.n_reused, again.n_reused) == (0, 5)
+    # 3 broke, which says nothing about another time; 4 failed by the model's own word.
+    assert calls.read_text().split() == ["0", "1", "2", "3", "4", "3"]
+    assert (first.n_reused, again.n_reused) == (0, 4)
     assert comparable(first) == comparable(again)
 
 
@@ -103,7 +104,7 @@ def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, 
     whole = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "other")
     assert comparable(resumed) == comparable(whole)
     # The sample in the works when the kill came may be computed twice, no other.
-    computed = calls.read_text().split()
+    computed = [idx for idx in calls.read_text().split() if int(idx) % 5 != 3]
     assert len(computed) - len(set(computed)) <= 1
 
 
@@ -113,7 +114,7 @@ def test_two_processes_share_one_cache(pairs_folder: MakePairs, tmp_path: Path) 
     command = [sys.executable, "-c", RUN, str(root), str(cache), str(calls)]
     both = [subprocess.Popen(command, cwd=Path(__file__).parents[1]) for _ in range(2)]
     assert [p.wait(timeout=120) for p in both] == [0, 0]
-    assert sorted(calls.read_text().split()) == ["0", "1", "2", "3", "4"]
+    assert sorted(calls.read_text().split()) == ["0", "1", "2", "3", "3", "4"]
 
 
 def test_saved_predictions_score_the_same(pairs_folder: MakePairs, tmp_path: Path) -> None:

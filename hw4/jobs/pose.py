@@ -86,13 +86,18 @@ def _with_progress(
         result = evaluate(on_sample)
     context.results[POSE] = result.to_json()
     _report(context, result)
-    bad = result.bad_inputs
-    if not bad:
-        return []
-    first = bad[0]
     return [
-        f"{len(bad)} of {len(result.samples)} samples could not be read; the first is idx "
-        f"{first.sample.idx}: {first.prediction.reason}. Mend the data and run again"
+        f"{len(samples)} of {len(result.samples)} samples {what}; the first is idx "
+        f"{samples[0].sample.idx}: {str(samples[0].prediction.reason).rstrip('.')}. {advice}"
+        for samples, what, advice in (
+            (result.bad_inputs, "could not be read", "Mend the data and run again"),
+            (
+                result.broken,
+                "ended in an error that is not the model's",
+                "Run the same command again: it computes these alone",
+            ),
+        )
+        if samples
     ]
 
 

@@ -4,8 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from hw4.models.preprocess import ModelView
 
 
 @dataclass
@@ -98,6 +102,48 @@ class ReconstructionModel(ABC):
             UserError: an image cannot be read, or the model's inputs are impossible.
             ReconstructionFailed: the scene could not be reconstructed; the message is the reason.
         """
+
+
+class ViewsModel(ReconstructionModel):
+    """A model that works on photos decoded beforehand, by any thread."""
+
+    @abstractmethod
+    def load_views(self, image_paths: Sequence[Path]) -> "list[ModelView]":
+        """Photos as the network sees them; must not touch the model.
+
+        Raises:
+            UserError: an image cannot be read.
+        """
+
+    @abstractmethod
+    def reconstruct_views(self, views: "Sequence[ModelView]", seed: int = 0) -> Reconstruction:
+        """As `reconstruct`, of photos that `load_views` has decoded."""
+
+    def reconstruct(
+        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+    ) -> Reconstruction:
+        """See `ReconstructionModel.reconstruct`; `Ks` is ignored."""
+        return self.reconstruct_views(self.load_views(image_paths), seed)
+
+
+class BatchedModel(ViewsModel):
+    """A model that takes several scenes at once, to the same results up to rounding."""
+
+    @abstractmethod
+    def scenes_per_batch(self, views: "Sequence[ModelView]") -> int:
+        """How many scenes of these shapes it should be given together; at least 1."""
+
+    @abstractmethod
+    def reconstruct_batch(self, scenes: "Sequence[Sequence[ModelView]]") -> list[Reconstruction]:
+        """As `reconstruct_views` of each scene.
+
+        Args:
+            scenes: `load_views` of each, all of the same number and shapes of views.
+        """
+
+    def reconstruct_views(self, views: "Sequence[ModelView]", seed: int = 0) -> Reconstruction:
+        """See `ViewsModel.reconstruct_views`; `seed` is ignored: nothing here is random."""
+        return self.reconstruct_batch([views])[0]
 
 
 class ReconstructionFailed(Exception):

@@ -10,14 +10,14 @@ from hw4.config.model import Dust3rConfig
 from hw4.errors import UserError
 from hw4.models import dust3r_fast
 from hw4.models.alignment import Alignment, align_pair, align_views
-from hw4.models.base import Reconstruction, ReconstructionModel
+from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.devices import pick_device, pick_dtype, precision
 from hw4.models.networks import LoadedNetwork, load_dust3r_network
 from hw4.models.preprocess import ModelView, load_dust3r_view
 from hw4.models.upstream import import_dust3r_inference, quiet
 
 
-class Dust3rModel(ReconstructionModel):
+class Dust3rModel(ViewsModel):
     """Pointmaps of photo pairs by the network, cameras from them by PnP (two views) or global alignment."""
 
     name = "dust3r"
@@ -77,12 +77,13 @@ class Dust3rModel(ReconstructionModel):
             )
         return output
 
-    def reconstruct(
-        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
-    ) -> Reconstruction:
-        """See `ReconstructionModel.reconstruct`; `Ks` is ignored."""
-        n = len(image_paths)
-        views = [load_dust3r_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
+    def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
+        """See `ViewsModel.load_views`."""
+        return [load_dust3r_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
+
+    def reconstruct_views(self, views: Sequence[ModelView], seed: int = 0) -> Reconstruction:
+        """See `ViewsModel.reconstruct_views`."""
+        n = len(views)
         alignment: Alignment
         if n == 2:
             alignment = align_pair(self.predict_pairs(views, "complete"), seed)

@@ -6,15 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from hw4.config import MetricsConfig
 from hw4.data.pairs import PairSample
-from hw4.durable import JsonlLog, exclusive, write_bytes
-from hw4.errors import UserError
-from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.pose.clouds import cloud_npz
-from hw4.pose.crossfade import diagnose_sequence
+from hw4.durable import JsonlLog, exclusive
+from hw4.models.base import ReconstructionModel
+from hw4.pose.predict import predict_samples
 from hw4.pose.results import (
     BAD_INPUT,
     FAILED,
@@ -32,74 +28,6 @@ def inputs_digest(sample: PairSample) -> str:
     files = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in sample.image_paths]
     Ks = None if sample.Ks is None else sample.Ks.tolist()
     return hashlib.sha256(json.dumps([files, Ks]).encode()).hexdigest()[:16]
-
-
-def _two_cameras(reconstruction: Reconstruction) -> np.ndarray:
-    """(2, 4, 4) world-to-camera of the first and last view."""
-    cameras = np.tile(np.eye(4), (2, 1, 1))
-    cameras[:, :3] = reconstruction.cam_from_world[[0, -1]]
-    return cameras
-
-
-def predict_sample(
-    model: ReconstructionModel, sample: PairSample, seed: int, cache_dir: Path | None = None
-) -> Prediction:
-    """Run the model on one sample; whatever goes wrong becomes the prediction's reason.
-
-    Args:
-        model: any model.
-        sample: its photos and intrinsics.
-        seed: given to the model.
-        cache_dir: where the sample's point cloud is written (``clouds/<idx>.npz``); None: nowhere.
-
-    Raises:
-        UserError: the point cloud cannot be written (disk).
-    """
-    diagnoses: dict[str, str] = {}
-    started = time.perf_counter()
-
-    def unfinished(status: str, reason: str) -> Prediction:
-        seconds = time.perf_counter() - started
-        return Prediction(sample.idx, status, reason, seconds=seconds, diagnoses=diagnoses)
-
-    try:
-        sequence = diagnose_sequence(sample.image_paths)
-        if sequence:
-            diagnoses["sequence"] = sequence
-        started = time.perf_counter()
-        reconstruction = model.reconstruct(sample.image_paths, sample.Ks, seed)
-    except ReconstructionFailed as error:
-        return unfinished(FAILED, str(error))
-    except UserError as error:
-        return unfinished(BAD_INPUT, str(error))
-    except Exception as error:
-        return unfinished(FAILED, f"{type(error).__name__}: {error}")
-    seconds = time.perf_counter() - started
-    diagnoses |= {str(view): text for view, text in enumerate(reconstruction.diagnoses) if text}
-    last = reconstruction.n_views - 1
-    lost = [view for view in (0, last) if not reconstruction.is_valid(view)]
-    cloud = None
-    if cache_dir is not None:
-        cloud = f"clouds/{sample.idx}.npz"
-        write_bytes(cache_dir / cloud, cloud_npz(reconstruction))
-    if lost:
-        reason = "; ".join(
-            f"view {view} of {last + 1} has no camera ({diagnoses.get(str(view), 'no reason given')})"
-            for view in lost
-        )
-        return Prediction(
-            sample.idx, FAILED, reason, None, seconds, diagnoses, dict(reconstruction.notes), cloud
-        )
-    return Prediction(
-        sample.idx,
-        OK,
-        None,
-        _two_cameras(reconstruction),
-        seconds,
-        diagnoses,
-        dict(reconstruction.notes),
-        cloud,
-    )
 
 
 def cached_predictions(
@@ -123,22 +51,23 @@ def cached_predictions(
     Raises:
         UserError: the model cannot be built, or predictions cannot be written.
     """
-    model: ReconstructionModel | None = None
     with exclusive(cache_dir):
         log = JsonlLog(cache_dir / "predictions.jsonl")
         known = {(r["idx"], r["inputs"]): r for r in log.read()} if reuse else {}
-        for sample in samples:
-            if sample.problem is not None:
+        keys = [None if s.problem is not None else (s.idx, inputs_digest(s)) for s in samples]
+        todo = [s for s, key in zip(samples, keys, strict=True) if key is not None and key not in known]
+        fresh = predict_samples(make_model(), todo, seed, cache_dir if clouds else None) if todo else iter(())
+        for sample, key in zip(samples, keys, strict=True):
+            if key is None:
                 yield Prediction(sample.idx, BAD_INPUT, sample.problem), False
                 continue
-            digest = inputs_digest(sample)
-            if (sample.idx, digest) in known:
-                yield Prediction.from_json(known[sample.idx, digest]), True
+            if key in known:
+                yield Prediction.from_json(known[key]), True
                 continue
-            model = model or make_model()
-            prediction = predict_sample(model, sample, seed, cache_dir if clouds else None)
-            if prediction.status != BAD_INPUT:
-                log.append({"inputs": digest, **prediction.to_json()})
+            prediction = next(fresh)
+            # What may go well another time is not remembered.
+            if prediction.status in (OK, FAILED):
+                log.append({"inputs": key[1], **prediction.to_json()})
             yield prediction, False
 
 

@@ -17,7 +17,7 @@ from hw4.pose.metrics import (
     summarize,
 )
 
-OK, FAILED, BAD_INPUT = "ok", "failed", "bad_input"
+OK, FAILED, BAD_INPUT, BROKEN = "ok", "failed", "bad_input", "broken"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Prediction:
 
     Attributes:
         idx: sample number.
-        status: ``ok``; ``failed`` (the model found no cameras); ``bad_input`` (the sample cannot be read).
+        status: ``ok``; ``failed`` (the model found no cameras); ``bad_input`` (the sample cannot be read);
+            ``broken`` (an error of the program or the machine: out of memory...).
         reason: why, unless ok.
         cam_from_world: (2, 4, 4) world-to-camera of the first and last view, or None.
         seconds: wall time of the model on this sample.
@@ -128,6 +129,11 @@ class PoseResult:
     def bad_inputs(self) -> list[SampleResult]:
         """Samples that could not be read."""
         return [s for s in self.samples if s.prediction.status == BAD_INPUT]
+
+    @property
+    def broken(self) -> list[SampleResult]:
+        """Samples on which the program or the machine failed, not the model."""
+        return [s for s in self.samples if s.prediction.status == BROKEN]
 
     def to_json(self) -> dict[str, Any]:
         """What ``results.json`` holds under ``pose``."""

@@ -16,7 +16,7 @@ from hw4.models.images import open_upright
 from hw4.models.pnp import PointShape, diagnose_points
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import Crossfade, measure_crossfade
-from hw4.pose.evaluate import predict_sample
+from hw4.pose.predict import predict_sample
 from hw4.pose.results import BAD_INPUT, SampleResult, score_sample
 from hw4.show.geometry import moved
 from hw4.show.matches import MatchedPair, match_neighbours

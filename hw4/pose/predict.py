@@ -1,0 +1,180 @@
+"""A model at work on samples: photos decoded ahead, scenes of a shape in batches, every failure a reason."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hw4.data.pairs import PairSample
+from hw4.durable import write_bytes
+from hw4.errors import UserError
+from hw4.models.base import (
+    BatchedModel,
+    Reconstruction,
+    ReconstructionFailed,
+    ReconstructionModel,
+    ViewsModel,
+)
+from hw4.models.preprocess import ModelView
+from hw4.pose.clouds import cloud_npz
+from hw4.pose.crossfade import diagnose_sequence
+from hw4.pose.results import BAD_INPUT, BROKEN, FAILED, OK, Prediction
+
+# Samples decoded ahead of the network. Long sequences of large photos take about 50 MB each.
+AHEAD = 4
+
+
+@dataclass
+class _Prepared:
+    """A sample whose photos are decoded, or the reason why they are not."""
+
+    sample: PairSample
+    views: list[ModelView] | None = None
+    sequence: str | None = None
+    error: Exception | None = None
+    seconds: float = 0.0
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...] | None:
+        """Of the views as the network sees them; None: this sample cannot go into a batch."""
+        if self.views is None or self.error is not None:
+            return None
+        return tuple(tuple(view.pixels.shape) for view in self.views)
+
+
+def _prepare(model: ReconstructionModel, sample: PairSample) -> _Prepared:
+    prepared = _Prepared(sample)
+    try:
+        prepared.sequence = diagnose_sequence(sample.image_paths)
+        started = time.perf_counter()
+        if isinstance(model, ViewsModel):
+            prepared.views = model.load_views(sample.image_paths)
+        prepared.seconds = time.perf_counter() - started
+    except Exception as error:
+        prepared.error = error
+    return prepared
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Status and reason of a sample that raised."""
+    if isinstance(error, ReconstructionFailed):
+        return FAILED, str(error)
+    if isinstance(error, UserError):
+        return BAD_INPUT, str(error)
+    return BROKEN, f"{type(error).__name__}: {error}"
+
+
+def _two_cameras(reconstruction: Reconstruction) -> np.ndarray:
+    """(2, 4, 4) world-to-camera of the first and last view."""
+    cameras = np.tile(np.eye(4), (2, 1, 1))
+    cameras[:, :3] = reconstruction.cam_from_world[[0, -1]]
+    return cameras
+
+
+def _prediction(
+    prepared: _Prepared, outcome: Reconstruction | Exception, seconds: float, cache_dir: Path | None
+) -> Prediction:
+    idx = prepared.sample.idx
+    diagnoses = {"sequence": prepared.sequence} if prepared.sequence else {}
+    if isinstance(outcome, Exception):
+        status, why = _reason(outcome)
+        return Prediction(idx, status, why, seconds=seconds, diagnoses=diagnoses)
+    diagnoses |= {str(view): text for view, text in enumerate(outcome.diagnoses) if text}
+    cloud = None
+    if cache_dir is not None:
+        cloud = f"clouds/{idx}.npz"
+        write_bytes(cache_dir / cloud, cloud_npz(outcome))
+    last = outcome.n_views - 1
+    lost = [view for view in (0, last) if not outcome.is_valid(view)]
+    reason = None
+    if lost:
+        reason = "; ".join(
+            f"view {view} of {last + 1} has no camera ({diagnoses.get(str(view), 'no reason given')})"
+            for view in lost
+        )
+    cameras = None if lost else _two_cameras(outcome)
+    status = FAILED if lost else OK
+    return Prediction(idx, status, reason, cameras, seconds, diagnoses, dict(outcome.notes), cloud)
+
+
+def _reconstruct(model: ReconstructionModel, prepared: _Prepared, seed: int) -> Reconstruction | Exception:
+    if prepared.error is not None:
+        return prepared.error
+    sample = prepared.sample
+    try:
+        if isinstance(model, ViewsModel) and prepared.views is not None:
+            return model.reconstruct_views(prepared.views, seed)
+        return model.reconstruct(sample.image_paths, sample.Ks, seed)
+    except Exception as error:
+        return error
+
+
+def _reconstruct_all(
+    model: ReconstructionModel, batch: Sequence[_Prepared], seed: int
+) -> list[Reconstruction | Exception]:
+    """Each sample's outcome; where the batch as a whole fails, one by one, so that only the bad ones do."""
+    if len(batch) > 1 and isinstance(model, BatchedModel):
+        try:
+            return [*model.reconstruct_batch([prepared.views or [] for prepared in batch])]
+        except Exception:
+            pass
+    return [_reconstruct(model, prepared, seed) for prepared in batch]
+
+
+def predict_samples(
+    model: ReconstructionModel, samples: Sequence[PairSample], seed: int, cache_dir: Path | None = None
+) -> Iterator[Prediction]:
+    """Run the model on samples, in order; whatever goes wrong with one becomes its prediction's reason.
+
+    While the model computes, a thread decodes the next photos. Scenes of one shape go through a
+    `BatchedModel` together.
+
+    Args:
+        model: any model.
+        samples: their photos and intrinsics.
+        seed: given to the model with each sample.
+        cache_dir: where point clouds are written (``clouds/<idx>.npz``); None: nowhere.
+
+    Raises:
+        UserError: a point cloud cannot be written (disk).
+    """
+    coming = iter(samples)
+    with ThreadPoolExecutor(1, "decode") as decoder:
+        ahead: deque[Future[_Prepared]] = deque()
+
+        def top_up() -> None:
+            while len(ahead) < AHEAD and (sample := next(coming, None)) is not None:
+                ahead.append(decoder.submit(_prepare, model, sample))
+
+        try:
+            top_up()
+            while ahead:
+                batch = [ahead.popleft().result()]
+                top_up()
+                shapes, views = batch[0].shapes, batch[0].views
+                limit = 1
+                if isinstance(model, BatchedModel) and shapes is not None and views is not None:
+                    limit = model.scenes_per_batch(views)
+                while len(batch) < limit and ahead and ahead[0].result().shapes == shapes:
+                    batch.append(ahead.popleft().result())
+                    top_up()
+                started = time.perf_counter()
+                outcomes = _reconstruct_all(model, batch, seed)
+                share = (time.perf_counter() - started) / len(batch)
+                for prepared, outcome in zip(batch, outcomes, strict=True):
+                    yield _prediction(prepared, outcome, prepared.seconds + share, cache_dir)
+        finally:
+            # The caller may stop early: what was not begun is not decoded.
+            for future in ahead:
+                future.cancel()
+
+
+def predict_sample(
+    model: ReconstructionModel, sample: PairSample, seed: int, cache_dir: Path | None = None
+) -> Prediction:
+    """`predict_samples` of one sample."""
+    return next(predict_samples(model, [sample], seed, cache_dir))
