@@ -9,10 +9,12 @@ from typing import Any
 from rich.console import Console
 
 from hw4.config import Config
+from hw4.data.stamps import inputs_stamp
 from hw4.durable import write_json
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end, run_report
+from hw4.memory import peak_memory
 from hw4.provenance import provenance
 from hw4.stages import (
     CASE,
@@ -52,8 +54,10 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         "task": config.task,
         "name": config.name,
         "config": asdict(config),
+        "inputs": inputs_stamp(config),
         "provenance": provenance(),
         "skipped": {},
+        "resources": {},
     }
     context = JobContext(config, out_dir, console, Tracker(), results)
     tags = [config.task, config.model.name, config.input.name]
@@ -68,7 +72,7 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         for stage in selected(config):
             reason = _why_skipped(stage, config)
             if reason is None:
-                problems += _run_stage(stage, context)
+                problems += _measured(stage, context)
             elif config.task == "all":
                 results["skipped"][stage] = reason
                 context.warn(f"the {stage} stage is skipped: {reason}")
@@ -89,6 +93,18 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         report_at_the_end(out_dir, [config], console)
     if problems:
         raise UserError("; ".join(problems))
+
+
+def _measured(stage: str, context: JobContext) -> list[str]:
+    """Run a stage; its time and peak memory go into the results."""
+    started = time.perf_counter()
+    with peak_memory() as peak:
+        problems = _run_stage(stage, context)
+    seconds = time.perf_counter() - started
+    context.results["resources"][stage] = {"seconds": seconds, **asdict(peak)}
+    if stage not in (REPORT, VIEW):
+        context.console.print(f"{stage}: {seconds:.1f} s, peak memory {peak}", highlight=False)
+    return problems
 
 
 def _why_skipped(stage: str, config: Config) -> str | None:
