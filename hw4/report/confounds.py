@@ -88,17 +88,21 @@ def is_confounded(found: Sequence[Factor]) -> bool:
     return len(found) > 1 or any(factor.key == UNKNOWN for factor in found)
 
 
-def warning(a: Run, b: Run, found: Sequence[Factor], what: str) -> str | None:
-    """The warning that a comparison of two runs needs, or None where at most one factor changed."""
+def warning(
+    a: Run, b: Run, found: Sequence[Factor], what: str, names: tuple[str, str] | None = None
+) -> str | None:
+    """The warning that a comparison of two runs needs, or None where at most one factor changed.
+
+    `names` are what the runs are called where it stands; None: by their jobs.
+    """
     if not is_confounded(found):
         return None
+    first, second = names or (a.title, b.title)
     if any(factor.key == UNKNOWN for factor in found):
-        return (
-            f"WARNING: {a.title} and {b.title}: a configuration is lost, so what else differs is not known."
-        )
+        return f"WARNING: {first} and {second}: a configuration is lost, so what else differs is not known."
     keys = "; ".join(map(str, found))
     return (
-        f"WARNING: {a.title} and {b.title} differ in {len(found)} factors: {keys}. A difference in {what} "
+        f"WARNING: {first} and {second} differ in {len(found)} factors: {keys}. A difference in {what} "
         "cannot be assigned to any one of them."
     )
 

@@ -11,9 +11,9 @@ from hw4.report.tables import Table
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1c2430;--soft:#5a6675;--rule:#d8dde3;
---warn-bg:#fff4d6;--warn:#7a4b00;--verdict-bg:#e6f1fb;--verdict:#0a3d66;--link:#0060b0}
+--warn-bg:#fff4d6;--warn:#7a4b00;--verdict-bg:#e6f1fb;--verdict:#0a3d66;--link:#0060b0;--shade:#00000040}
 @media (prefers-color-scheme:dark){:root{--page:#0d1117;--card:#161b22;--ink:#e4e9ef;--soft:#9aa6b4;
---rule:#323b46;--warn-bg:#3a2c07;--warn:#ffd77a;--verdict-bg:#0f2a42;--verdict:#b9dcff;--link:#7cc0ff}}
+--rule:#323b46;--warn-bg:#3a2c07;--warn:#ffd77a;--verdict-bg:#0f2a42;--verdict:#b9dcff;--link:#7cc0ff;--shade:#ffffff50}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,sans-serif;
 -webkit-text-size-adjust:100%}
@@ -30,7 +30,9 @@ p{margin:.6em 0;overflow-wrap:break-word}
 .warning{background:var(--warn-bg);color:var(--warn);border-left:4px solid var(--warn)}
 .verdict{background:var(--verdict-bg);color:var(--verdict);border-left:4px solid var(--verdict)}
 .note{color:var(--soft)}
-.scroll{overflow-x:auto;max-width:100%;border:1px solid var(--rule);border-radius:6px}
+.scroll{overflow-x:auto;max-width:100%;border:1px solid var(--rule);border-radius:6px;
+background:linear-gradient(to left,var(--card) 40%,transparent) right/48px 100% no-repeat local,
+linear-gradient(to left,var(--shade),transparent) right/24px 100% no-repeat scroll}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}
 th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{text-align:right;font-weight:600;vertical-align:bottom;white-space:normal}
@@ -38,7 +40,8 @@ th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:
 white-space:normal;min-width:7.5em;max-width:15em;overflow-wrap:break-word}
 td.long:first-child{max-width:none;min-width:15em;position:static}
 td.long{white-space:normal;min-width:14em;text-align:left;overflow-wrap:anywhere}
-th.long{text-align:left}
+th.long,.words{text-align:left}
+td.words{white-space:normal;min-width:7em}
 tr:last-child td{border-bottom:0}
 table.lone td:first-child,table.lone th:first-child{max-width:none;position:static}
 .notes{margin:.4em 0 0;padding-left:1.2em}
@@ -59,7 +62,8 @@ table{font-size:.8rem}p.verdict,p.warning{font-size:.92rem}
 td.long{min-width:9em}td.long:first-child{max-width:none;min-width:12em}}
 @media print{section{break-inside:avoid;border:0}}
 """
-LONG_CELL = 24
+LONG_CELL, SHORT_CELL = 24, 9
+WORDS = re.compile(r"[^\W\d]{3}")
 KEY = re.compile(r"[a-z_]+\.[\w.]+")
 
 
@@ -107,8 +111,7 @@ def _block(block: Block, data_folder: str) -> str:
 
 
 def _table(table: Table) -> str:
-    long = [any(len(row[i]) > LONG_CELL for row in table.rows) for i in range(len(table.columns))]
-    marks = [' class="long"' if is_long else "" for is_long in long]
+    marks = [_mark([row[i] for row in table.rows]) for i in range(len(table.columns))]
     head = "".join(f"<th{m}>{escape(c)}</th>" for c, m in zip(table.columns, marks, strict=True))
     rows = "".join(f"<tr>{''.join(map(_cell, row, marks))}</tr>" for row in table.rows)
     lone = ' class="lone"' if len(table.columns) == 1 else ""
@@ -116,6 +119,13 @@ def _table(table: Table) -> str:
         f'<h3>{escape(table.title)}</h3><div class="scroll" tabindex="0"><table{lone}><thead><tr>{head}</tr>'
         f"</thead><tbody>{rows}</tbody></table></div>{_notes(table.notes)}"
     )
+
+
+def _mark(cells: Sequence[str]) -> str:
+    """A column of words may wrap, one of long cells is wide as well; numbers stay whole."""
+    if any(len(cell) > LONG_CELL for cell in cells):
+        return ' class="long"'
+    return ' class="words"' if any(WORDS.search(cell) and len(cell) > SHORT_CELL for cell in cells) else ""
 
 
 def _cell(content: str, mark: str) -> str:

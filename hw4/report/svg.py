@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from hw4.report.text_size import FONT_SIZE, text_width, wrapped
+
 WIDTH, HEIGHT = 360, 270
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 38
+RIGHT, TOP, TICKS_BELOW = 10, 8, 20
+LINE = 13
 LEGEND_ROW = 15
-CHARACTER = 5.9
+# Marks at the upper edge of the plot reach above it.
+BELOW_LEGEND = 6
 
 COLORS_LIGHT = ("#0072b2", "#c8500a", "#00805c", "#a0408c", "#8a6d00", "#4a4ac0", "#b02050", "#406060")
 COLORS_DARK = ("#62bdf5", "#ff9b57", "#41d3a4", "#eda3da", "#e6d04b", "#a5a5ff", "#ff8aa8", "#a9c9c9")
@@ -30,7 +34,7 @@ def style() -> str:
         f"{colors(COLORS_LIGHT)}"
         "@media (prefers-color-scheme:dark){.chart{--ink:#e4e9ef;--faint:#46505c;--ground:#161b22}"
         f"{colors(COLORS_DARK)}}}"
-        ".chart text{fill:var(--ink);font:11px system-ui,sans-serif}"
+        f".chart text{{fill:var(--ink);font:{FONT_SIZE}px system-ui,sans-serif}}"
         ".chart .grid{stroke:var(--faint);stroke-width:.6}.chart .frame{stroke:var(--ink);fill:none}"
         ".chart .guide{stroke:var(--ink);stroke-dasharray:4 3;opacity:.6}"
         ".chart .line{stroke:var(--c);stroke-width:1.8;fill:none}"
@@ -56,14 +60,17 @@ class Axis:
         return min(1.0, max(0.0, (value - low) / (high - low)))
 
     def ticks(self) -> list[float]:
-        """Round numbers within the range."""
+        """Round numbers within the range; on a logarithmic axis of their own kind if at least two fit."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            inside: list[float] = []
             for multiples in ((1,), (1, 3), (1, 2, 5)):
                 values = [m * 10.0**d for d in decades for m in multiples]
                 inside = [v for v in values if self.low * 0.999 <= v <= self.high * 1.001]
                 if len(inside) >= 4:
-                    return inside
+                    break
+            if len(inside) >= 2:
+                return inside
         raw = (self.high - self.low) / 5
         size = 10.0 ** math.floor(math.log10(raw))
         step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= raw * 0.999)
@@ -95,32 +102,38 @@ def chart(
 ) -> str:
     """An ``<svg>`` element; `guides` are vertical dashed lines, `diagonal` draws x = y."""
     legend, legend_height = _legend(series)
-    height = HEIGHT + legend_height
     top = TOP + legend_height
+    height = HEIGHT + legend_height
+    y_labels = [(tick, _number(tick)) for tick in y.ticks()]
+    y_title = wrapped(y.label, HEIGHT - TOP - TICKS_BELOW - LINE)
+    left = LINE * len(y_title) + 10 + max((text_width(label) for _, label in y_labels), default=0)
+    x_title = wrapped(x.label, WIDTH - left - RIGHT)
+    bottom = height - TICKS_BELOW - LINE * len(x_title) - 4
+    width, tall = WIDTH - left - RIGHT, bottom - top
 
     def px(value: float) -> float:
-        return LEFT + x.place(value) * (WIDTH - LEFT - RIGHT)
+        return left + x.place(value) * width
 
     def py(value: float) -> float:
-        return height - BOTTOM - y.place(value) * (height - BOTTOM - top)
+        return bottom - y.place(value) * tall
 
     parts = [legend]
     for tick in x.ticks():
-        parts.append(_line(px(tick), top, px(tick), height - BOTTOM, "grid"))
-        parts.append(_text(px(tick), height - BOTTOM + 14, _number(tick), "middle"))
-    for tick in y.ticks():
-        parts.append(_line(LEFT, py(tick), WIDTH - RIGHT, py(tick), "grid"))
-        parts.append(_text(LEFT - 5, py(tick) + 4, _number(tick), "end"))
-    parts += [_line(px(g), top, px(g), height - BOTTOM, "guide") for g in guides if x.low <= g <= x.high]
+        parts.append(_line(px(tick), top, px(tick), bottom, "grid"))
+        parts.append(_x_label(px(tick), bottom + 14, _number(tick)))
+    for tick, label in y_labels:
+        parts.append(_line(left, py(tick), WIDTH - RIGHT, py(tick), "grid"))
+        parts.append(_text(left - 5, py(tick) + 4, label, "end"))
+    parts += [_line(px(g), top, px(g), bottom, "guide") for g in guides if x.low <= g <= x.high]
     if diagonal:
         low, high = max(x.low, y.low), min(x.high, y.high)
         parts.append(_line(px(low), py(low), px(high), py(high), "guide"))
-    width, tall = WIDTH - LEFT - RIGHT, height - BOTTOM - top
-    parts.append(f'<rect class="frame" x="{LEFT}" y="{top}" width="{width}" height="{tall}"/>')
-    parts.append(_text(LEFT + width / 2, height - 6, x.label, "middle"))
-    middle = top + tall / 2
-    turned = f'text-anchor="middle" transform="translate(11 {middle:.1f}) rotate(-90)"'
-    parts.append(f"<text {turned}>{escape(y.label)}</text>")
+    parts.append(f'<rect class="frame" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{tall}"/>')
+    for i, line in enumerate(x_title):
+        parts.append(_text(left + width / 2, bottom + TICKS_BELOW + LINE * (i + 1) - 3, line, "middle"))
+    for i, line in enumerate(y_title):
+        turned = f"translate({LINE * (i + 1) - 2} {top + tall / 2:.1f}) rotate(-90)"
+        parts.append(f'<text text-anchor="middle" transform="{turned}">{escape(line)}</text>')
     for item in series:
         points = [(px(a), py(b)) for a, b in zip(item.x, item.y, strict=True)]
         parts.append(_drawn(item, points))
@@ -167,22 +180,35 @@ def _marker(color: int, point: tuple[float, float], kind: str, tip: str = "") ->
 
 
 def _legend(series: Sequence[Series]) -> tuple[str, int]:
-    """Entries in as many rows as they need, and the height of those rows."""
+    """Entries in as many rows as they need, long ones in several lines, and the height of all rows."""
     if not any(item.label for item in series):
         return "", 0
-    parts, left, row = [], float(LEFT), 0
+    start, sign_width, gap = 6.0, 16, 12
+    parts, left, row = [], start, 0
     for item in series:
-        width = 18 + CHARACTER * len(item.label) + 10
-        if left > LEFT and left + width > WIDTH:
-            left, row = float(LEFT), row + 1
+        lines = wrapped(item.label, WIDTH - start - sign_width - 2)
+        width = sign_width + max(map(text_width, lines))
+        if left > start and left + width > WIDTH:
+            left, row = start, row + 1
         y = TOP + 4 + row * LEGEND_ROW
         group = f"s{item.color % len(COLORS_LIGHT)}"
         sign = (
             _line(left, y, left + 12, y, "line") if item.line else _marker(item.color, (left + 6, y), "mark")
         )
-        parts.append(f'<g class="{group}">{sign}</g>{_text(left + 16, y + 4, item.label, "start")}')
-        left += width
-    return "".join(parts), (row + 1) * LEGEND_ROW
+        parts.append(f'<g class="{group}">{sign}</g>')
+        for i, line in enumerate(lines):
+            parts.append(_text(left + sign_width, y + 4 + i * LEGEND_ROW, line, "start"))
+        row += len(lines) - 1
+        left += width + gap
+    return "".join(parts), (row + 1) * LEGEND_ROW + BELOW_LEGEND
+
+
+def _x_label(x: float, y: float, content: str) -> str:
+    """A tick's label, centred below it unless that would leave the drawing."""
+    half = text_width(content) / 2
+    if x + half > WIDTH - 1:
+        return _text(WIDTH - 1, y, content, "end")
+    return _text(1, y, content, "start") if x - half < 1 else _text(x, y, content, "middle")
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
@@ -194,4 +220,8 @@ def _text(x: float, y: float, content: str, anchor: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    """A tick's number, short: 12.5k, 3M."""
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= max(size, 1e4):
+            return f"{value / size:.4g}{suffix}"
+    return f"{value:.4g}"
