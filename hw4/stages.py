@@ -122,6 +122,12 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
+def pretrain_address(config: Config) -> str:
+    """Folder name of a training in the cache: a hash of what decides its weights."""
+    recipe = {"model": config.model.name, **config.pretrain.recipe()}
+    return _digest({"stage": PRETRAIN, "version": CACHE_VERSION, "pretrain": recipe})
+
+
 def model_address(config: Config, weights_fingerprint: str) -> str:
     """Folder name of a model's cached reconstructions: a hash of its configuration and weights."""
     model = {**asdict(config.model), "weights": weights_fingerprint}

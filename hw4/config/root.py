@@ -1,7 +1,8 @@
 """The whole configuration and its small groups."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from hw4.config.checks import in_range, one_of
 from hw4.config.data import DataConfig, SampleConfig
@@ -26,6 +27,8 @@ TASKS = (
     "view",
 )
 PSNR, NEG_MRE = "psnr", "neg_mre"
+# Scene numbers of training are multiples of the seed and must stay within 64 bits.
+MAX_SEED = 2**31 - 1
 
 
 @dataclass
@@ -44,6 +47,7 @@ class MetricsConfig:
         one_of("metrics.mode", self.mode, ("R", "T", "both"))
         one_of("metrics.failures", self.failures, ("exclude", "penalize"))
         in_range("metrics.bootstrap", self.bootstrap, 0)
+        in_range("metrics.seed", self.seed, 0)
 
 
 @dataclass
@@ -57,8 +61,10 @@ class ScoreConfig:
 class PretrainConfig:
     """`task=pretrain`: trains the small network of `model=` on generated scenes.
 
-    `batch_size` counts scenes, `views` the views of each; DUSt3R takes them as pairs, both ways round.
-    `minutes` ends the schedule by training time where that comes before `steps`.
+    `batch_size` counts scenes; their number of views goes through 2 to `views` from step to step. DUSt3R takes
+    them as pairs, both ways round. `minutes` ends the schedule by training time where that comes before
+    `steps`. `out` null: a folder of `cache.root` that these keys decide, so that the same command goes on
+    where it was killed.
     """
 
     steps: int = 20_000
@@ -84,11 +90,18 @@ class PretrainConfig:
         in_range("pretrain.views", self.views, 2, 8)
         in_range("pretrain.lr", self.lr, 0, low_open=True)
         in_range("pretrain.warmup", self.warmup, 1)
+        in_range("pretrain.weight_decay", self.weight_decay, 0)
+        in_range("pretrain.grad_clip", self.grad_clip, 0, low_open=True)
+        in_range("pretrain.seed", self.seed, 0, MAX_SEED)
         in_range("pretrain.ema", self.ema, 0, 1)
         in_range("pretrain.workers", self.workers, 0)
         in_range("pretrain.checkpoint_every", self.checkpoint_every, 1)
         in_range("pretrain.validate_every", self.validate_every, 1)
         in_range("pretrain.validation_scenes", self.validation_scenes, 1)
+
+    def recipe(self) -> dict[str, Any]:
+        """The keys on which the trained weights depend: not where and how often it writes, nor who renders."""
+        return {k: v for k, v in asdict(self).items() if k not in ("out", "workers", "checkpoint_every")}
 
 
 @dataclass

@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from hw4.config.model import NetworkConfig
+from hw4.durable import exclusive
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.stages import PRETRAIN
+from hw4.report.progress import StepProgress
+from hw4.stages import PRETRAIN, pretrain_address
 
 
 def run_pretraining(context: JobContext) -> list[str]:
-    """Train, resuming from the folder's checkpoint, and write ``<model>_tiny.safetensors`` there.
+    """Train, and write ``<model>_tiny.safetensors``.
+
+    Without `pretrain.out` that happens in the cache folder that the configuration addresses, where the same
+    command goes on after a kill.
 
     Raises:
-        UserError: the model has no weights to train, or files cannot be written.
+        UserError: the model has no weights to train, the folder holds a training of another configuration,
+            the training diverged, or files cannot be written.
     """
     import torch
 
@@ -25,19 +29,19 @@ def run_pretraining(context: JobContext) -> list[str]:
     config = context.config
     if not isinstance(config.model, NetworkConfig):
         raise UserError(f"model={config.model.name} has no weights to train; use model=dust3r or model=vggt.")
-    out = Path(config.pretrain.out) if config.pretrain.out else context.out_dir / "pretrain"
-    columns = (TextColumn("pretrain"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=context.console, disable=not context.console.is_terminal) as bar:
-        task = bar.add_task("pretrain", total=config.pretrain.steps)
+    default = Path(config.cache.root) / PRETRAIN / pretrain_address(config)
+    out = Path(config.pretrain.out).expanduser() if config.pretrain.out else default
+    with exclusive(out), StepProgress(context.console, config.pretrain.steps, "pretrain") as progress:
         result = run_pretrain(
             config.model.name,
             config.pretrain,
             out,
             device=str(pick_device(config.model)),
             on_metrics=lambda step, values: context.tracker.log(dict(values), step),
-            progress=lambda step, total: bar.update(task, completed=step, total=total),
+            progress=progress,
+            resume=config.cache.reuse,
         )
-    path = export_weights(result, config.pretrain, out / f"{config.model.name}_tiny.safetensors")
+        path = export_weights(result, config.pretrain, out / f"{config.model.name}_tiny.safetensors")
     context.results[PRETRAIN] = {
         "model": result.name,
         "steps": result.steps,

@@ -78,9 +78,9 @@ class SceneStream(IterableDataset):  # type: ignore[type-arg]
         self.seed, self.scenes, self.n_views, self.start = seed, scenes, n_views, start
 
     def batch(self, number: int) -> Views:
-        """Batch `number`; the number of views cycles through 2..n_views where more than 2 are asked for."""
+        """Batch `number`; its number of views goes through 2, 3, ... n_views and starts over."""
         rng = np.random.default_rng([self.seed, 4, number])
-        n_views = self.n_views if number % 3 else 2
+        n_views = 2 + number % (self.n_views - 1)
         first = FIRST_TRAINING_SCENE + (self.seed * 2**24 + number) * self.scenes
         parts = [render_views(first + i, n_views, rng) for i in range(self.scenes)]
         images = torch.from_numpy(np.stack([p[0] for p in parts])).permute(0, 1, 4, 2, 3).float() / 255

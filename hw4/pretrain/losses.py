@@ -1,6 +1,7 @@
 """The published training losses of DUSt3R and VGGT, on `Views`."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ DUST3R_ALPHA = 0.2
 VGGT_ALPHA = 0.2
 CAMERA_WEIGHT = 5.0
 CAMERA_DECAY = 0.6
+# A network, or a function that runs one in another precision.
+Forward = Callable[..., Any]
 
 
 def dust3r_pairs(views: Views) -> tuple[Views, Views]:
@@ -30,7 +33,7 @@ def dust3r_pairs(views: Views) -> tuple[Views, Views]:
     return pick(0), pick(1)
 
 
-def dust3r_forward(model: nn.Module, first: torch.Tensor, second: torch.Tensor) -> tuple[Any, Any]:
+def dust3r_forward(model: Forward, first: torch.Tensor, second: torch.Tensor) -> tuple[Any, Any]:
     """Upstream's forward pass on (B, 3, H, W) images in [0, 1]; DUSt3R's own normalisation is applied."""
     height, width = first.shape[-2:]
     shape = torch.tensor([[height, width]]).repeat(len(first), 1)
@@ -49,7 +52,7 @@ def _mean_distance(points: torch.Tensor) -> torch.Tensor:
     return points.norm(dim=-1).mean(dim=(1, 2, 3))[:, None, None, None, None].clamp(min=1e-6)
 
 
-def dust3r_loss(model: nn.Module, views: Views) -> tuple[torch.Tensor, dict[str, float]]:
+def dust3r_loss(model: Forward, views: Views) -> tuple[torch.Tensor, dict[str, float]]:
     """Confidence-weighted regression of both point maps in the first camera.
 
     Each scene's points are divided by their mean distance from the first camera, predicted and true ones
@@ -59,14 +62,14 @@ def dust3r_loss(model: nn.Module, views: Views) -> tuple[torch.Tensor, dict[str,
     images = torch.cat([p.images for p in parts])
     truth = torch.cat([p.pts3d() for p in parts])
     one, two = dust3r_forward(model, images[:, 0], images[:, 1])
-    predicted = torch.stack([one["pts3d"], two["pts3d_in_other_view"]], dim=1)
-    conf = torch.stack([one["conf"], two["conf"]], dim=1)
+    predicted = torch.stack([one["pts3d"], two["pts3d_in_other_view"]], dim=1).float()
+    conf = torch.stack([one["conf"], two["conf"]], dim=1).float()
     distance = (predicted / _mean_distance(predicted) - truth / _mean_distance(truth)).norm(dim=-1)
     loss = (conf * distance - DUST3R_ALPHA * conf.log()).mean()
     return loss, {"regression": float(distance.detach().mean()), "conf": float(conf.detach().mean())}
 
 
-def vggt_loss(model: nn.Module, views: Views) -> tuple[torch.Tensor, dict[str, float]]:
+def vggt_loss(model: Forward, views: Views) -> tuple[torch.Tensor, dict[str, float]]:
     """Camera, depth and point-map losses (VGGT, eq. 2 and section 3.3).
 
     The scene is divided by the mean distance of its points from the first camera. Cameras: Huber loss of
@@ -85,7 +88,7 @@ def vggt_loss(model: nn.Module, views: Views) -> tuple[torch.Tensor, dict[str, f
     sign = torch.where(target[..., 6:7] < 0, -1.0, 1.0)
     target = torch.cat([target[..., :3], target[..., 3:7] * sign, target[..., 7:]], dim=-1)
     predicted = model(views.images)
-    encodings = predicted["pose_enc_list"]
+    encodings = [encoding.float() for encoding in predicted["pose_enc_list"]]
     camera = sum(
         CAMERA_DECAY ** (len(encodings) - 1 - i) * nn.functional.smooth_l1_loss(encoding, target, beta=0.1)
         for i, encoding in enumerate(encodings)
@@ -99,7 +102,7 @@ def vggt_loss(model: nn.Module, views: Views) -> tuple[torch.Tensor, dict[str, f
 
 def _dense_loss(predicted: torch.Tensor, truth: torch.Tensor, conf: torch.Tensor) -> torch.Tensor:
     """Confidence-weighted error of (B, V, H, W, C) maps and of their gradients."""
-    error = predicted - truth
+    error, conf = predicted.float() - truth, conf.float()
     loss = (conf * error.norm(dim=-1) - VGGT_ALPHA * conf.log()).mean()
     across = (error[..., 1:, :] - error[..., :-1, :]).norm(dim=-1)
     down = (error[..., 1:, :, :] - error[..., :-1, :, :]).norm(dim=-1)

@@ -12,26 +12,17 @@ from torch import nn
 
 from hw4.config import PretrainConfig
 from hw4.durable import JsonlLog
-from hw4.errors import UserError
+from hw4.models.devices import precision
 from hw4.models.tiny import build_tiny_dust3r, build_tiny_vggt
-from hw4.pretrain.batches import stream
+from hw4.models.upstream import quiet
+from hw4.pretrain.batches import Views, stream
+from hw4.pretrain.checkpoint import PretrainState, cut_log, load_checkpoint, save_checkpoint
 from hw4.pretrain.losses import dust3r_loss, vggt_loss
 from hw4.pretrain.validate import validate, validation_views
 
 BUILDERS = {"dust3r": build_tiny_dust3r, "vggt": build_tiny_vggt}
 LOSSES = {"dust3r": dust3r_loss, "vggt": vggt_loss}
-OnMetrics = Callable[[int, dict[str, float]], None]
-
-
-@dataclass
-class PretrainState:
-    """Everything that a resumed training needs."""
-
-    model: nn.Module
-    ema: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    seconds: float = 0.0
+OnMetrics = Callable[[int, dict[str, float | None]], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ class PretrainResult:
     ema: nn.Module
     steps: int
     seconds: float
-    validation: dict[str, float]
+    validation: dict[str, float | None]
 
 
 def learning_rate(config: PretrainConfig, step: int, seconds: float) -> float:
@@ -69,51 +60,26 @@ def new_state(name: str, config: PretrainConfig, device: torch.device) -> Pretra
     decay = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return PretrainState(model, ema, torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95)))
+    return PretrainState(name, model, ema, torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95)))
 
 
-def save_checkpoint(path: Path, state: PretrainState) -> None:
-    """Write the state atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "model": state.model.state_dict(),
-        "ema": state.ema.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "step": state.step,
-        "seconds": state.seconds,
-    }
-    temporary = path.with_suffix(".tmp")
-    try:
-        torch.save(content, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"cannot write the checkpoint {path}: {error}; free some space.") from error
+def training_dtype(device: torch.device) -> torch.dtype:
+    """Precision of the network's forward pass; targets and losses are float32 everywhere."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
-def load_checkpoint(path: Path, state: PretrainState) -> None:
-    """Read a state written by `save_checkpoint`.
-
-    Raises:
-        UserError: the file is damaged or belongs to another network.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        state.model.load_state_dict(content["model"])
-        state.ema.load_state_dict(content["ema"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        state.step, state.seconds = content["step"], content["seconds"]
-    except Exception as error:
-        raise UserError(f"cannot resume from {path}: {error}; delete it to start again.") from error
-
-
-def train_step(name: str, state: PretrainState, views: Any, config: PretrainConfig) -> dict[str, float]:
+def train_step(state: PretrainState, views: Views, config: PretrainConfig) -> dict[str, float]:
     """One optimiser step and EMA update; returns the loss and its parts."""
     rate = learning_rate(config, state.step, state.seconds)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     device = next(state.model.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        loss, parts = LOSSES[name](state.model, views.to(device))
+
+    def forward(*inputs: Any) -> Any:
+        with quiet(), precision(device, training_dtype(device)):
+            return state.model(*inputs)
+
+    loss, parts = LOSSES[state.name](forward, views.to(device))
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.grad_clip)
@@ -133,7 +99,8 @@ def run_pretrain(
     out_dir: Path,
     device: str = "cpu",
     on_metrics: OnMetrics | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+    resume: bool = True,
 ) -> PretrainResult:
     """Train the small `dust3r` or `vggt`; a killed call continues from its last checkpoint.
 
@@ -143,26 +110,28 @@ def run_pretrain(
         out_dir: receives ``checkpoint.pt`` and ``metrics.jsonl``.
         device: torch device.
         on_metrics: receives step and scalars.
-        progress: receives step and total.
+        progress: receives step, total and one line about them.
+        resume: False starts again, whatever lies in the folder.
 
     Raises:
-        UserError: a damaged checkpoint, or the disk is full.
+        UserError: a checkpoint that is damaged or of another configuration, or the disk is full.
     """
     state = new_state(name, config, torch.device(device))
     checkpoint = out_dir / "checkpoint.pt"
-    if checkpoint.exists():
-        load_checkpoint(checkpoint, state)
+    if resume and checkpoint.exists():
+        load_checkpoint(checkpoint, state, config)
     log = JsonlLog(out_dir / "metrics.jsonl")
-    held_out = validation_views(config.validation_scenes)
+    cut_log(log, state.step)
+    held_out = validation_views(config.validation_scenes).to(torch.device(device))
     batches = stream(config.seed, config.batch_size, config.views, state.step, config.workers)
-    latest: dict[str, float] = {}
+    latest: dict[str, float | None] = {}
     last = time.perf_counter()
 
     def out_of_time() -> bool:
         return config.minutes is not None and state.seconds >= 60 * config.minutes
 
     while state.step < config.steps and not out_of_time():
-        metrics = train_step(name, state, next(batches), config)
+        metrics: dict[str, float | None] = {**train_step(state, next(batches), config)}
         now = time.perf_counter()
         state.seconds += now - last
         last = now
@@ -175,9 +144,15 @@ def run_pretrain(
             if on_metrics:
                 on_metrics(state.step, metrics)
         if state.step % config.checkpoint_every == 0 or finished:
-            save_checkpoint(checkpoint, state)
+            save_checkpoint(checkpoint, state, config)
         if progress:
-            progress(state.step, config.steps)
+            progress(state.step, config.steps, _line(metrics["loss"], latest, state.seconds))
     if not latest:
         latest = {f"val/{k}": v for k, v in asdict(validate(name, state.ema, held_out)).items()}
     return PretrainResult(name, state.ema, state.step, state.seconds, latest)
+
+
+def _line(loss: float | None, latest: dict[str, float | None], seconds: float) -> str:
+    rotation = latest.get("val/rotation_deg")
+    validated = "" if rotation is None else f", validation {rotation:.1f}°"
+    return f"loss {loss:.3f}{validated}, {seconds / 60:.1f} min"
