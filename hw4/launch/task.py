@@ -11,6 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hw4.config import Config
+from hw4.data.stamps import inputs_stamp
 from hw4.durable import jsonable, write_json, write_text
 from hw4.errors import UserError
 from hw4.launch.objective import objective_value
@@ -42,10 +44,11 @@ def _results(out_dir: Path) -> dict[str, Any]:
         return {}
 
 
-def _finished(out_dir: Path, config: dict[str, Any]) -> bool:
-    """Whether the folder holds the whole result of the same configuration: an interrupted sweep goes on."""
+def _finished(out_dir: Path, config: Config) -> bool:
+    """Whether the folder holds the whole result of this configuration on these files: a sweep goes on."""
     results = _results(out_dir)
-    return results.get("status") == "ok" and results.get("config") == json.loads(json.dumps(jsonable(config)))
+    same = results.get("config") == json.loads(json.dumps(jsonable(asdict(config))))
+    return same and results.get("status") == "ok" and results.get("inputs") == inputs_stamp(config)
 
 
 def _forget(out_dir: Path) -> None:
@@ -84,7 +87,7 @@ def run_task(composed: DictConfig) -> float | None:
     own_folder = False
     try:
         config = to_config(composed)
-        if sweep and config.cache.reuse and _finished(out_dir, asdict(config)):
+        if sweep and config.cache.reuse and _finished(out_dir, config):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
             return objective_value(config.objective, _results(out_dir))
         _forget(out_dir)

@@ -1,0 +1,70 @@
+"""A finished job is taken for finished only while the files that it read are the same."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from hw4.config import Config, PairsConfig, SampleConfig, SfmConfig
+from hw4.config.model import Dust3rConfig
+from hw4.config.root import CacheConfig, ReportConfig, ScoreConfig, WandbConfig
+from hw4.data.stamps import inputs_stamp
+from hw4.jobs.run import run_job
+from hw4.launch.task import _finished
+
+MakePairs = Callable[..., tuple[Path, np.ndarray]]
+
+
+def later(path: Path) -> None:
+    """Another time, with the same content and size."""
+    os.utime(path, ns=(1, path.stat().st_mtime_ns + 1000))
+
+
+@pytest.mark.parametrize("changed", ["images/0_b.png", "gt.npy", "interpolated/0/dynamicrafter/0_frame1.png"])
+def test_a_changed_file_makes_a_job_unfinished(pairs_folder: MakePairs, tmp_path: Path, changed: str) -> None:
+    root, _ = pairs_folder(1, frames=3)
+    config = Config(
+        task="pose",
+        model=SfmConfig(),
+        data=PairsConfig(root=str(root)),
+        wandb=WandbConfig(mode="disabled"),
+        report=ReportConfig(auto=False),
+        cache=CacheConfig(root=str(tmp_path / "cache")),
+    )
+    assert not _finished(tmp_path / "job", config)
+    run_job(config, tmp_path / "job", Console(quiet=True))
+    assert _finished(tmp_path / "job", config)
+    assert not _finished(tmp_path / "job", replace(config, model=SfmConfig(min_inliers=16)))
+    later(root / changed)
+    assert not _finished(tmp_path / "job", config)
+
+
+def test_files_outside_the_root_count_as_well(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(1)
+    weights, predictions, photos = tmp_path / "w.pth", tmp_path / "p.npy", tmp_path / "elsewhere"
+    (root / "images").rename(photos)
+    for path in (weights, predictions):
+        path.write_bytes(b"x")
+    config = Config(
+        model=Dust3rConfig(weights=str(weights)),
+        data=PairsConfig(root=str(root), images="../elsewhere"),
+        score=ScoreConfig(predictions=str(predictions)),
+    )
+    seen = {inputs_stamp(config)}
+    for path in (weights, predictions, photos / "0_a.png"):
+        later(path)
+        seen.add(inputs_stamp(config))
+    (photos / "0_a.png").unlink()
+    seen.add(inputs_stamp(config))
+    assert len(seen) == 5 and inputs_stamp(config) in seen
+
+
+def test_generated_data_counts_by_its_configuration(tmp_path: Path) -> None:
+    config = Config(data=SampleConfig(root=str(tmp_path)))
+    before = inputs_stamp(config)
+    (tmp_path / "made.png").touch()
+    assert inputs_stamp(config) == before
