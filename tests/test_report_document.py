@@ -15,14 +15,15 @@ from PIL import Image
 from rich.console import Console
 
 from hw4.config import Config, PairsConfig, ReportConfig, ScoreConfig, SplatConfig, VggtConfig, WandbConfig
-from hw4.config.model import Dust3rConfig
+from hw4.config.model import Dust3rConfig, SfmConfig
 from hw4.errors import UserError
 from hw4.jobs.run import run_job
 from hw4.report.comparisons import all_comparisons
 from hw4.report.confounds import factors
 from hw4.report.document import Written, write_report
 from hw4.report.runs import Run, load_runs
-from hw4.report.svg import Axis
+from hw4.report.svg import Axis, Series, chart
+from hw4.report.text_size import text_width, wrapped
 
 from .report_folders import (
     METRICS,
@@ -408,11 +409,41 @@ def test_task_report_reads_a_folder_and_writes_where_it_is_told(tmp_path: Path) 
         (Axis("", 0, 60), [0, 20, 40, 60]),
         (Axis("", 0.1, 180, log=True), [0.1, 1, 10, 100]),
         (Axis("", 0.16, 0.32, log=True), [0.2, 0.25, 0.3]),
+        (Axis("", 0.018, 0.18, log=True), [0.02, 0.05, 0.1]),
+        (Axis("", 0.004, 0.011, log=True), [0.005, 0.01]),
     ],
 )
 def test_ticks_are_round_and_inside(axis: Axis, expected: list[float]) -> None:
     assert axis.ticks() == pytest.approx(expected)
     assert [0 <= axis.place(tick) <= 1 for tick in expected] == [True] * len(expected)
+
+
+@pytest.mark.parametrize(
+    ("high", "words"), [(1000.0, ["800", "1000"]), (10_000.0, ["8000", "10k"]), (1e6, ["800k", "1M"])]
+)
+def test_numbers_at_the_edges_of_a_chart_stay_inside(high: float, words: list[str]) -> None:
+    label = "interpolated (oracle: picked with the ground truth): rotation error (°)"
+    series = [Series(label, [0, high], [0, high], line=True)]
+    drawn = ET.fromstring(chart(series, Axis(label, 0, high), Axis(label, 0, high), ""))
+    width = float(drawn.attrib["viewBox"].split()[2])
+    texts = [(e.text or "", e.attrib) for e in drawn.findall(".//{*}text")]
+    assert {text for text, _ in texts} >= set(words)
+    for text, place in texts:
+        if "x" in place:
+            share = {"start": 0, "middle": 0.5, "end": 1}[place["text-anchor"]]
+            start = float(place["x"]) - share * text_width(text)
+            assert start >= 0 and start + text_width(text) <= width, text
+    last = [place for text, place in texts if text == words[1] and place["text-anchor"] != "middle"]
+    # Once at the right edge below the plot, once left of it.
+    assert len(last) == 2 and all(place["text-anchor"] == "end" for place in last)
+    assert sum(text in label for text, _ in texts) >= 6, "the label is broken into lines three times"
+
+
+def test_long_words_are_broken_and_nothing_is_lost() -> None:
+    text = "short " + "x" * 80 + " end"
+    lines = wrapped(text, 200)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert len(lines) > 2 and all(text_width(line) <= 200 for line in lines)
 
 
 def test_written_paths(tmp_path: Path) -> None:
@@ -440,7 +471,7 @@ def test_an_oracle_is_never_called_a_method(tmp_path: Path) -> None:
 
 def test_a_long_sweep_is_cut_and_says_so(tmp_path: Path) -> None:
     for number in range(30):
-        config = replace(POSE, model=replace(POSE.model, max_features=100 + number))
+        config = replace(POSE, model=SfmConfig(max_features=100 + number))
         write_pose_job(tmp_path / str(number), config, [float(1 + (number + i) % 7) for i in range(8)])
     text = write_report(tmp_path).markdown.read_text()
     assert "The first 8 of 30 runs are drawn." in text

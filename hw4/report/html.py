@@ -13,7 +13,7 @@ STYLE = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1c2430;--soft:#5a6675;--rule:#d8dde3;
 --warn-bg:#fff4d6;--warn:#7a4b00;--verdict-bg:#e6f1fb;--verdict:#0a3d66;--link:#0060b0;--shade:#00000040}
 @media (prefers-color-scheme:dark){:root{--page:#0d1117;--card:#161b22;--ink:#e4e9ef;--soft:#9aa6b4;
---rule:#323b46;--warn-bg:#3a2c07;--warn:#ffd77a;--verdict-bg:#0f2a42;--verdict:#b9dcff;--link:#7cc0ff;--shade:#ffffff50}}
+--rule:#323b46;--warn-bg:#3a2c07;--warn:#ffd77a;--verdict-bg:#0f2a42;--verdict:#b9dcff;--link:#7cc0ff;--shade:#ffffff38}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,sans-serif;
 -webkit-text-size-adjust:100%}
@@ -125,7 +125,8 @@ def _mark(cells: Sequence[str]) -> str:
     """A column of words may wrap, one of long cells is wide as well; numbers stay whole."""
     if any(len(cell) > LONG_CELL for cell in cells):
         return ' class="long"'
-    return ' class="words"' if any(WORDS.search(cell) and len(cell) > SHORT_CELL for cell in cells) else ""
+    words = all(map(WORDS.search, cells)) and any(len(cell) > SHORT_CELL for cell in cells)
+    return ' class="words"' if words else ""
 
 
 def _cell(content: str, mark: str) -> str:

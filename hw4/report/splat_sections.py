@@ -140,7 +140,8 @@ def _merged(notes: Sequence[tuple[str, str]]) -> list[str]:
     by_text: dict[str, list[str]] = {}
     for name, text in notes:
         by_text.setdefault(text, []).append(name)
-    return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in by_text.items()]
+    between = "; " if any("," in name for name, _ in notes) else ", "
+    return [f"{between.join(dict.fromkeys(names))}: {text}" for text, names in by_text.items()]
 
 
 def _view_psnr(result: Result) -> dict[str, float]:
@@ -162,7 +163,8 @@ def _changes(results: Sequence[Result]) -> Table:
         rows.append([result.label, *cells, ("⚠ " if is_confounded(found) else "") + what])
     columns = ["run", "ΔPSNR (dB)", "over the views", "views better", "what differs"]
     title = f"Change against {first.label}, on the same test views"
-    return Table(title, columns, rows, ["⚠: more than one factor changed"])
+    notes = ["⚠: more than one factor changed"] if any("⚠" in row[-1] for row in rows) else []
+    return Table(title, columns, rows, notes)
 
 
 def _shrunk(pixels: np.ndarray) -> bytes:

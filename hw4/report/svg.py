@@ -20,6 +20,7 @@ BELOW_LEGEND = 6
 
 COLORS_LIGHT = ("#0072b2", "#c8500a", "#00805c", "#a0408c", "#8a6d00", "#4a4ac0", "#b02050", "#406060")
 COLORS_DARK = ("#62bdf5", "#ff9b57", "#41d3a4", "#eda3da", "#e6d04b", "#a5a5ff", "#ff8aa8", "#a9c9c9")
+DASHES = {1: "9 3", 2: "5 3", 3: "2 2", 4: "9 3 2 3", 5: "12 5", 6: "3 5", 7: "6 2 2 2"}
 MARKERS = ("circle", "square", "triangle", "diamond")
 
 
@@ -38,6 +39,8 @@ def style() -> str:
         ".chart .grid{stroke:var(--faint);stroke-width:.6}.chart .frame{stroke:var(--ink);fill:none}"
         ".chart .guide{stroke:var(--ink);stroke-dasharray:4 3;opacity:.6}"
         ".chart .line{stroke:var(--c);stroke-width:1.8;fill:none}"
+        # Where two lines coincide, the lower one shows through the gaps of the upper one.
+        f"{''.join(f'.chart .s{i} .line{{stroke-dasharray:{dashes}}}' for i, dashes in DASHES.items())}"
         ".chart .mark{fill:var(--c);fill-opacity:.75;stroke:var(--c)}"
         ".chart .open{fill:var(--ground);stroke:var(--c);stroke-width:1.5}"
     )
