@@ -2,48 +2,11 @@
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 
 from hw4.errors import UserError
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-# Flags with which Hydra prints something and runs no job.
-PRINTING_FLAGS = ("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "-sc")
-VALUED_FLAGS = (
-    "--cfg",
-    "-c",
-    "--info",
-    "-i",
-    "--package",
-    "-p",
-    "--config-dir",
-    "-cd",
-    "--experimental-rerun",
-)
-
-
-def _fresh_folder(parent: str) -> Path:
-    """A new folder named after the time; two runs in the same second get two folders."""
-    now = datetime.now()
-    stem = Path(parent) / now.strftime("%Y-%m-%d") / now.strftime("%H-%M-%S")
-    for number in range(1000):
-        folder = stem if number == 0 else stem.with_name(f"{stem.name}-{number}")
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(f"cannot create {folder}: {error.strerror}; set hydra.run.dir=...") from error
-    raise UserError(f"{stem} and 999 like it exist already; set hydra.run.dir=...")
-
-
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """(flags, overrides); ``experiment=x`` is accepted for Hydra's ``+experiment=x``."""
-    overrides = [a for a in arguments if a.startswith("~") or ("=" in a and not a.startswith("-"))]
-    flags = [a for a in arguments if a not in overrides]
-    return flags, [f"+{o}" if o.startswith("experiment=") else o for o in overrides]
 
 
 def _run(arguments: list[str]) -> int:
@@ -51,30 +14,45 @@ def _run(arguments: list[str]) -> int:
 
     from hw4.durable import write_json
     from hw4.launch.explain import explain
+    from hw4.launch.flags import check, is_printing, is_sweep, prints_config, split
+    from hw4.launch.folders import RUN, SWEEP, fresh_folder, usable_folder
     from hw4.launch.register import conf_dir, register
-    from hw4.launch.search import install_search, search_overrides
+    from hw4.launch.search import install_search, quoted, search_overrides
     from hw4.report import PLAN_FILE
 
-    flags, overrides = _split(arguments)
-    for before, argument in zip(["", *flags], flags, strict=False):
-        if not argument.startswith("-") and before not in VALUED_FLAGS:
-            raise UserError(f"{argument!r} is not understood: give key=value (see python -m hw4 --help).")
-    printing = any(flag.split("=")[0] in PRINTING_FLAGS for flag in arguments)
+    flags, overrides = split(arguments)
+    check(flags)
+    printing, asked_sweep = is_printing(flags), is_sweep(flags)
+    if printing and asked_sweep:
+        raise UserError(
+            "-m runs every combination, and the other option only prints something: leave one of them out."
+        )
     multirun = False
     sweep_dir: Path | None = None
+    if prints_config(flags):
+        from hw4.launch.sweep import check_printed
+
+        try:
+            check_printed(overrides)
+        except Exception as error:
+            raise explain(error) or error from error
     if not printing:
         from hw4.launch.sweep import plan
 
         try:
-            planned = plan(overrides, multirun="-m" in flags or "--multirun" in flags)
+            planned = plan(overrides, multirun=asked_sweep)
         except Exception as error:
             raise explain(error) or error from error
         multirun = planned.multirun
-        key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
-        if not planned.has_run_dir:
-            overrides.append(f"{key}={_fresh_folder('multirun' if multirun else 'outputs')}")
+        key = SWEEP if multirun else RUN
+        if planned.folder is None:
+            folder = fresh_folder("multirun" if multirun else "outputs", key)
+        else:
+            folder = usable_folder(Path(planned.folder), key)
+        # Last, and resolved: Hydra would resolve ${now:...} again, to another second.
+        overrides.append(f"{key}={quoted(str(folder))}")
         if multirun:
-            sweep_dir = Path(next(o.split("=", 1)[1] for o in overrides if o.startswith("hydra.sweep.dir=")))
+            sweep_dir = folder
             write_json(sweep_dir / PLAN_FILE, {"n_jobs": planned.n_jobs, "overrides": overrides})
             if planned.search is not None:
                 overrides += search_overrides(planned.search, sweep_dir)
@@ -92,9 +70,11 @@ def _run(arguments: list[str]) -> int:
     if sweep_dir is None:
         return 0
     from hw4.jobs.report import report_at_the_end
-    from hw4.report.compare import write_comparison
+    from hw4.report.compare import load_jobs, write_comparison
     from hw4.report.terminal import make_console
 
+    if not load_jobs(sweep_dir):
+        raise UserError(f"no job of the sweep left anything in {sweep_dir}: there is nothing to compare.")
     table, all_good = write_comparison(sweep_dir)
     console = make_console()
     console.print(table.rich())

@@ -22,8 +22,12 @@ from hw4.errors import ConfigError, UserError
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.pnp import diagnose_points
 from hw4.pose.clouds import read_cloud
-from hw4.show.case import CaseResult, run_case
+from hw4.pose.results import OK, Prediction, score_sample
+from hw4.show.case import CaseInput, CaseResult, run_case
+from hw4.show.case_figures import shapes_figure
+from hw4.show.case_words import _how_wrong
 from hw4.show.matches import match_neighbours
 from hw4.show.truth import true_cameras
 from hw4.splat.align import camera_centers
@@ -177,6 +181,38 @@ def test_words_follow_from_measurements(sample_root: Path, tmp_path: Path) -> No
     assert "cloud:pair" not in failing.files and "cloud:interpolated" in failing.files
     content = json.loads(json.dumps(failing.to_json(), default=lambda value: value.tolist()))
     assert content["inputs"][0]["status"] == "failed" and content["inputs"][1]["crossfade"]["found"] is False
+
+
+@pytest.mark.parametrize(
+    ("true_move", "estimated_move", "words"),
+    [
+        (1.0, 0.0, "the estimated translation is zero and has no direction"),
+        (0.0, 1.0, "the true translation is zero and has no direction"),
+        (np.nan, 1.0, "the true translation is not known"),
+        (1.0, 1.0, "the direction of the translation by"),
+    ],
+)
+def test_why_there_is_no_direction(true_move: float, estimated_move: float, words: str) -> None:
+    cameras = np.tile(np.eye(4), (2, 1, 1))
+    truth, estimate = cameras.copy(), cameras.copy()
+    truth[1, 0, 3], estimate[1, 0, 3] = true_move, estimated_move
+    truth[:, :3, 3] *= 1.0 if np.isfinite(true_move) else np.nan
+    sample = PairSample(3, (Path("a"), Path("b")), truth, None)
+    result = score_sample(sample, Prediction(3, OK, None, estimate), MetricsConfig())
+    sentence = _how_wrong(CaseInput("pair", result, None, [], None, {}))
+    assert words in sentence and "rotation is wrong by 0.00°" in sentence
+
+
+def test_the_legend_of_the_shapes_covers_no_bar() -> None:
+    shape = diagnose_points(np.random.default_rng(0).normal(size=(50, 3)))
+    shapes = {f"view {number}": shape for number in range(8)}
+    sample = PairSample(3, (Path("a"), Path("b")), None, None)
+    result = score_sample(sample, Prediction(3, OK), MetricsConfig())
+    inputs = [CaseInput(name, result, None, [], None, shapes) for name in ("pair", "interpolated")]
+    figure = shapes_figure(CaseResult(3, "m", "none", "relative", inputs))
+    figure.draw_without_rendering()
+    (legend,) = [*figure.legends, *(a.get_legend() for a in figure.axes if a.get_legend())]
+    assert not any(legend.get_window_extent().overlaps(axes.bbox) for axes in figure.axes)
 
 
 def test_pnp_that_really_failed(sample_root: Path, tmp_path: Path) -> None:

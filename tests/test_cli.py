@@ -58,6 +58,12 @@ def test_typo_is_one_sentence_with_a_traceback_on_request(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("printing", ["hydra", "job"])
+def test_a_sweep_is_not_printed(tmp_path: Path, printing: str) -> None:
+    sentence = only_sentence(hw4(tmp_path, "-m", "splat.lr=1e-4,2e-4", "--cfg", printing))
+    assert "leave one of them out" in sentence and list(tmp_path.iterdir()) == []
+
+
 def run_pose(cwd: Path, root: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return hw4(cwd, "task=pose", "model=sfm", "data=pairs", f"data.root={root}", "wandb=disabled", *more)
 

@@ -108,7 +108,8 @@ def shapes_figure(result: CaseResult) -> Figure:
         names = [name.removeprefix("view ") for name in one.shapes]
         axes.set(yscale="log", ylim=(1e-4, 1.5), xlabel="points of view", title=f"input {one.name}")
         axes.set_xticks(where, names, fontsize=7)
-    axes.legend(fontsize=7, loc="lower right")
+    # Beside the axes: bars may stand anywhere in them.
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=7, loc="outside right center")
     return figure
 
 

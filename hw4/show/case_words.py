@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hw4.models.pnp import FLAT
 from hw4.pose.crossfade import MIN_EXPLAINED
 from hw4.report.tables import MISSING, Table, number
@@ -47,11 +49,14 @@ def _how_wrong(one: CaseInput) -> str:
     seen = f"With input={one.name} ({one.n_views} views)"
     if error.rotation_deg is None:
         return f"{seen} there is no result: {prediction.reason or error.reason}."
-    direction = (
-        "the true translation is not known"
-        if error.translation_deg is None
-        else f"the direction of the translation by {error.translation_deg:.2f}°"
-    )
+    if error.translation_deg is not None:
+        direction = f"the direction of the translation by {error.translation_deg:.2f}°"
+    elif error.has_true_direction:
+        direction = "the estimated translation is zero and has no direction"
+    else:
+        truth = one.result.sample.cam_from_world
+        known = truth is not None and bool(np.isfinite(truth).all())
+        direction = "the true translation is " + ("zero and has no direction" if known else "not known")
     return f"{seen} the rotation is wrong by {error.rotation_deg:.2f}°, {direction}."
 
 
