@@ -96,7 +96,7 @@ def test_every_job_of_a_sweep_is_checked_before_the_first() -> None:
 
 def test_defaults_are_those_of_the_dataclasses() -> None:
     planned = plan([], multirun=False)
-    assert planned == Plan(False, [Config()], False)
+    assert planned == Plan(False, [Config()], None)
 
 
 def test_the_five_settings_are_those_of_the_report() -> None:

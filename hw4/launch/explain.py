@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from hw4.config import DATA_NODES, MODEL_NODES
@@ -45,6 +45,10 @@ def explain(error: BaseException) -> ConfigError | None:
     """The sentence for a Hydra or OmegaConf error, or None for any other exception."""
     if isinstance(error, ConfigError):
         return error
+    if isinstance(error, ValueError) and str(error).startswith("Config group override must be"):
+        return ConfigError(
+            "a group (model, input, splat, data, wandb) cannot be null; see python -m hw4 --help."
+        )
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     text = "\n".join(str(e) for e in _chain(error))
@@ -60,6 +64,13 @@ def explain(error: BaseException) -> ConfigError | None:
         return unknown_key(found[1])
     if found := re.search(r"(Value .*)\n\s+full_key: (\S+)", text):
         return ConfigError(f"{found[2]}: {found[1].lower().replace('value', 'the value', 1)}.")
+    if found := re.search(r"field '([\w.]+)' is not Optional", text):
+        return ConfigError(f"{found[1]}=null is impossible: it must have a value.")
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"{error.override} could not be understood: a value with special characters needs quotes within "
+            "quotes, as in 'name=\"a; b\"', and every bracket its other half."
+        )
     first = str(error).split("\nSee ")[0].replace("\n", " ")
     return ConfigError(f"the command line could not be understood: {first}")
 

@@ -45,8 +45,8 @@ def search_overrides(sweeper: DictConfig, sweep_dir: Path) -> list[str]:
             "give another hydra.sweep.dir=..."
         )
     chosen = {
-        "storage": _quoted(storage),
-        "study_name": _quoted(name),
+        "storage": quoted(storage),
+        "study_name": quoted(name),
         "n_trials": max(0, sweeper.n_trials - finished),
     }
     if "seed" in sweeper.sampler:
@@ -55,7 +55,8 @@ def search_overrides(sweeper: DictConfig, sweep_dir: Path) -> list[str]:
     return [f"hydra.sweeper.{key}={value}" for key, value in chosen.items()]
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as the value of an override, whatever its characters."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

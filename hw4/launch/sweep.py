@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from hw4.config import Config
 from hw4.errors import ConfigError
 from hw4.launch.explain import refuse_unknown
+from hw4.launch.folders import chosen_folder
 from hw4.launch.register import conf_dir, register, to_config
 from hw4.launch.search import is_search
 from hw4.stages import reads, selected
@@ -28,14 +29,14 @@ class Plan:
     Attributes:
         multirun: whether it is a sweep.
         jobs: the checked configuration of each job; empty where a sweeper chooses them while running.
-        has_run_dir: whether the user chose the output folder.
+        folder: the output folder that the user chose, resolved; None: a new one is to be made.
         n_jobs: number of jobs, where the command line alone decides it.
         search: the composed ``hydra.sweeper`` where Optuna chooses the jobs.
     """
 
     multirun: bool
     jobs: list[Config]
-    has_run_dir: bool
+    folder: str | None
     n_jobs: int | None = None
     search: DictConfig | None = None
 
@@ -44,6 +45,22 @@ def _checked(overrides: Sequence[str]) -> Config:
     composed = compose("config", overrides=list(overrides))
     refuse_unknown(composed, Config)
     return to_config(composed)
+
+
+def check_printed(overrides: Sequence[str]) -> None:
+    """Check a configuration that is only printed; keys that must be given may still be missing in it.
+
+    Raises:
+        ConfigError: an impossible value.
+        HydraException: the overrides do not compose.
+    """
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="hw4"):
+        composed = compose("config", overrides=list(overrides))
+    refuse_unknown(composed, Config)
+    for key in OmegaConf.missing_keys(composed):
+        OmegaConf.update(composed, key, "missing")
+    to_config(composed)
 
 
 def _sweep_values(override: Override) -> list[str]:
@@ -74,9 +91,9 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
             raise ConfigError(
                 f"{swept[0].input_line} gives several values: add -m to run each (python -m hw4 -m ...)."
             )
-        has_dir = any((o.key_or_group or "") in ("hydra.run.dir", "hydra.sweep.dir") for o in parsed)
+        folder = chosen_folder(hydra_config, multirun)
         if not multirun:
-            return Plan(False, [_checked(fixed)], has_dir)
+            return Plan(False, [_checked(fixed)], folder)
         params = OmegaConf.select(hydra_config, "sweeper.params") or {}
         by_experiment = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
         swept += [o for o in by_experiment if o.is_sweep_override()]
@@ -84,13 +101,13 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         if search is not None:
             _refuse_aimless(_checked(fixed).objective, str(hydra_config.sweeper.direction))
         if not all(o.is_discrete_sweep() for o in swept):
-            return Plan(True, [], has_dir, search=search)
+            return Plan(True, [], folder, search=search)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
         for override in swept:
             _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
-        return Plan(True, jobs, has_dir, len(combinations) if fixed_number else None, search)
+        return Plan(True, jobs, folder, len(combinations) if fixed_number else None, search)
 
 
 def _refuse_aimless(objective: str | None, direction: str) -> None:

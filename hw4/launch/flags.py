@@ -1,0 +1,70 @@
+"""The options of the command line that begin with a dash; Hydra's own, checked before Hydra sees them."""
+
+from collections.abc import Sequence
+
+from hw4.config.checks import nearest
+from hw4.errors import UserError
+
+_SWEEP = ("-m", "--multirun")
+_CFG = ("--cfg", "-c")
+_INFO = ("--info", "-i")
+# Options with which Hydra prints something and runs no job.
+_PRINTING = ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc", *_CFG, *_INFO)
+_CHOICES = {
+    **dict.fromkeys(_CFG, ("job", "hydra", "all")),
+    **dict.fromkeys(_INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
+}
+_PATHS = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun")
+_VALUED = ("--package", "-p", *_PATHS, *_CFG)
+_OTHERS = ("--run", "-r", "--resolve")
+_ALL = (*_SWEEP, *_PRINTING, *_VALUED, *_OTHERS)
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(flags, overrides); ``experiment=x`` is accepted for Hydra's ``+experiment=x``."""
+    overrides = [a for a in arguments if a.startswith("~") or ("=" in a and not a.startswith("-"))]
+    flags = [a for a in arguments if a not in overrides]
+    return flags, [f"+{o}" if o.startswith("experiment=") else o for o in overrides]
+
+
+def check(flags: Sequence[str]) -> None:
+    """Refuse what Hydra's parser would answer with a page of usage.
+
+    Raises:
+        UserError: an unknown option, a missing or unknown value of one, or a bare word.
+    """
+    words = [word for flag in flags for word in (flag.split("=", 1) if flag.startswith("-") else [flag])]
+    before = ""
+    for word in [*words, "-"]:
+        if before in _VALUED and word.startswith("-"):
+            raise UserError(f"{before} needs a value{_listed(before)}.")
+        if before in _CHOICES and not word.startswith("-") and word not in _CHOICES[before]:
+            raise UserError(f"{before} {word} is not understood{_listed(before)}.")
+        if word == "-":
+            return
+        if word.startswith("-") and word not in _ALL:
+            close = nearest(word, _ALL)
+            hint = f" Did you mean {close}?" if close else ""
+            raise UserError(f"there is no option {word} (see python -m hw4 --help).{hint}")
+        if not word.startswith("-") and before not in (*_VALUED, *_INFO):
+            raise UserError(f"{word!r} is not understood: give key=value (see python -m hw4 --help).")
+        before = word
+
+
+def _listed(flag: str) -> str:
+    return f": {', '.join(_CHOICES[flag])}" if flag in _CHOICES else ""
+
+
+def is_sweep(flags: Sequence[str]) -> bool:
+    """Whether the flags ask for a sweep."""
+    return any(flag in _SWEEP for flag in flags)
+
+
+def is_printing(flags: Sequence[str]) -> bool:
+    """Whether Hydra only prints something."""
+    return any(flag.split("=")[0] in _PRINTING for flag in flags)
+
+
+def prints_config(flags: Sequence[str]) -> bool:
+    """Whether Hydra only prints the configuration."""
+    return any(flag.split("=")[0] in _CFG for flag in flags)

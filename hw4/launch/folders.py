@@ -1,0 +1,78 @@
+"""The folder of a run or sweep: which one the command line means, and whether files can be made there."""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from hw4.errors import ConfigError, UserError
+
+RUN, SWEEP = "hydra.run.dir", "hydra.sweep.dir"
+# Hydra's own; two runs in the same second would share a folder.
+_DEFAULTS = {
+    RUN: "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}",
+    SWEEP: "multirun/${now:%Y-%m-%d}/${now:%H-%M-%S}",
+}
+
+
+def chosen_folder(hydra: DictConfig, multirun: bool) -> str | None:
+    """The folder that the user chose for a run or a sweep, resolved; None: a new one is to be made.
+
+    Args:
+        hydra: the composed ``hydra`` node.
+        multirun: whether it is a sweep.
+
+    Raises:
+        ConfigError: the folder of the other kind is given alone, which would be read by nobody.
+        OmegaConfBaseException: the value refers to something that is not there.
+    """
+    raw = {
+        RUN: OmegaConf.to_container(hydra.run, resolve=False)["dir"],  # type: ignore[index,call-overload]
+        SWEEP: OmegaConf.to_container(hydra.sweep, resolve=False)["dir"],  # type: ignore[index,call-overload]
+    }
+    key, other = (SWEEP, RUN) if multirun else (RUN, SWEEP)
+    if raw[key] != _DEFAULTS[key]:
+        return str(hydra.sweep.dir if multirun else hydra.run.dir)
+    if raw[other] != _DEFAULTS[other]:
+        kind = "sweep" if multirun else "single run"
+        raise ConfigError(f"the folder of a {kind} is set by {key}=..., not by {other}.")
+    return None
+
+
+def fresh_folder(parent: str, key: str) -> Path:
+    """A new folder named after the time; two runs in the same second get two folders.
+
+    Args:
+        parent: the folder of all runs or all sweeps.
+        key: the key that would have chosen another one.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    now = datetime.now()
+    stem = Path(parent) / now.strftime("%Y-%m-%d") / now.strftime("%H-%M-%S")
+    for number in range(1000):
+        folder = stem if number == 0 else stem.with_name(f"{stem.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(f"cannot create {folder}: {error.strerror}; set {key}=...") from error
+        return folder
+    raise UserError(f"{stem} and 999 like it exist already; set {key}=...")
+
+
+def usable_folder(folder: Path, key: str) -> Path:
+    """The folder, made if it is not there, in which files can be written.
+
+    Raises:
+        UserError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; set {key}=...") from error
