@@ -61,7 +61,7 @@ class ScoreConfig:
 class PretrainConfig:
     """`task=pretrain`: trains the small network of `model=` on generated scenes.
 
-    `batch_size` counts scenes; their number of views goes through 2 to `views` from step to step. DUSt3R takes
+    `batch_size` counts scenes, whose number of views goes through 2 to `views` from step to step; DUSt3R takes
     them as pairs, both ways round. `minutes` ends the schedule by training time where that comes before
     `steps`. `out` null: a folder of `cache.root` that these keys decide, so that the same command goes on
     where it was killed.
@@ -100,7 +100,7 @@ class PretrainConfig:
         in_range("pretrain.validation_scenes", self.validation_scenes, 1)
 
     def recipe(self) -> dict[str, Any]:
-        """The keys on which the trained weights depend: not where and how often it writes, nor who renders."""
+        """The keys on which the trained weights depend: not where and how often files are written."""
         return {k: v for k, v in asdict(self).items() if k not in ("out", "workers", "checkpoint_every")}
 
 

@@ -128,6 +128,14 @@ def _training_facts(name: str) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
+def _view_counts(facts: dict[str, str]) -> str:
+    """How many views the scenes of the steps had, as words: ``2, 3 or 4``."""
+    # Weights from before this was recorded: every third step had 2 views, the others all.
+    counts = json.loads(facts.get("view_counts") or f"[2, {json.loads(facts['config'])['views']}]")
+    *first, last = [str(count) for count in counts]
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def card_text(figures: dict[str, Any], training: dict[str, dict[str, str]], origin: dict[str, Any]) -> str:
     """The card in Markdown."""
     rows, commands, remarks = [], [], []
@@ -135,10 +143,14 @@ def card_text(figures: dict[str, Any], training: dict[str, dict[str, str]], orig
         options = json.loads(facts["config"])
         megabytes = (WEIGHTS_DIR / f"{name}_tiny.safetensors").stat().st_size / 1e6
         minutes = f"{float(facts['seconds']) / 60:.0f}"
-        scenes = f"{options['batch_size']} × {options['views']}"
+        scenes = f"{options['batch_size']} × {_view_counts(facts)}"
         rows.append([name, facts["steps"], minutes, str(options["seed"]), scenes, f"{megabytes:.1f}"])
         schedule = f"pretrain.steps={options['steps']} pretrain.minutes={options['minutes']}"
-        commands.append(f"python -m hw4 task=pretrain model={name} {schedule}")
+        out = f"pretrained/{name}"
+        commands += [
+            f"python -m hw4 task=pretrain model={name} {schedule} pretrain.out={out}",
+            f"cp {out}/{name}_tiny.safetensors hw4/models/weights/",
+        ]
         remarks += [f"{name}: {facts['note']}"] if facts.get("note") else []
     columns = ["network", "steps", "minutes", "seed", "scenes × views per step", "MB (fp16)"]
     template = Template(Path(__file__).with_name("card_template.md").read_text())
