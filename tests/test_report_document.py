@@ -17,6 +17,7 @@ from rich.console import Console
 from hw4.config import Config, PairsConfig, ReportConfig, ScoreConfig, SplatConfig, VggtConfig, WandbConfig
 from hw4.config.model import Dust3rConfig, SfmConfig
 from hw4.errors import UserError
+from hw4.jobs.report import report_at_the_end
 from hw4.jobs.run import run_job
 from hw4.report.comparisons import all_comparisons
 from hw4.report.confounds import factors
@@ -393,6 +394,19 @@ def test_a_run_ends_with_its_report_and_survives_its_failure(
     assert not (tmp_path / "quiet" / "report.html").exists()
 
 
+def test_a_search_is_reported_as_its_jobs_were_told(tmp_path: Path) -> None:
+    """A sweeper that searches has no list of jobs beforehand: their own configurations decide."""
+    for name, options in (("off", ReportConfig(auto=False)), ("on", ReportConfig(success_deg=40, alpha=0.3))):
+        for number, config in enumerate(pair_and_interpolated()):
+            errors = (PAIR_ERRORS, BETTER_ERRORS)[number]
+            write_pose_job(tmp_path / name / str(number), replace(config, report=options), errors)
+        (tmp_path / name / "multirun.yaml").touch()
+        report_at_the_end(tmp_path / name, [], Console(quiet=True))
+    assert not (tmp_path / "off" / "report.html").exists()
+    text = (tmp_path / "on" / "report.md").read_text()
+    assert "Below 40° of all 10" in text and "at level 0.3, n = 8" in text
+
+
 def test_task_report_reads_a_folder_and_writes_where_it_is_told(tmp_path: Path) -> None:
     sweep = two_inputs(tmp_path / "sweep")
     options = ReportConfig(dir=str(sweep), out=str(tmp_path / "there"))
@@ -419,9 +433,10 @@ def test_ticks_are_round_and_inside(axis: Axis, expected: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("high", "words"), [(1000.0, ["800", "1000"]), (10_000.0, ["8000", "10k"]), (1e6, ["800k", "1M"])]
+    ("high", "words", "moved"),
+    [(1000.0, ["800", "1000"], 1), (10_000.0, ["8000", "10k"], 1), (1e6, ["800k", "1M"], 0)],
 )
-def test_numbers_at_the_edges_of_a_chart_stay_inside(high: float, words: list[str]) -> None:
+def test_numbers_at_the_edges_of_a_chart_stay_inside(high: float, words: list[str], moved: int) -> None:
     label = "interpolated (oracle: picked with the ground truth): rotation error (°)"
     series = [Series(label, [0, high], [0, high], line=True)]
     drawn = ET.fromstring(chart(series, Axis(label, 0, high), Axis(label, 0, high), ""))
@@ -434,8 +449,8 @@ def test_numbers_at_the_edges_of_a_chart_stay_inside(high: float, words: list[st
             start = float(place["x"]) - share * text_width(text)
             assert start >= 0 and start + text_width(text) <= width, text
     last = [place for text, place in texts if text == words[1] and place["text-anchor"] != "middle"]
-    # Once at the right edge below the plot, once left of it.
-    assert len(last) == 2 and all(place["text-anchor"] == "end" for place in last)
+    # Left of the plot always; below its right corner where half of it would not fit.
+    assert len(last) == 1 + moved and all(place["text-anchor"] == "end" for place in last)
     assert sum(text in label for text, _ in texts) >= 6, "the label is broken into lines three times"
 
 

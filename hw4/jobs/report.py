@@ -30,14 +30,26 @@ def run_report(context: JobContext) -> list[str]:
     return []
 
 
+def _recorded(folder: Path) -> list[Config]:
+    from hw4.report.runs import load_runs
+
+    try:
+        return [run.typed for run in load_runs(folder).runs if run.typed is not None]
+    except UserError:
+        return []
+
+
 def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console) -> None:
     """Write a report into a finished folder; whatever goes wrong is a warning, for the results are there.
 
     Args:
         folder: of a run or a sweep.
-        configs: of its jobs, as far as known; nothing is written where none of them evaluates anything.
+        configs: of its jobs, as far as known before they ran; else those that the jobs recorded count.
+            Nothing is written where none of them evaluates anything.
         console: gets the path, or the warning.
     """
+    # A search composes its jobs while it runs: what they were is in their folders.
+    configs = configs or _recorded(folder)
     options = configs[0].report if configs else ReportConfig()
     evaluates = any({POSE, SCORE, SPLAT} & set(selected(config)) for config in configs)
     if not options.auto or (configs and not evaluates):
