@@ -15,6 +15,8 @@ import pytest
 import torch
 from gsplat.strategy import DefaultStrategy
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hw4.config import DensifyConfig, SplatConfig
@@ -148,3 +150,23 @@ def test_the_counter_sees_what_upstream_waits_for(monkeypatch: pytest.MonkeyPatc
     for name in ("grad2d", "count"):
         torch.testing.assert_close(states[1][name], states[0][name], rtol=1e-6, atol=1e-6)
     assert states[0]["count"].max() > 1
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_a_checkpoint_goes_back_to_the_device(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints are read on the CPU. torch's fake tensors know devices that this machine does not have."""
+    run = make_run(strategy, monkeypatch)
+    for _ in range(3):
+        run.advance()
+    saved = run.state()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        run.device = torch.device("cuda")
+        run.deltas = Parameter(torch.zeros(3, 6, device="cuda"))
+        run.camera_optimizer = torch.optim.Adam([run.deltas])
+        monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *_: None)
+        run.restore({**saved, "cuda_rng": None})
+        tensors = [*run.gaussians.values(), *(run.density.state.values() if run.density else ())]
+        for optimizer in run.optimizers.values():
+            tensors += [value for state in optimizer.state.values() for value in state.values()]
+        devices = {tensor.device.type for tensor in tensors if isinstance(tensor, Tensor)}
+    assert devices == {"cuda"}

@@ -34,28 +34,94 @@ def same(one: TrainResult, other: TrainResult) -> bool:
     ) and np.array_equal(one.cam_from_world, other.cam_from_world)
 
 
+class Killed(Exception):
+    pass
+
+
+def kill(step: int, *_: object) -> None:
+    if step == 17:
+        raise Killed
+
+
+class Told:
+    """What a run tells its listeners, in order."""
+
+    def __init__(self) -> None:
+        self.metrics: list[tuple[int, dict[str, float]]] = []
+        self.images: list[tuple[int, str, bytes]] = []
+
+    def on_metrics(self, step: int, record: dict[str, float]) -> None:
+        self.metrics.append((step, record))
+
+    def on_image(self, step: int, name: str, image: np.ndarray) -> None:
+        self.images.append((step, name, image.tobytes()))
+
+
 @pytest.mark.parametrize("strategy", sorted(DENSIFY))
 def test_a_resumed_run_is_the_uninterrupted_one(strategy: str, tmp_path: Path) -> None:
     scene, truth = true_scene()
     start = disturbed(truth, 0.1)
-    config = replace(CONFIG, densify=DENSIFY[strategy])
-    whole = train(scene, start, config, tmp_path / "whole")
-
-    class Killed(Exception):
-        pass
-
-    def kill(step: int, *_: object) -> None:
-        if step == 17:
-            raise Killed
-
+    # Renders at the steps of the checkpoints, as with the default settings.
+    config = replace(CONFIG, densify=DENSIFY[strategy], render_every=CONFIG.checkpoint_every)
+    told, told_again = Told(), Told()
+    whole = train(scene, start, config, tmp_path / "whole", told.on_metrics, told.on_image)
     with pytest.raises(Killed):
-        train(scene, start, config, tmp_path / "cut", progress=kill)
-    resumed = train(scene, start, config, tmp_path / "cut")
+        train(scene, start, config, tmp_path / "cut", on_image=lambda *_: None, progress=kill)
+    resumed = train(scene, start, config, tmp_path / "cut", told_again.on_metrics, told_again.on_image)
     assert resumed.resumed_at == 10 and same(whole, resumed) and resumed.history == whole.history
+    assert [step for step, *_ in told.images] == [10, 20, 30]
+    assert told_again.metrics == told.metrics and told_again.images == told.images
     if strategy != "off":
         assert len(whole.gaussians["means"]) != len(start.gaussians["means"])
     # Another seed must show, or the comparison above would say nothing.
     assert not same(whole, train(scene, start, replace(config, seed=1), tmp_path / "other"))
+
+
+def test_what_is_logged_and_how_often_changes_nothing(tmp_path: Path) -> None:
+    scene, truth = true_scene()
+    start = disturbed(truth, 0.1)
+    plain = train(scene, start, CONFIG, tmp_path / "plain")
+    often = replace(CONFIG, render_every=1, log_every=1, checkpoint_every=3)
+    assert same(plain, train(scene, start, often, tmp_path / "often", on_image=lambda *_: None))
+
+
+def test_a_finished_run_is_told_again(tmp_path: Path) -> None:
+    scene, truth = true_scene()
+    first, again = Told(), Told()
+    config = replace(CONFIG, render_every=15)
+    once = train(scene, truth, config, tmp_path, first.on_metrics, first.on_image)
+    twice = train(scene, truth, config, tmp_path, again.on_metrics, again.on_image)
+    assert twice.resumed_at == 30 and twice.seconds == pytest.approx(once.seconds, abs=0.5)
+    assert again.metrics == first.metrics and again.images == first.images and len(first.images) == 2
+
+
+@pytest.mark.parametrize(("strategy", "opacity"), [("default", 0.3), ("mcmc", 0.3)])
+def test_training_stops_where_no_gaussian_is_left(strategy: str, opacity: float, tmp_path: Path) -> None:
+    scene, truth = true_scene()
+    start = disturbed(truth, 0.1)
+    with torch.no_grad():
+        start.gaussians["opacities"].fill_(float(np.log(opacity / (1 - opacity))))
+    density = DensifyConfig(strategy=strategy, every=2, start=0, prune_opacity=0.45, grad_threshold=1e3)
+    config = replace(CONFIG, densify=density, opacity_lr=0.0, checkpoint_every=1)
+    result = train(scene, start, config, tmp_path)
+    assert result.steps == 1 and len(result.gaussians["means"]) == 60
+    assert result.stopped is not None
+    assert "at iteration 2 no Gaussian is above splat.densify.prune_opacity=0.45" in result.stopped
+    # It is not tried again, and says why it ended.
+    again = train(scene, start, config, tmp_path)
+    assert again.stopped == result.stopped and same(result, again)
+
+
+@pytest.mark.parametrize("key", ["optimizers", "seconds", "density"])
+def test_an_incomplete_checkpoint_is_one_sentence(key: str, tmp_path: Path) -> None:
+    scene, truth = true_scene()
+    config = replace(CONFIG, densify=DENSIFY["default"])
+    train(scene, truth, config, tmp_path)
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    del saved[key]
+    torch.save(saved, tmp_path / CHECKPOINT)
+    with pytest.raises(UserError, match=f"is incomplete .*{key}.* delete it"):
+        train(scene, truth, config, tmp_path)
 
 
 def test_more_iterations_take_up_the_finished_run(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hw4.durable import write_bytes
 from hw4.errors import UserError
 from hw4.splat.init import Initialisation
 
-FORMAT = 2
+FORMAT = 3
 # What may change between an interrupted run and its continuation without changing the steps in between.
 NOT_DECISIVE = (
     "iterations",

@@ -1,6 +1,7 @@
 """Density control: gsplat's strategies, driven on the CPU as on CUDA."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -55,7 +56,32 @@ def _without_cuda(on_cpu: bool) -> Iterator[None]:
 
 
 class _Default(DefaultStrategy):
-    """gsplat's, whose statistics of every step do not wait for the device: no indexing by a mask."""
+    """gsplat's, with a cap, and statistics of every step that do not wait for the device: no indexing by a
+    mask.
+    """
+
+    max_gaussians = sys.maxsize
+
+    @torch.no_grad()
+    def _grow_gs(
+        self,
+        params: ParameterDict | dict[str, Parameter],
+        optimizers: dict[str, Optimizer],
+        state: dict[str, Any],
+        step: int,
+    ) -> tuple[int, int]:
+        """Grow where the gradient is highest, up to the cap: each copy and each split adds one Gaussian."""
+        configured = self.grow_grad2d
+        room = max(0, self.max_gaussians - len(params["means"]))
+        if room < len(params["means"]):
+            grads = state["grad2d"] / state["count"].clamp_min(1)
+            # What grows is above the threshold: the highest gradient that finds no room is not.
+            first_left_out = grads.sort(descending=True).values[room].item()
+            self.grow_grad2d = max(configured, first_left_out)
+        try:
+            return super()._grow_gs(params, optimizers, state, step)
+        finally:
+            self.grow_grad2d = configured
 
     def _update_state(
         self,
@@ -101,12 +127,22 @@ class DensityControl:
                 refine_every=config.every,
                 reset_every=config.opacity_reset_every,
             )
+            self._default.max_gaussians = config.max_gaussians
             self.state = self._default.initialize_state(scene_scale=extent)
 
     def refines(self, step: int) -> bool:
         """Whether Gaussians are counted, added or removed after this step, which waits for the device."""
         config = self.config
         return config.start < step < config.stop and step % config.every == 0
+
+    def is_exhausted(self, gaussians: ParameterDict, step: int) -> bool:
+        """Whether no Gaussian is left, or, at a step of MCMC's, none to which others could be moved.
+
+        Waits for the device in the latter case.
+        """
+        if self.config.strategy == "mcmc" and self.refines(step):
+            return not bool((torch.sigmoid(gaussians["opacities"]) > self.config.prune_opacity).any())
+        return len(gaussians["means"]) == 0
 
     def before_backward(
         self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int, info: dict[str, Any]
@@ -129,8 +165,6 @@ class DensityControl:
             if self.config.strategy == "mcmc":
                 self._mcmc.step_post_backward(gaussians, optimizers, self.state, step, info, lr=means_lr)
                 return
-            full = len(gaussians["means"]) >= self.config.max_gaussians
-            self._default.grow_grad2d = float("inf") if full else self.config.grad_threshold
             self._default.step_post_backward(gaussians, optimizers, self.state, step, info)
             # gsplat 1.5.3 never resets: "step % n == 0 & step > 0" reads as "... == (0 & step) > 0".
             if step % self.config.opacity_reset_every == 0 and step < self.config.stop:

@@ -118,20 +118,20 @@ def save_ply(gaussians: ParameterDict, path: Path) -> None:
         UserError: the file cannot be written.
     """
     values = {name: p.detach().cpu().numpy() for name, p in gaussians.items()}
-    n = len(values["means"])
+    n, n_rest = len(values["means"]), 3 * values["shN"].shape[1]
     table = np.concatenate(
         [
             values["means"],
             np.zeros((n, 3), np.float32),
             values["sh0"].reshape(n, 3),
-            values["shN"].transpose(0, 2, 1).reshape(n, -1),
+            values["shN"].transpose(0, 2, 1).reshape(n, n_rest),
             values["opacities"].reshape(n, 1),
             values["scales"],
             values["quats"],
         ],
         axis=1,
     )
-    names = _columns(values["shN"].shape[1] * 3)
+    names = _columns(n_rest)
     rows = np.ascontiguousarray(table, dtype="<f4").view([(name, "<f4") for name in names]).reshape(n)
     buffer = io.BytesIO()
     PlyData([PlyElement.describe(rows, "vertex")], byte_order="<").write(buffer)
@@ -142,7 +142,7 @@ def load_ply(path: Path) -> ParameterDict:
     """Read a 3DGS-standard PLY of any SH degree up to 3.
 
     Raises:
-        UserError: the file does not exist or is no such PLY.
+        UserError: the file does not exist, is no such PLY, or has values that are no finite numbers.
     """
     try:
         vertex = PlyData.read(str(path))["vertex"]
@@ -160,14 +160,24 @@ def load_ply(path: Path) -> ParameterDict:
 
     n = vertex.count
     rest = columns(*[f"f_rest_{i}" for i in range(n_rest)]) if n_rest else torch.zeros(n, 0)
-    return parameters(
+    gaussians = parameters(
         {
             "means": columns("x", "y", "z"),
             "scales": columns("scale_0", "scale_1", "scale_2"),
             "quats": columns("rot_0", "rot_1", "rot_2", "rot_3"),
             "opacities": columns("opacity")[:, 0],
             "sh0": columns("f_dc_0", "f_dc_1", "f_dc_2")[:, None],
-            "shN": rest.reshape(n, 3, -1).transpose(1, 2).contiguous(),
+            "shN": rest.reshape(n, 3, n_rest // 3).transpose(1, 2).contiguous(),
             "lr_factors": torch.ones(n, 1),
         }
     )
+    for name, p in gaussians.items():
+        # An opacity of exactly 0 or 1 is infinite before its activation.
+        good = ~p.isnan() if name == "opacities" else p.isfinite()
+        n_good = int(good.flatten(1).all(dim=1).sum() if good.dim() > 1 else good.sum())
+        if n_good < n:
+            raise UserError(
+                f"{path}: {n - n_good} of {n} Gaussians have {name} that are no finite numbers; the file is "
+                "damaged, or the training that wrote it failed."
+            )
+    return gaussians

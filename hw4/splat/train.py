@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +13,14 @@ from torch.nn import ParameterDict
 
 from hw4.config import SplatConfig
 from hw4.data.scenes import TrainScene
+from hw4.errors import UserError
 from hw4.splat.checkpoint import load_checkpoint, run_digest, save_checkpoint
 from hw4.splat.init import Initialisation
+from hw4.splat.training_log import OnImage, OnMetrics, TrainingLog
 from hw4.splat.training_run import TrainingRun
 
 CHECKPOINT = "checkpoint.pt"
 
-OnMetrics = Callable[[int, dict[str, float]], None]
-OnImage = Callable[[int, str, np.ndarray], None]
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -28,11 +29,11 @@ class TrainResult:
     """A finished (or stopped) training run.
 
     Attributes:
-        gaussians: the parameters.
+        gaussians: the parameters, on the rasterizer's device.
         cam_from_world: (N, 4, 4) float64 training cameras, corrected where they were optimised.
         steps: iterations done.
         stopped: why training ended early, or None.
-        seconds: time of training, without the steps of an earlier run that was resumed.
+        seconds: time of training up to this result, with that of an earlier run that was resumed.
         resumed_at: iteration at which an earlier run was taken up, or 0.
         history: one record of metrics per logged iteration.
     """
@@ -57,16 +58,19 @@ def train(
 ) -> TrainResult:
     """Train Gaussians, taking up a checkpoint of the same run in `out_dir` where there is one.
 
-    An interrupted and resumed run gives bit for bit what an uninterrupted one gives on the same machine.
-    Where the loss or a parameter stops being a number, training ends with the last good state.
+    On the CPU an interrupted and resumed run gives bit for bit what an uninterrupted one gives on the same
+    machine; gsplat's CUDA kernels add gradients up in any order, so that there even two whole runs differ in
+    the last digits. Where the loss or a parameter stops being a number, or no Gaussian is left, training ends
+    with the last good state.
 
     Args:
         scene: training images (and nothing of the test images).
         init: first Gaussians and cameras.
         config: `splat=` group.
-        out_dir: keeps ``checkpoint.pt``.
-        on_metrics: called every `log_every` steps with the step and its metrics.
-        on_image: called every `render_every` steps with a render of the first training view, uint8.
+        out_dir: keeps ``checkpoint.pt`` and ``training_views/``.
+        on_metrics: called every `log_every` steps with the step and its metrics; first with those of the
+            steps that are taken up.
+        on_image: likewise every `render_every` steps, with a render of the first training view, uint8.
         progress: called after every step with (step, iterations, one line of state).
 
     Raises:
@@ -77,13 +81,21 @@ def train(
         torch.manual_seed(config.seed)
         run = TrainingRun(scene, init, config)
         digest = run_digest(config, init, [scene.images[v] for v in init.views])
-        path = out_dir / CHECKPOINT
+        path, log = out_dir / CHECKPOINT, TrainingLog(out_dir, on_metrics, on_image)
         saved = load_checkpoint(path, digest)
+        before, stopped = 0.0, None
         if saved is not None and saved["step"] <= config.iterations:
-            run.restore(saved)
+            before, stopped = _take_up(run, saved, path)
         resumed_at, started = run.step, time.perf_counter()
-        good, stopped, state = run.state(), None, ""
-        while run.step < config.iterations:
+        log.forget_after(resumed_at)
+        log.replay(run.history)
+
+        def save(state: dict[str, Any]) -> None:
+            seconds = before + time.perf_counter() - started
+            save_checkpoint(path, {"digest": digest, "seconds": seconds, "stopped": stopped, **state})
+
+        good, measured = run.state(), ""
+        while run.step < config.iterations and stopped is None:
             losses = run.advance()
             last = run.step == config.iterations
             logs = last or run.step % config.log_every == 0
@@ -93,6 +105,7 @@ def train(
                 if problem is not None:
                     stopped = f"{problem}; the state of iteration {good['step']} is kept"
                     run.restore(good)
+                    save(good)
                     break
             if logs:
                 record = {
@@ -102,24 +115,34 @@ def train(
                     "sh_degree": run.sh_degree(),
                 }
                 run.history.append({"step": run.step, **record})
-                if on_metrics is not None:
-                    on_metrics(run.step, record)
+                log.metrics(run.step, record)
+            if last or run.step % config.render_every == 0:
+                with torch.no_grad():
+                    log.render(run.step, to_uint8(run.render(0, run.shown_background())[0]))
             if checks:
                 good = run.state()
-                save_checkpoint(path, {"digest": digest, **good})
-            if on_image is not None and (last or run.step % config.render_every == 0):
-                with torch.no_grad():
-                    image = run.render(0, run.background())[0]
-                on_image(run.step, "train_view", to_uint8(image))
+                save(good)
             if progress is not None:
                 # Reading the losses waits for the device: not in every step.
-                if logs or not state:
+                if logs or not measured:
                     read = losses.read()
-                    state = f"loss {read['loss']:.4f}, PSNR {read['psnr_train']:.1f} dB"
-                progress(run.step, config.iterations, f"{state}, {len(run.gaussians['means'])} Gaussians")
+                    measured = f"loss {read['loss']:.4f}, PSNR {read['psnr_train']:.1f} dB at {run.step}"
+                progress(run.step, config.iterations, f"{measured}, {len(run.gaussians['means'])} Gaussians")
         cameras = run.cameras().detach().cpu().double().numpy()
-        seconds = time.perf_counter() - started
-        return TrainResult(run.gaussians.cpu(), cameras, run.step, stopped, seconds, resumed_at, run.history)
+        seconds = before + time.perf_counter() - started
+        return TrainResult(run.gaussians, cameras, run.step, stopped, seconds, resumed_at, run.history)
+
+
+def _take_up(run: TrainingRun, saved: dict[str, Any], path: Path) -> tuple[float, str | None]:
+    """Restore a run; returns its seconds so far and why it ended, if it did."""
+    try:
+        run.restore(saved)
+        return saved["seconds"], saved["stopped"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"the checkpoint {path} is incomplete ({type(error).__name__}: {error}); delete it to start this "
+            "run again."
+        ) from error
 
 
 def to_uint8(image: Tensor) -> np.ndarray:

@@ -16,7 +16,7 @@ from hw4.splat.densify import density_control
 from hw4.splat.gaussians import TRAINED, parameters, render_gaussians
 from hw4.splat.init import Initialisation, clone
 from hw4.splat.losses import depth_loss, psnr, ssim
-from hw4.splat.rasterize import resolve_rasterizer
+from hw4.splat.rasterize import device_for
 
 BACKGROUNDS = {"black": 0.0, "white": 1.0}
 
@@ -76,8 +76,7 @@ class TrainingRun:
     """
 
     def __init__(self, scene: TrainScene, init: Initialisation, config: SplatConfig) -> None:
-        on_cuda = resolve_rasterizer(config.rasterizer) == "gsplat"
-        self.device = torch.device("cuda" if on_cuda else "cpu")
+        self.device = device_for(config.rasterizer)
         self.config = config
         self.extent = scene_extent(init.cam_from_world)
         self.images = [torch.from_numpy(scene.images[v]).to(self.device).float() / 255 for v in init.views]
@@ -87,8 +86,8 @@ class TrainingRun:
         if config.depth_weight > 0:
             if init.depths is None:
                 raise UserError(
-                    "splat.depth_weight needs a model's depth: use splat.init.source=model with dust3r or "
-                    "vggt."
+                    f"splat.depth_weight needs a model's depth, and the start from {init.source} has none: "
+                    "use splat.init.source=model with model=dust3r or model=vggt, or splat.depth_weight=0."
                 )
             self.depths = [torch.from_numpy(depth).to(self.device) for depth in init.depths]
         self.gaussians = clone(init.gaussians).to(self.device)
@@ -105,12 +104,16 @@ class TrainingRun:
         return corrected(self.viewmats, self.deltas, self.extent)
 
     def background(self) -> Tensor:
-        """(1, 3) colour behind the Gaussians in this step."""
+        """(1, 3) colour behind the Gaussians in this step; draws where it is random."""
         if self.config.background == "random":
             # Drawn on the CPU: the same colours whatever the device; pinned, so that the copy does not wait.
             drawn = torch.rand(1, 3, pin_memory=self.device.type == "cuda")
             return drawn.to(self.device, non_blocking=True)
-        return torch.full((1, 3), BACKGROUNDS[self.config.background], device=self.device)
+        return self.shown_background()
+
+    def shown_background(self) -> Tensor:
+        """(1, 3) colour behind the Gaussians in pictures; black where training draws one for each step."""
+        return torch.full((1, 3), BACKGROUNDS.get(self.config.background, 0.0), device=self.device)
 
     def sh_degree(self) -> int:
         """SH degree in use at this step."""
@@ -182,13 +185,21 @@ class TrainingRun:
             self.density.after_step(self.gaussians, self.optimizers, self.step, info, self.means_lr())
 
     def problem(self) -> str | None:
-        """What stopped being a number, and when; None: nothing. Waits for the device."""
+        """Why training cannot go on: what stopped being a number, or that nothing is left; None: it can.
+
+        Waits for the device.
+        """
         tensors = [*self.gaussians.values(), self.deltas]
         finite = torch.stack([torch.isfinite(t.detach()).all() for t in tensors]).all()
         failed_at, is_finite = torch.stack([self.failed_at, finite.to(self.failed_at.dtype)]).tolist()
         if failed_at:
             return f"the loss stopped being a number at iteration {failed_at}"
-        return None if is_finite else f"a parameter stopped being a number by iteration {self.step}"
+        if not is_finite:
+            return f"a parameter stopped being a number by iteration {self.step}"
+        if self.density is not None and self.density.is_exhausted(self.gaussians, self.step):
+            limit = self.config.densify.prune_opacity
+            return f"at iteration {self.step} no Gaussian is above splat.densify.prune_opacity={limit:g}"
+        return None
 
     def state(self) -> dict[str, Any]:
         """All that decides how training goes on, cloned."""
@@ -215,18 +226,19 @@ class TrainingRun:
             self.deltas.copy_(state["deltas"])
         self.camera_optimizer.load_state_dict(_cloned(state["camera_optimizer"]))
         if self.density is not None:
-            self.density.state = _cloned(state["density"])
+            self.density.state = _cloned(state["density"], self.device)
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
         self.failed_at.zero_()
 
 
-def _cloned(value: Any) -> Any:
+def _cloned(value: Any, device: torch.device | None = None) -> Any:
+    """A copy that shares no tensor, on a device or where it was."""
     if isinstance(value, Tensor):
-        return value.detach().clone()
+        return value.detach().clone() if device is None else value.detach().to(device, copy=True)
     if isinstance(value, dict):
-        return {k: _cloned(v) for k, v in value.items()}
+        return {k: _cloned(v, device) for k, v in value.items()}
     if isinstance(value, list):
-        return [_cloned(v) for v in value]
+        return [_cloned(v, device) for v in value]
     return value

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hw4.errors import UserError
 from hw4.splat.rasterize.cpu import rasterize_cpu
-from hw4.splat.rasterize.cuda import rasterize_gsplat
+from hw4.splat.rasterize.cuda import load_gsplat, rasterize_gsplat
 from hw4.splat.rasterize.harmonics import MAX_DEGREE
 
 RENDER_MODES = ("RGB", "D", "ED", "RGB+D", "RGB+ED")
@@ -28,6 +28,18 @@ def resolve_rasterizer(rasterizer: str, device: torch.device | None = None) -> s
         return rasterizer
     on_cuda = torch.cuda.is_available() if device is None else device.type == "cuda"
     return "gsplat" if on_cuda else "cpu"
+
+
+def device_for(rasterizer: str) -> torch.device:
+    """The device that a rasterizer needs its tensors on; gsplat is loaded, and so known to work.
+
+    Raises:
+        UserError: the rasterizer cannot run here, or is not one of `RASTERIZERS`.
+    """
+    if resolve_rasterizer(rasterizer) == "cpu":
+        return torch.device("cpu")
+    load_gsplat()
+    return torch.device("cuda")
 
 
 def rasterize(

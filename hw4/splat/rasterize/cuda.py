@@ -2,14 +2,17 @@
 
 import contextlib
 import io
+import os
 import sys
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hw4.durable import exclusive
 from hw4.errors import UserError
 
 
@@ -30,11 +33,13 @@ def load_gsplat() -> ModuleType:
         file=sys.stderr,
         flush=True,
     )
-    said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said):
+        # gsplat empties the build folder before it compiles: two processes must not do so at once.
+        with exclusive(_build_root() / "hw4"), contextlib.redirect_stdout(io.StringIO()):
             import gsplat
             from gsplat.cuda._backend import _C
+    except UserError:
+        raise
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise UserError(
@@ -51,6 +56,56 @@ def load_gsplat() -> ModuleType:
     return gsplat
 
 
-def rasterize_gsplat(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, dict[str, Any]]:
+def _build_root() -> Path:
+    from torch.utils.cpp_extension import get_default_build_root
+
+    return Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root())
+
+
+def rasterize_gsplat(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    width: int,
+    height: int,
+    **options: Any,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """`gsplat.rasterization` unpacked, so that `info` has one layout whatever the rasterizer."""
-    return load_gsplat().rasterization(*args, packed=False, **kwargs)
+    # gsplat 1.5.3 divides by the number of Gaussians before it looks whether there are any.
+    if len(means) == 0:
+        only_depth = options["render_mode"] in ("D", "ED")
+        background = options["backgrounds"]
+        if background is None or only_depth:
+            background = means.new_zeros(len(viewmats), 0 if only_depth else colors.shape[-1])
+        if options["render_mode"] != "RGB":
+            background = torch.cat([background, torch.zeros_like(viewmats[:, 0, :1])], dim=-1)
+        return _no_gaussians(means, opacities, background, width, height)
+    arguments = (means, quats, scales, opacities, colors, viewmats, Ks, width, height)
+    return load_gsplat().rasterization(*arguments, packed=False, **options)
+
+
+def _no_gaussians(
+    means: Tensor, opacities: Tensor, background: Tensor, width: int, height: int
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """What `rasterize` returns for no Gaussians before a (C, X) background."""
+    C = len(background)
+    # A part of the graph, so that a loss of it can go backward.
+    empty = means.new_zeros(C, height, width, 1) + 0 * means.sum()
+    info = {
+        "camera_ids": None,
+        "gaussian_ids": None,
+        "radii": torch.zeros(C, 0, 2, dtype=torch.int32, device=means.device),
+        "means2d": means[None, :, :2].expand(C, 0, 2),
+        "depths": means[None, :, 2].expand(C, 0),
+        "conics": means[None].expand(C, 0, 3),
+        "opacities": opacities.expand(C, 0),
+        "width": width,
+        "height": height,
+        "n_batches": 1,
+        "n_cameras": C,
+    }
+    return empty + background[:, None, None], empty, info
