@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: setup demo test lint bench clean-env
+.PHONY: setup demo test lint bench bench-table clean-env
 
 setup: $(STAMP)
 
@@ -33,8 +33,15 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+BENCHMARKS := dust3r alignment vggt rasterize training pipeline cuda
+
 bench: setup
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script --quick || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
+
+# All cells, then the table in benchmarks/README.md.
+bench-table: setup
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.table
 
 clean-env:
 	rm -rf $(VENV)

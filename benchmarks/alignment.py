@@ -1,6 +1,6 @@
 """DUSt3R's global alignment: `model.alignment.backend=fast` against `upstream`, in the same run.
 
-    python benchmarks/alignment.py [--quick]
+    python -m benchmarks.alignment [--quick]
 
 Scenes have known cameras; their pointmaps are those of a bumpy surface, disturbed by a random network. Both
 start from the same spanning tree and run the same number of iterations on one thread. `CPU s` is the
@@ -12,25 +12,18 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import argparse
 import copy
-import platform
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 import torch
 
-# In place of this folder, whose dust3r.py would hide the package.
-sys.path.pop(0)
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.rasterize import cpu_name
+from benchmarks.measure import Ratio, Scaling, start
 from hw4.config.model import Dust3rConfig
 from hw4.models.alignment_fast import optimise
 from hw4.models.alignment_guard import InitGuard
@@ -85,46 +78,37 @@ def finish(scene: Any, fast: bool, iterations: int) -> tuple[float, float, float
     return cpu, wall, objective, error
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="small cells and few iterations")
-    args = parser.parse_args()
-    cells, iterations = (CELLS[:2], 60) if args.quick else (CELLS, 300)
+def main(argv: Sequence[str] | None = None) -> None:
+    record = start("alignment", __doc__ or "", argv)
+    cells, iterations = (CELLS[:2], 60) if record.quick else (CELLS, 300)
     torch.set_num_threads(1)
-    print(f"CPU: {cpu_name()}, {os.cpu_count()} cores, 1 thread; {platform.platform()}")
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, numba {numba.__version__}")
-    print(f"load average at start: {os.getloadavg()[0]:.2f}; {iterations} iterations, {SCHEDULE}, lr {LR}\n")
     # Compilation, once ever: it is kept on disk.
-    start = time.perf_counter()
+    began = time.perf_counter()
     optimise(initialised(scene_output(3, 64)), 2, LR, SCHEDULE)
-    print(f"first call (compilation or its cache): {time.perf_counter() - start:.1f} s\n")
-    print(f"{'':>22} {'CPU s':>17} {'seconds':>17} {'ratio':>11} {'final objective':>19} {'error deg':>13}")
-    print(
-        f"{'views':>5} {'edge':>5} {'points':>10} {'upstream':>8} {'fast':>8} {'upstream':>8} {'fast':>8}",
-        end="",
-    )
-    print(f" {'CPU':>5} {'time':>5} {'upstream':>9} {'fast/up-1':>9} {'upstream':>8} {'fast':>6}")
-    sizes, seconds = [], []
+    record.fact(f"first call (compilation or its cache): {time.perf_counter() - began:.1f} s")
+    sizes, spent = [], []
     for n, edge in cells:
         output = scene_output(n, edge)
         points = 2 * output["pred1"]["conf"].numel()
-        fast = min((finish(initialised(output), True, iterations) for _ in range(3)), key=lambda r: r[0])
+        ours = min((finish(initialised(output), True, iterations) for _ in range(3)), key=lambda r: r[0])
         theirs = finish(initialised(output), False, iterations)
-        print(
-            f"{n:5d} {edge:5d} {points:10d} {theirs[0]:8.2f} {fast[0]:8.3f} {theirs[1]:8.2f} {fast[1]:8.3f} "
-            f"{theirs[0] / fast[0]:5.0f} {theirs[1] / fast[1]:5.0f} {theirs[2]:9.6f} "
-            f"{fast[2] / theirs[2] - 1:+9.0e} {theirs[3]:8.3f} {fast[3]:6.3f}",
-            flush=True,
+        record.add(
+            Ratio(
+                f"Global alignment, {iterations} iterations",
+                f"{n} views of {edge} pixels, {points} points",
+                "upstream's loop",
+                ours[0],
+                theirs[0],
+                f"final objective {ours[2]:.6f} against {theirs[2]:.6f} ({ours[2] / theirs[2] - 1:+.0e}), "
+                f"camera error {ours[3]:.3f}° against {theirs[3]:.3f}°",
+                5.0,
+            )
         )
-        sizes.append(points)
-        seconds.append(fast[0])
-    if len(sizes) < 3:
-        return
-    slope, intercept = np.polyfit(np.log(sizes), np.log(seconds), 1)
-    each = np.exp(intercept + slope * np.log(1e6)) / iterations
-    print(f"\nfast: CPU time grows as points^{slope:.2f}; {1e3 * each:.2f} ms per iteration at 10^6 points")
+        sizes.append(float(points))
+        spent.append(ours[0])
+    if len(sizes) > 2:
+        record.scaling(Scaling(f"Global alignment, {iterations} iterations", "points", sizes, spent))
+    record.save()
 
 
 if __name__ == "__main__":

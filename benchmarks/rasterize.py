@@ -1,6 +1,6 @@
 """Time of the CPU rasterizer, forward and backward, against plain PyTorch autograd in the same run.
 
-    python benchmarks/rasterize.py [--quick]
+    python -m benchmarks.rasterize [--quick]
 
 The scene is a surface of overlapping Gaussians, about as many per pixel as a trained model has: their size
 follows their spacing. Times are the best of several repetitions. The reference renders in blocks of pixels,
@@ -12,24 +12,18 @@ import os
 # torch's OpenMP threads that spin while waiting take the cores of the kernels' threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import argparse
-import platform
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import llvmlite
-import numba
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.limits import blend_limits
+from benchmarks.measure import Ratio, Record, Scaling, start
 from hw4.splat.rasterize import binning, functions, rasterize
 from hw4.splat.rasterize.threads import spread
 from tests.reference_rasterizer import reference_gradients
@@ -156,74 +150,99 @@ def machine_ceiling(threads: int) -> float:
     return times[1] / times[threads]
 
 
-def cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="small cells only, about half a minute")
-    parser.add_argument("--no-reference", action="store_true", help="skip the PyTorch reference")
-    args = parser.parse_args()
-    threads = len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
-    time_ours(surface(1000, 64, 64), 64, 64, 1)
-    print(f"CPU: {cpu_name()}, {os.cpu_count()} cores, {threads} threads; {platform.platform()}")
-    print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, numba {numba.__version__}, "
-        f"llvmlite {llvmlite.__version__}, numpy {np.__version__}"
-    )
-    load = os.getloadavg()[0]
-    print(
-        f"load average at start: {load:.2f}"
-        + (" - the machine is busy, times are upper bounds" * (load > 0.5))
-    )
-
-    counts = COUNTS[:1] if args.quick else COUNTS
-    sizes = SIZES[:2] if args.quick else SIZES
-    repeats = 5 if args.quick else 10
-    print("\nForward + backward, one image, SH degree 3, float32")
-    print(f"{'Gaussians':>9} {'image':>8} {'pairs':>8} {'fwd ms':>8} {'bwd ms':>8} {'both':>8}", end="")
-    print(f" {'PyTorch ms':>10} {'ratio':>6}  share of time")
+def cells(record: Record) -> None:
+    """Every number of Gaussians at every image size against the reference, with the share of each phase."""
+    counts = COUNTS[:1] if record.quick else COUNTS
+    sizes = SIZES[:2] if record.quick else SIZES
+    repeats = 5 if record.quick else 10
+    spent: dict[tuple[int, int], float] = {}
     for n in counts:
         for width, height in sizes:
             scene = surface(n, width, height)
             forward, backward, pairs = time_ours(scene, width, height, repeats)
-            both = forward + backward
-            print(f"{n:9d} {width:4d}x{height:<3d} {pairs:8d}", end="")
-            print(f" {forward * 1e3:8.1f} {backward * 1e3:8.1f} {both * 1e3:8.1f}", end="", flush=True)
-            if args.no_reference:
-                print(f" {'-':>10} {'-':>6}", end="")
-            else:
-                # The block size matters little on large images: there, only the usual winner is timed.
-                blocks = BLOCKS if n * width <= 10_000 * 320 else BLOCKS[1:2]
-                reference = time_reference(scene, width, height, blocks)
-                print(f" {reference * 1e3:10.0f} {reference / both:6.0f}", end="", flush=True)
+            spent[n, width * height] = both = forward + backward
+            # The block size matters little on large images: there, only the usual winner is timed.
+            blocks = BLOCKS if n * width <= 10_000 * 320 else BLOCKS[1:2]
+            record.add(
+                Ratio(
+                    "Rasterizer, forward and backward",
+                    f"{n} Gaussians, {width}x{height}, {pairs} (Gaussian, tile) pairs",
+                    "PyTorch autograd reference",
+                    both,
+                    time_reference(scene, width, height, blocks),
+                    f"forward {100 * forward / both:.0f} % of the time",
+                    30.0,
+                )
+            )
             phases = phase_times(scene, width, height, repeats)
             total = sum(phases.values())
-            print("  " + ", ".join(f"{k} {100 * v / total:.0f}%" for k, v in phases.items()), flush=True)
+            shares = ", ".join(f"{k} {100 * v / total:.0f} %" for k, v in phases.items())
+            record.fact(f"{n} Gaussians, {width}x{height}: {shares}")
+    if record.quick:
+        return
+    pixels = sizes[1][0] * sizes[1][1]
+    record.scaling(
+        Scaling(
+            "Rasterizer at 320x240",
+            "Gaussians",
+            [float(n) for n in counts],
+            [spent[n, pixels] for n in counts],
+        )
+    )
+    areas = [width * height for width, height in sizes]
+    record.scaling(
+        Scaling(
+            "Rasterizer with 50000 Gaussians",
+            "pixels",
+            [float(a) for a in areas],
+            [spent[50_000, a] for a in areas],
+        )
+    )
 
-    print("\nThreads (efficiency = speed-up / threads; the ceiling is arithmetic that shares nothing)")
+
+def limits(record: Record) -> None:
+    """The blending loops against what the machine can do at best."""
+    n, (width, height) = (10_000, SIZES[0]) if record.quick else (50_000, SIZES[1])
+    scene = surface(n, width, height)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        phases = phase_times(scene, width, height, 5 if record.quick else 10)
+        for line in blend_limits(scene, width, height, phases["blend fwd"], phases["blend bwd"]):
+            record.fact(line)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def thread_scaling(record: Record, threads: int) -> None:
+    """Speed-up by threads, beside arithmetic that shares nothing: the machine's own ceiling."""
+    repeats = 10 if record.quick else 20
     for n, (width, height) in (
-        [(10_000, SIZES[0])] if args.quick else [(50_000, SIZES[1]), (200_000, SIZES[2])]
+        [(10_000, SIZES[0])] if record.quick else [(50_000, SIZES[1]), (200_000, SIZES[2])]
     ):
         scene = surface(n, width, height)
         single = 0.0
         for count in sorted({1, *(2**k for k in range(1, 8) if 2**k <= threads), threads}):
             ceiling = machine_ceiling(count) if count > 1 else 1.0
             torch.set_num_threads(count)
-            both = sum(time_ours(scene, width, height, 2 * repeats)[:2])
+            both = sum(time_ours(scene, width, height, repeats)[:2])
             single = single or both
-            print(
-                f"{n:9d} {width:4d}x{height:<3d} {count:3d} threads {both * 1e3:8.1f} ms"
-                f"  speed-up {single / both:.2f}"
-                f"  efficiency {100 * single / both / count:.0f}%  ceiling {ceiling:.2f}"
+            record.fact(
+                f"{n} Gaussians, {width}x{height}, {count} threads: {both * 1e3:.1f} ms, "
+                f"speed-up {single / both:.2f} (the machine's ceiling {ceiling:.2f}), "
+                f"efficiency {100 * single / both / count:.0f} %, goal 70 %"
             )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    record = start("rasterize", __doc__ or "", argv)
+    threads = len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    time_ours(surface(1000, 64, 64), 64, 64, 1)
+    cells(record)
+    limits(record)
+    thread_scaling(record, threads)
+    record.save()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,122 @@
+"""The parts of a training iteration besides the rasterizer, and whole iterations, against their usual forms.
+
+    python -m benchmarks.training [--quick]
+
+SSIM with its gradient against torch's convolutions with autograd and against torchmetrics; the optimizer's
+step against torch's loop over tensors; whole iterations of the sample scene with the share of each part.
+"""
+
+import os
+
+# torch's OpenMP threads that spin while waiting take the cores of the kernels' threads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from benchmarks.measure import Ratio, Record, Scaling, best, seconds, start
+from hw4.config import SampleConfig, SplatConfig
+from hw4.data.scenes import scene_of
+from hw4.splat.init import from_scene
+from hw4.splat.losses import ssim, ssim_torch
+from hw4.splat.training_run import TrainingRun
+
+SIZES = [(160, 120), (320, 240), (640, 480)]
+COUNTS = [10_000, 50_000, 200_000]
+
+
+def _torchmetrics_ssim(image: Tensor, target: Tensor) -> Tensor:
+    pair = (t.permute(2, 0, 1)[None] for t in (image, target))
+    return structural_similarity_index_measure(*pair, data_range=1.0)  # type: ignore[return-value]
+
+
+def _with_gradient(measure: Callable[[Tensor, Tensor], Tensor], image: Tensor, target: Tensor) -> Tensor:
+    image.grad = None
+    measure(image, target).backward()
+    assert image.grad is not None
+    return image.grad
+
+
+def similarity(record: Record) -> None:
+    """SSIM, forward and backward."""
+    generator = torch.Generator().manual_seed(0)
+    sizes, spent = SIZES[:1] if record.quick else SIZES, []
+    for width, height in sizes:
+        target = torch.rand(height, width, 3, generator=generator)
+        image = (target + 0.1 * torch.randn(height, width, 3, generator=generator)).clamp(0, 1)
+        image.requires_grad_()
+        ours = _with_gradient(ssim, image, target)
+        expected = _with_gradient(ssim_torch, image, target)
+        apart = float((ours - expected).abs().max() / expected.abs().max())
+        times = {
+            measure: best(partial(_with_gradient, measure, image, target), 20)
+            for measure in (ssim, ssim_torch, _torchmetrics_ssim)
+        }
+        spent.append(times[ssim])
+        for peer, name in (
+            (ssim_torch, "torch's convolutions, autograd"),
+            (_torchmetrics_ssim, "torchmetrics"),
+        ):
+            parity = f"largest relative difference of the gradient {apart:.0e}" if peer is ssim_torch else ""
+            record.add(
+                Ratio(
+                    "SSIM, forward and backward", f"{width}x{height}", name, times[ssim], times[peer], parity
+                )
+            )
+    if len(sizes) > 2:
+        areas = [float(width * height) for width, height in sizes]
+        record.scaling(Scaling("SSIM, forward and backward", "pixels", areas, spent))
+
+
+def _optimizers(n: int, fused: bool) -> list[torch.optim.Optimizer]:
+    shapes = [(n, 3), (n, 3), (n, 4), (n,), (n, 1, 3), (n, 15, 3)]
+    parameters = [Parameter(torch.zeros(shape)) for shape in shapes]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    how = {"fused": True} if fused else {"foreach": False}
+    return [torch.optim.Adam([p], lr=1e-3, eps=1e-15, **how) for p in parameters]  # type: ignore[arg-type]
+
+
+def optimizer_step(record: Record) -> None:
+    """Adam on all Gaussians: fused, as the trainer has it, against torch's loop."""
+    for n in COUNTS[:1] if record.quick else COUNTS:
+
+        def step(optimizers: list[torch.optim.Optimizer]) -> None:
+            for optimizer in optimizers:
+                optimizer.step()
+
+        times = [best(partial(step, _optimizers(n, fused)), 20) for fused in (True, False)]
+        record.add(Ratio("Adam's step, fused", f"{n} Gaussians of SH degree 3", "torch's loop", *times))
+
+
+def iterations(record: Record) -> None:
+    """Whole iterations of the sample scene."""
+    config = SplatConfig()
+    scene = scene_of(SampleConfig()).train
+    run = TrainingRun(scene, from_scene(scene, config), config)
+    for _ in range(10):
+        run.advance()
+    n = 50 if record.quick else 300
+    spent = best(lambda: [run.advance() for _ in range(n)], 1) / n
+    height, width = scene.images[0].shape[:2]
+    record.fact(
+        f"a training iteration, {len(run.gaussians['means'])} Gaussians, {width}x{height}: {seconds(spent)}"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    record = start("training", __doc__ or "", argv)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    similarity(record)
+    optimizer_step(record)
+    iterations(record)
+    record.save()
+
+
+if __name__ == "__main__":
+    main()
