@@ -254,6 +254,7 @@ def test_oracles_do_not_count_among_the_tests(tmp_path: Path) -> None:
     tested = [c for c in found if not c.oracles]
     assert {c.n_comparisons for c in found} == {len(tested)} == {9}
     assert all(c.adjusted_p is None for c in found if c.oracles)
+    assert title_of(found[1]) == "Interpolated (medoid) against pair (dust3r)"
     for texts in (list(map(title_of, found)), list(map(question, found))):
         assert len(set(texts)) == len(found)
     in_overview = overview(root)

@@ -73,7 +73,8 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
         guides=GUIDES,
     )
     data = Table("", ["run", "idx", "error_deg", "share_of_all"], rows)
-    caption = "Higher and further left is better. Failed samples never count. Vertical lines: 5°, 15°, 30°."
+    caption = "Higher and further left is better. Failed samples never count as solved. "
+    caption += "Vertical lines: 5°, 15°, 30°."
     caption += drawn_of(len(shown), len(solved))
     return Chart("error_distribution", "Share of samples below each error", svg, data, caption)
 

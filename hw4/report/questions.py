@@ -10,7 +10,7 @@ from hw4.report.runs import Run
 if TYPE_CHECKING:
     from hw4.report.comparisons import Comparison
 
-PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT", "interpolated": "Interpolated"}
+PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT"}
 
 
 def _selected(run: Run) -> str:
@@ -36,6 +36,8 @@ def short_names(c: "Comparison") -> tuple[str, str]:
 def title_of(c: "Comparison") -> str:
     """B against A, and what both have in common."""
     a, b = (PROPER_NAMES.get(name, name) for name in short_names(c))
+    if c.kind == INPUT:
+        b = b[0].upper() + b[1:]
     common = {
         INPUT: model_of(c.b),
         SELECTION: model_of(c.b),
