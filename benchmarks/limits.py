@@ -95,7 +95,7 @@ def blend_limits(
         f"blending on one thread, {len(scene['means'])} Gaussians, {width}x{height}: "
         f"{lanes / 1e6:.1f} million (Gaussian, pixel) evaluations each way",
         *(
-            f"blending {name}: {1e3 * spent:.1f} ms, {100 * share:.0f} % of the exp loop's operations a second; "
+            f"blending {name}: {1e3 * spent:.1f} ms, {100 * share:.0f} % of the exp loop's rate; "
             f"its exponentials alone would take {100 * exps:.0f} % of the time"
             for (name, (share, exps)), spent in zip(shares.items(), (forward_s, backward_s), strict=True)
         ),

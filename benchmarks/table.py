@@ -18,8 +18,9 @@ SHOWN = ("torch", "numpy", "numba", "instantsplat", "gsplat", "opencv-python")
 
 HEAD = """# Benchmarks
 
-Written by `make bench-table` from what its runs measured; no number is typed. A ratio is the peer's time over ours:
-more than 1 is faster. Both were measured in the same run, on the machine named there. Every script prints the same lines:
+Written by `make bench-table` from what its runs measured; no number is typed. A ratio is the peer's time over
+ours: more than 1 is faster. Both were measured in the same run, on the machine named there. Every script
+prints the same lines:
 
 ```bash
 make bench              # quick cells of all of them, about four minutes; leaves no record
