@@ -5,10 +5,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from hw4.config import Config
+from hw4.config import Config, SceneConfig, SplatConfig
 from hw4.config.input import MEDOID
 from hw4.config.interpolate import VIDEO
 from hw4.config.model import NetworkConfig
+from hw4.errors import UserError
 
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 REPORT = "report"
@@ -18,8 +19,9 @@ DEMO, CASE, VIEW = "demo", "case", "view"
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 3
 
-PAIR_KEYS = ("data.seed", "data.pairs", "data.index", "data.gt", "data.images", "data.gt_convention")
 SCENE_KEYS = ("data.layout", "data.test_every", "data.train_views", "data.resolution")
+FRAME_KEYS = ("data.generator", "data.frames", "data.interpolated_root")
+SAMPLE_KEYS = ("data.limit", "data.sample", "data.gt_convention")
 
 
 def has_pairs(config: Config) -> bool:
@@ -38,9 +40,17 @@ def selected(config: Config) -> list[str]:
 
 
 def splat_uses_model(config: Config) -> bool:
-    """Whether the Gaussians may start from the model's reconstruction."""
+    """Whether the Gaussians start from the model's reconstruction; `auto`: where a scene has no points."""
     source = config.splat.init.source
-    return source == "model" or (source == "auto" and config.data.name == "scene")
+    if source != "auto" or not isinstance(config.data, SceneConfig):
+        return source == "model"
+    from hw4.data.scenes import has_points
+
+    try:
+        return not has_points(config.data)
+    except UserError:
+        # The stage itself says what is wrong with the scene.
+        return True
 
 
 def reads(config: Config, key: str) -> bool:
@@ -56,6 +66,9 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
     group = key.split(".")[0]
     if stage in (REPORT, VIEW):
         return group == stage
+    if key == "model.seed" and getattr(config.model, "weights", None) != "random":
+        # Other weights are read, and the other stages' choices have their own seeds.
+        return stage == POSE and has_pairs(config) and config.model.name == "dust3r"
     if stage == POSE:
         if not has_pairs(config) or key in SCENE_KEYS:
             return False
@@ -64,7 +77,7 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
             return many_views
         if key == "input.max_frames":
             return many_views and not config.input.picks
-        if key in ("data.generator", "data.frames", "data.interpolated_root"):
+        if key in FRAME_KEYS:
             return many_views or key == "data.frames"
         if key.startswith("input.candidates"):
             return config.input.picks and (key != "input.candidates.bias" or config.input.selection == MEDOID)
@@ -76,10 +89,11 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
             return False
         if group == "model":
             return splat_uses_model(config)
-        for_pairs = ("data.generator", "data.frames", "data.limit", "data.sample")
-        return group in ("splat", "data") and key not in for_pairs
+        if group == "splat":
+            return _training_reads(config.splat, key)
+        return group == "data" and key not in (*FRAME_KEYS, *SAMPLE_KEYS)
     if stage == SCORE:
-        return group in ("score", "data", "metrics") and key not in SCENE_KEYS
+        return group in ("score", "data", "metrics") and key not in (*SCENE_KEYS, *FRAME_KEYS, "data.images")
     if stage == INTERPOLATE:
         if group == "interpolate":
             return config.interpolate.method == VIDEO or not key.startswith("interpolate.video")
@@ -94,8 +108,25 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
             return key not in (*SCENE_KEYS, "data.limit")
         return group in ("model", "metrics") or key == "input.max_frames"
     if stage == RENDER:
-        return group == "data" or key == "splat" or key.startswith(("splat.render", "splat.rasterizer"))
-    return group in ("model", "pretrain")
+        if group == "data":
+            given = config.splat.render.cameras is not None
+            return key == "data.resolution" if given else key not in (*FRAME_KEYS, *SAMPLE_KEYS)
+        return key == "splat" or key.startswith(("splat.render", "splat.rasterizer", "splat.background"))
+    return group == "pretrain" or key in ("model", "model.name", "model.device")
+
+
+def _training_reads(config: SplatConfig, key: str) -> bool:
+    if key.startswith("splat.densify."):
+        strategy = config.densify.strategy
+        only_default = key in ("splat.densify.grad_threshold", "splat.densify.opacity_reset_every")
+        return (
+            key == "splat.densify.strategy"
+            or strategy == "default"
+            or (strategy == "mcmc" and not only_default)
+        )
+    if key in ("splat.eval.align_iterations", "splat.eval.align_lr"):
+        return config.eval.align_test_views
+    return True
 
 
 def pose_address(config: Config, weights_fingerprint: str) -> str:
@@ -145,9 +176,8 @@ def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
     splat: dict[str, Any] = asdict(config.splat)
     splat.pop("render")
     value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat, "files": files}
-    value["data"] = {
-        k: v for k, v in asdict(config.data).items() if k not in ("generator", "limit", "sample", "frames")
-    }
+    unread = (*FRAME_KEYS, *SAMPLE_KEYS)
+    value["data"] = {k: v for k, v in asdict(config.data).items() if f"data.{k}" not in unread}
     if splat_uses_model(config):
         value["model"] = {**asdict(config.model), "weights": weights_fingerprint}
     return _digest(value)

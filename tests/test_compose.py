@@ -6,11 +6,13 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from hw4.config import Config, Dust3rConfig, SfmConfig, SplatConfig, VggtConfig
+from hw4.config import Config, Dust3rConfig, SampleConfig, SfmConfig, SplatConfig, VggtConfig
+from hw4.data.sample import ensure_sample
 from hw4.errors import ConfigError
 from hw4.launch.explain import explain, known_keys
 from hw4.launch.register import conf_dir
 from hw4.launch.sweep import Plan, plan
+from hw4.stages import splat_uses_model
 
 
 def refused(*overrides: str, multirun: bool = False) -> str:
@@ -48,6 +50,10 @@ def refused(*overrides: str, multirun: bool = False) -> str:
         (["splat.lr=[1"], "could not be understood"),
         (["model=sfm,vggt"], "add -m"),
         (["splat.densify.start=950", "splat=densify_50"], "density control would never run"),
+        (["metrics.seed=-1"], "metrics.seed=-1 is impossible: it must be at least 0"),
+        (["pretrain.seed=-1"], "pretrain.seed=-1 is impossible"),
+        (["model.seed=-1"], "model.seed=-1 is impossible"),
+        (["model.alignment.min_conf_thr=nan"], "model.alignment.min_conf_thr=nan is impossible"),
     ],
 )
 def test_impossible_command_lines(overrides: list[str], words: str) -> None:
@@ -67,6 +73,17 @@ def test_impossible_command_lines(overrides: list[str], words: str) -> None:
         (["task=score", "model=dust3r,vggt"], "model"),
         (["wandb=offline,disabled"], "wandb"),
         (["task=pose", "splat=densify_50,densify_off"], "splat"),
+        (["task=pretrain", "model.weights=tiny,random"], "model.weights"),
+        (["task=pretrain", "model.image_size=64,128"], "model.image_size"),
+        (["task=pose", "model=vggt", "model.seed=0,1"], "model.seed"),
+        (["task=splat", "splat.init.source=model", "model.seed=0,1"], "model.seed"),
+        (["task=score", "data.generator=a,b"], "data.generator"),
+        (["task=score", "data.frames=3,4"], "data.frames"),
+        (["task=score", "data=pairs", "data.root=d", "data.interpolated_root=a,b"], "data.interpolated_root"),
+        (["task=splat", "data.gt_convention=w2c,c2w"], "data.gt_convention"),
+        (["task=splat", "splat.densify.every=50,100"], "splat.densify.every"),
+        (["task=splat", "splat.eval.align_lr=1e-3,1e-2"], "splat.eval.align_lr"),
+        (["task=render", "data=scene", "data.root=/d", "data.sample=0,1"], "data.sample"),
     ],
 )
 def test_a_sweep_that_no_stage_reads_is_refused(overrides: list[str], key: str) -> None:
@@ -83,11 +100,30 @@ def test_a_sweep_that_no_stage_reads_is_refused(overrides: list[str], key: str) 
         (["task=splat", "splat.init.source=model", "model=dust3r,vggt,sfm"], 3),
         (["+experiment=glob(p2_setting_*)"], 5),
         (["task=pose", "metrics.mode=R,T"], 2),
+        (["task=pretrain", "model=dust3r,vggt"], 2),
+        (["task=pose", "model.seed=0,1"], 2),
+        (["task=splat", "splat.init.source=model", "model.weights=random", "model.seed=0,1"], 2),
+        (["task=splat", "splat=densify_50,densify_off", "splat.densify.every=50,100"], 4),
+        (["task=render", "splat.background=black,white"], 2),
+        (["task=score", "data.limit=1,2"], 2),
     ],
 )
 def test_sweeps_that_mean_something(overrides: list[str], jobs: int) -> None:
     planned = plan(overrides, multirun=True)
     assert planned.multirun and len(planned.jobs) == jobs
+
+
+def test_a_model_is_read_by_splatting_where_the_scene_has_no_points(tmp_path: Path) -> None:
+    scene = ensure_sample(SampleConfig(root=str(tmp_path / "s"), pairs=1, frames=3)) / "scene"
+    overrides = ["task=splat", "data=scene", f"data.root={scene}", "model=dust3r,vggt"]
+    assert "the sweep over model would repeat the same job" in refused(*overrides, multirun=True)
+    # Weights that do not exist stop nothing where no model is used.
+    unused = plan([*overrides[:3], "model.weights=/nowhere.pth"], multirun=False).jobs[0]
+    assert not splat_uses_model(unused)
+    assert len(plan([*overrides, "splat.init.source=model"], multirun=True).jobs) == 2
+    (scene / "sparse_3" / "0" / "points3D.ply").unlink()
+    assert len(plan(overrides, multirun=True).jobs) == 2
+    assert len(plan([*overrides, "data.layout=photos"], multirun=True).jobs) == 2
 
 
 def test_every_job_of_a_sweep_is_checked_before_the_first() -> None:

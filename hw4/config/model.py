@@ -22,7 +22,8 @@ class NetworkConfig(ModelConfig):
 
     `weights` is ``tiny`` (ships with the project), ``official`` (fetched from the hub), ``random`` (a small
     randomly initialised network, for checking the plumbing), a hub name ``owner/name``, or a local file
-    (``.pth``, ``.pt``, ``.safetensors``).
+    (``.pth``, ``.pt``, ``.safetensors``). `seed`: of random weights, and of DUSt3R's RANSAC and alignment in
+    `task=pose`.
     """
 
     weights: str = "tiny"
@@ -33,6 +34,8 @@ class NetworkConfig(ModelConfig):
     def __post_init__(self) -> None:
         one_of("model.device", self.device, ("auto", "cpu", "cuda"))
         one_of("model.dtype", self.dtype, ("auto", "float32", "bfloat16"))
+        # OpenCV's generator takes 31 bits.
+        in_range("model.seed", self.seed, 0, 2**31 - 1)
         if not self.weights:
             raise ConfigError("model.weights is empty: give tiny, official, random, a hub name or a file.")
 
@@ -63,12 +66,17 @@ class AlignmentConfig:
         one_of("model.alignment.schedule", self.schedule, ("linear", "cosine"))
         in_range("model.alignment.iterations", self.iterations, 0)
         in_range("model.alignment.lr", self.lr, 0, low_open=True)
+        in_range("model.alignment.min_conf_thr", self.min_conf_thr, 0)
         in_range("model.alignment.pnp_iterations", self.pnp_iterations, 1)
 
 
 @dataclass
 class Dust3rConfig(NetworkConfig):
-    """DUSt3R (Wang et al., CVPR 2024). `image_size` is the long edge in pixels; null: the weights' own."""
+    """DUSt3R (Wang et al., CVPR 2024). `image_size` is the long edge in pixels; null: the weights' own.
+
+    `batch_size`: image pairs that go through the network together, for two views; with more views the network
+    chooses what suits it.
+    """
 
     name: str = "dust3r"
     image_size: int | None = None

@@ -61,8 +61,8 @@ class ScoreConfig:
 class PretrainConfig:
     """`task=pretrain`: trains the small network of `model=` on generated scenes.
 
-    `batch_size` counts scenes, whose number of views goes through 2 to `views` from step to step; DUSt3R takes
-    them as pairs, both ways round. `minutes` ends the schedule by training time where that comes before
+    `batch_size` counts scenes; they have 2, 3, ... `views` views from step to step, which DUSt3R takes as
+    pairs, both ways round. `minutes` ends the schedule by training time where that comes before
     `steps`. `out` null: a folder of `cache.root` that these keys decide, so that the same command goes on
     where it was killed.
     """

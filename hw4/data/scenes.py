@@ -294,6 +294,24 @@ def load_scene(
     )
 
 
+def has_points(config: SceneConfig) -> bool:
+    """Whether a scene comes with cameras and points, so that no model is needed; no image is opened.
+
+    Raises:
+        UserError: the folder holds no such scene, or its cameras cannot be read.
+    """
+    root = Path(config.root).expanduser()
+    layout = find_layout(root) if config.layout == "auto" else config.layout
+    folder = None
+    if layout == "sparse_3":
+        views = sparse_views_folder(root)
+        folder = None if views is None else views / "0"
+    elif layout == "colmap":
+        folder = colmap_folder(root)
+    points = None if folder is None else read_colmap(folder).points
+    return points is not None and len(points) > 0
+
+
 def scene_of(config: DataConfig) -> Scene:
     """The scene of a `data=` group; the sample set is generated first where it is not there yet.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hw4.config import InputConfig
 from hw4.config.input import PAIR, input_label
+from hw4.config.model import NetworkConfig
 from hw4.data.pairs import load_pairs
 from hw4.durable import JsonlLog, write_json, write_text
 from hw4.errors import UserError
@@ -38,6 +39,7 @@ def run_pose(context: JobContext) -> list[str]:
 
     def evaluate(on_sample: Callable[[SampleResult, bool], None]) -> PoseResult:
         common: dict[str, Any] = {"reuse": config.cache.reuse, "names": names, "on_sample": on_sample}
+        common["seed"] = config.model.seed if isinstance(config.model, NetworkConfig) else 0
         make_model = partial(build_model, config.model)
         if not config.input.picks:
             return evaluate_pose(samples, make_model, config.metrics, cache_dir, **common)
