@@ -1,0 +1,39 @@
+"""What a command imports decides how soon it begins: nothing that takes seconds before it is needed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SLOW = ("torch", "pycolmap", "numba", "matplotlib", "scipy", "wandb", "cv2", "gsplat", "viser")
+
+
+def imported(code: str) -> set[str]:
+    report = f"{code}\nimport json, sys; print(json.dumps([m for m in {SLOW!r} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", report], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("flag", ["--help", "--cfg=job"])
+def test_help_imports_nothing_slow(flag: str) -> None:
+    code = f"""
+import sys
+from hw4.__main__ import main
+sys.argv = ["hw4", {flag!r}]
+try:
+    main()
+except SystemExit:
+    pass
+"""
+    assert imported(code) == set()
+
+
+def test_a_pose_run_without_a_network_does_without_torch() -> None:
+    found = imported("import hw4.jobs.run, hw4.jobs.pose, hw4.models.factory, hw4.models.sfm")
+    assert "torch" not in found and "gsplat" not in found
+    assert "scipy" in found, "or the check sees nothing"
