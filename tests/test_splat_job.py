@@ -83,6 +83,7 @@ def test_a_run_writes_its_scores_and_files(trained: tuple[Config, Path, dict[str
         "renders",
         "strips",
         "curves.png",
+        "cameras.json",
         "flythrough.mp4",
     }
     names = sorted(Path(view["name"]).stem for view in splat["views"])

@@ -4,8 +4,9 @@ import json
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,27 @@ from PIL import Image
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
-from hw4.config import Config, PairsConfig, SampleConfig, SfmConfig, ViewConfig
+from hw4.config import (
+    CandidatesConfig,
+    Config,
+    EvalConfig,
+    InputConfig,
+    PairsConfig,
+    SampleConfig,
+    SceneConfig,
+    SfmConfig,
+    SplatConfig,
+    ViewConfig,
+)
 from hw4.config.root import CacheConfig, ReportConfig, WandbConfig
 from hw4.errors import ConfigError, UserError
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
+from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.show.files3d import write_points_ply
 from hw4.show.geometry import Cloud
-from hw4.show.run_folder import ShownCamera, Subject, View3D, find_subjects
+from hw4.show.run_folder import find_subjects
+from hw4.show.view3d import ShownCamera, Subject, View3D
 from hw4.show.viewer import Viewer, read_splats, serve
 from hw4.splat.gaussians import make_gaussians, save_ply
 
@@ -77,13 +91,111 @@ def test_a_pose_run_with_its_cache_and_data_and_without(
     assert cosine == pytest.approx(1)
 
     shutil.rmtree(root)
-    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").rename(tmp_path / "other")
     (tmp_path / "run").rename(tmp_path / "moved")
     poor = find_subjects(tmp_path / "moved")[1].load()
     assert len(poor.cameras) == 2 and poor.truth == [] and len(poor.points) == 0
     np.testing.assert_allclose(poor.cameras[1].cam_from_world, predicted.cam_from_world[1])
     assert any("ground truth is missing" in w for w in poor.words)
-    assert any("point cloud is missing" in w for w in poor.words)
+    (why,) = [w for w in poor.words if "point cloud is missing" in w]
+    assert str(tmp_path / "cache") in why and "is not there (any more)" in why
+
+
+@pytest.mark.parametrize("selection", ["medoid", "oracle"])
+def test_an_interpose_run_shows_the_picked_candidate(
+    pairs_folder: MakePairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selection: str
+) -> None:
+    root, _ = pairs_folder(1, frames=6)
+    monkeypatch.setattr("hw4.models.factory.build_model", lambda _: KnownModel())
+    inputs = InputConfig(
+        "interpolated", selection=selection, candidates=CandidatesConfig(subsets=3, frames=2)
+    )
+    config = base("pose", tmp_path, data=PairsConfig(root=str(root)), input=inputs)
+    run_job(config, tmp_path / "run", Console(quiet=True))
+    record = json.loads((tmp_path / "run/results.json").read_text())["pose"]["samples"][0]
+    (subject,) = find_subjects(tmp_path / "run")
+    view = subject.load()
+    predicted = KnownModel().reconstruct([Path()] * 4)
+    np.testing.assert_allclose([c.cam_from_world for c in view.cameras], predicted.cam_from_world)
+    assert len(view.points) == 4 * 16 * 12 - 1 and view.conf is not None
+    picked = record["selection"]["picked"]
+    names = [c.photo.name for c in view.cameras if c.photo]
+    assert names == ["0_a.png", *picked["frames"], "0_b.png"]
+    assert not any("missing" in word for word in view.words)
+
+    del picked["cloud"]
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    results["pose"]["samples"] = [record]
+    (tmp_path / "run/results.json").write_text(json.dumps(results))
+    words = find_subjects(tmp_path / "run")[0].load().words
+    assert any("cloud is missing: an older version kept no points of this candidate" in w for w in words)
+
+
+class ByName(ReconstructionModel):
+    """Cameras that belong to the photos, and points on a wall."""
+
+    name, weights_label = "by name", "none"
+
+    def __init__(self, cameras: dict[str, np.ndarray]) -> None:
+        self.cameras = cameras
+
+    def reconstruct(
+        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+    ) -> Reconstruction:
+        n, K = len(image_paths), np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
+        points = np.random.default_rng(0).normal(size=(200, 3)) + np.array([0, 0, 4])
+        cameras = np.stack([self.cameras[path.name] for path in image_paths])
+        images = [np.zeros((48, 64, 3), np.uint8)] * n
+        eyes, sizes = np.tile(np.eye(3), (n, 1, 1)), np.tile((64, 48), (n, 1))
+        return Reconstruction(cameras, np.tile(K, (n, 1, 1)), sizes, eyes, images, points=points)
+
+
+def test_splats_of_bare_photos_show_the_cameras_that_were_estimated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    cameras = {}
+    for number in range(5):
+        Image.fromarray(rng.integers(0, 255, (48, 64, 3), np.uint8)).save(tmp_path / f"{number}.png")
+        cameras[f"{number}.png"] = np.eye(4)[:3] + np.eye(3, 4, 3) * 0.3 * rng.normal(size=(3, 1))
+    monkeypatch.setattr("hw4.models.factory.build_model", lambda _: ByName(cameras))
+    splat = SplatConfig(iterations=2, video_frames=0, eval=EvalConfig(lpips_download=False))
+    data = SceneConfig(root=str(tmp_path), test_every=4)
+    run_job(base("splat", tmp_path, data=data, splat=splat), tmp_path / "run", Console(quiet=True))
+    (subject,) = find_subjects(tmp_path / "run")
+    view = subject.load()
+    roles = {c.photo.name: c.name.split()[0] for c in view.cameras if c.photo}
+    tests = [name for name, role in roles.items() if role == "test"]
+    assert len(roles) == 5 and 1 <= len(tests) <= 2 and view.truth == []
+    assert len({c.color for c in view.cameras}) == 2, "one colour for training, another for test cameras"
+    for camera in view.cameras:
+        assert camera.size == (64, 48) and camera.photo is not None
+        # Two steps of training turn and move a camera by little.
+        np.testing.assert_allclose(camera.cam_from_world, cameras[camera.photo.name], atol=0.02)
+    assert any("no cameras of its own: those shown are the model's" in w for w in view.words)
+    next((tmp_path / "run").rglob("cameras.json")).unlink()
+    shutil.rmtree(tmp_path / "cache")
+    poor = find_subjects(tmp_path / "run")[0].load()
+    assert poor.cameras == [] and any("the run left no cameras.json" in w for w in poor.words)
+
+
+def test_a_true_camera_frames_the_predicted_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (8, 6)).save(photo)
+    predicted, true = (ShownCamera(name, np.eye(4)[:3], None, (8, 6), photo) for name in ("view 0", "true"))
+    alone = ShownCamera("test", np.eye(4)[:3], None, (8, 6), tmp_path / "b.png", (1, 2, 3))
+    Image.new("RGB", (8, 6)).save(tmp_path / "b.png")
+    view = View3D(cameras=[predicted], truth=[true, alone])
+    viewer = Viewer([Subject("one", lambda: view)], "127.0.0.1", free_port())
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(viewer.server.scene, "add_camera_frustum", lambda name, **o: drawn.append(o))
+    try:
+        viewer._draw_cameras()
+    finally:
+        viewer.stop()
+    inner, outer, other = drawn
+    assert outer["scale"] > inner["scale"] and inner["image"] is not None and outer["image"] is None
+    assert other["image"] is not None and other["color"] == (1, 2, 3)
 
 
 def test_splats_and_demos_and_what_is_nothing_to_see(tmp_path: Path) -> None:
@@ -118,6 +230,8 @@ def test_splats_and_demos_and_what_is_nothing_to_see(tmp_path: Path) -> None:
     splat, shown = (s.load() for s in subjects)
     assert splat.splats == ply and len(splat.points) > 1000
     assert [c.name.split()[0] for c in splat.truth] == ["train"] * 3 + ["test"] * 4
+    train_color, test_color = splat.truth[0].color, splat.truth[-1].color
+    assert train_color != test_color and [c.color for c in splat.truth].count(train_color) == 3
     assert all(c.photo is not None and c.photo.is_file() and c.size == (64, 48) for c in splat.truth)
     np.testing.assert_allclose(shown.points, np.eye(3)[[1, 2, 0]])
     assert len(shown.cameras) == 1 and shown.cameras[0].photo is None

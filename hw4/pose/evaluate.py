@@ -10,7 +10,7 @@ from hw4.config import MetricsConfig
 from hw4.data.pairs import PairSample
 from hw4.durable import JsonlLog, exclusive
 from hw4.models.base import ReconstructionModel
-from hw4.pose.predict import predict_samples
+from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
 from hw4.pose.results import (
     BAD_INPUT,
     FAILED,
@@ -36,7 +36,7 @@ def cached_predictions(
     cache_dir: Path,
     seed: int = 0,
     reuse: bool = True,
-    clouds: bool = True,
+    cloud_name: CloudName = cloud_by_idx,
 ) -> Iterator[tuple[Prediction, bool]]:
     """Each sample's prediction and whether it was there already; the folder is locked until the last one.
 
@@ -46,7 +46,7 @@ def cached_predictions(
         cache_dir: one model and input's folder, with ``predictions.jsonl``.
         seed: given to the model with each sample.
         reuse: False computes everything again.
-        clouds: whether ``clouds/<idx>.npz`` is written for each sample.
+        cloud_name: the file of a sample's point cloud in `cache_dir`.
 
     Raises:
         UserError: the model cannot be built, or predictions cannot be written.
@@ -56,7 +56,7 @@ def cached_predictions(
         known = {(r["idx"], r["inputs"]): r for r in log.read()} if reuse else {}
         keys = [None if s.problem is not None else (s.idx, inputs_digest(s)) for s in samples]
         todo = [s for s, key in zip(samples, keys, strict=True) if key is not None and key not in known]
-        fresh = predict_samples(make_model(), todo, seed, cache_dir if clouds else None) if todo else iter(())
+        fresh = predict_samples(make_model(), todo, seed, cache_dir, cloud_name) if todo else iter(())
         for sample, key in zip(samples, keys, strict=True):
             if key is None:
                 yield Prediction(sample.idx, BAD_INPUT, sample.problem), False

@@ -14,8 +14,9 @@ from hw4.config.input import MEDOID, ORACLE
 from hw4.data.candidates import Candidate
 from hw4.data.pairs import PairSample
 from hw4.models.base import ReconstructionModel
-from hw4.pose.evaluate import cached_predictions
+from hw4.pose.evaluate import cached_predictions, inputs_digest
 from hw4.pose.metrics import PoseError, relative_from_cameras
+from hw4.pose.predict import CloudName, cloud_by_idx
 from hw4.pose.results import (
     BAD_INPUT,
     FAILED,
@@ -28,6 +29,8 @@ from hw4.pose.results import (
 )
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
 
+# Names the picked candidate's point cloud, relative to the cache folder of candidates.
+CLOUD = "cloud"
 MakeModel = Callable[[], ReconstructionModel]
 
 
@@ -128,8 +131,14 @@ def _pick(
     else:
         picked, distances = _pick_oracle(sample, valid, metrics)
     seen = replace(sample, image_paths=picked.candidate.image_paths)
-    result = score_sample(seen, replace(picked.prediction, seconds=seconds), metrics)
-    return replace(result, selection={**record, "picked": picked.record(), **distances})
+    cloud = picked.prediction.cloud and f"{sample.idx}/{picked.prediction.cloud}"
+    result = score_sample(seen, replace(picked.prediction, seconds=seconds, cloud=cloud), metrics)
+    return replace(result, selection={**record, "picked": {**picked.record(), CLOUD: cloud}, **distances})
+
+
+def _cloud_by_inputs(view: PairSample) -> str:
+    # All candidates of a sample have its number.
+    return f"clouds/{inputs_digest(view)}.npz"
 
 
 def evaluate_candidates(
@@ -148,7 +157,8 @@ def evaluate_candidates(
 
     Predictions are kept as `hw4.pose.evaluate.evaluate_pose` keeps them: those of a sample's candidates in
     ``<cache_dir>/<idx>``, those of the two photos alone in `pair_dir`, the folder of ``input=pair``. They do
-    not depend on how one is picked, so that `medoid` and `oracle` share them.
+    not depend on how one is picked, so that `medoid` and `oracle` share them. Each candidate's point cloud is
+    kept (some 0.2 MB), since any of them may be picked.
 
     Args:
         samples: with candidates, from `hw4.data.pairs.load_pairs`.
@@ -173,8 +183,10 @@ def evaluate_candidates(
             built.append(make_model())
         return built[0]
 
-    def predict(views: Sequence[PairSample], folder: Path, clouds: bool) -> tuple[list[Prediction], bool]:
-        found = list(cached_predictions(views, model_once, folder, seed, reuse, clouds))
+    def predict(
+        views: Sequence[PairSample], folder: Path, cloud_name: CloudName
+    ) -> tuple[list[Prediction], bool]:
+        found = list(cached_predictions(views, model_once, folder, seed, reuse, cloud_name))
         return [prediction for prediction, _ in found], all(reused for _, reused in found)
 
     results: list[SampleResult] = []
@@ -186,9 +198,9 @@ def evaluate_candidates(
         else:
             pair, reused_pair = None, True
             if inputs.selection == MEDOID and inputs.candidates.bias:
-                (pair,), reused_pair = predict([sample], pair_dir, clouds=True)
+                (pair,), reused_pair = predict([sample], pair_dir, cloud_by_idx)
             views = [replace(sample, image_paths=c.image_paths) for c in sample.candidates]
-            predictions, reused = predict(views, cache_dir / str(sample.idx), clouds=False)
+            predictions, reused = predict(views, cache_dir / str(sample.idx), _cloud_by_inputs)
             reused = reused and reused_pair
             tried = [Tried(c, p) for c, p in zip(sample.candidates, predictions, strict=True)]
             results.append(_pick(sample, tried, pair, inputs.selection, metrics))

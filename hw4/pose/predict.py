@@ -2,10 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +20,14 @@ from hw4.models.base import (
     ReconstructionModel,
     ViewsModel,
 )
-from hw4.models.preprocess import ModelView
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import diagnose_sequence
 from hw4.pose.results import BAD_INPUT, BROKEN, FAILED, OK, Prediction
+
+CloudName = Callable[[PairSample], str]
+if TYPE_CHECKING:
+    # torch takes seconds to import, and a model without a network does without.
+    from hw4.models.preprocess import ModelView
 
 # Samples decoded ahead of the network. Long sequences of large photos take about 50 MB each.
 AHEAD = 4
@@ -33,7 +38,7 @@ class _Prepared:
     """A sample whose photos are decoded, or the reason why they are not."""
 
     sample: PairSample
-    views: list[ModelView] | None = None
+    views: "list[ModelView] | None" = None
     sequence: str | None = None
     error: Exception | None = None
     seconds: float = 0.0
@@ -75,8 +80,17 @@ def _two_cameras(reconstruction: Reconstruction) -> np.ndarray:
     return cameras
 
 
+def cloud_by_idx(sample: PairSample) -> str:
+    """Name of a sample's cloud in its cache folder."""
+    return f"clouds/{sample.idx}.npz"
+
+
 def _prediction(
-    prepared: _Prepared, outcome: Reconstruction | Exception, seconds: float, cache_dir: Path | None
+    prepared: _Prepared,
+    outcome: Reconstruction | Exception,
+    seconds: float,
+    cache_dir: Path | None,
+    cloud_name: CloudName,
 ) -> Prediction:
     idx = prepared.sample.idx
     diagnoses = {"sequence": prepared.sequence} if prepared.sequence else {}
@@ -86,7 +100,7 @@ def _prediction(
     diagnoses |= {str(view): text for view, text in enumerate(outcome.diagnoses) if text}
     cloud = None
     if cache_dir is not None:
-        cloud = f"clouds/{idx}.npz"
+        cloud = cloud_name(prepared.sample)
         write_bytes(cache_dir / cloud, cloud_npz(outcome))
     last = outcome.n_views - 1
     lost = [view for view in (0, last) if not outcome.is_valid(view)]
@@ -126,7 +140,11 @@ def _reconstruct_all(
 
 
 def predict_samples(
-    model: ReconstructionModel, samples: Sequence[PairSample], seed: int, cache_dir: Path | None = None
+    model: ReconstructionModel,
+    samples: Sequence[PairSample],
+    seed: int,
+    cache_dir: Path | None = None,
+    cloud_name: CloudName = cloud_by_idx,
 ) -> Iterator[Prediction]:
     """Run the model on samples, in order; whatever goes wrong with one becomes its prediction's reason.
 
@@ -137,7 +155,8 @@ def predict_samples(
         model: any model.
         samples: their photos and intrinsics.
         seed: given to the model with each sample.
-        cache_dir: where point clouds are written (``clouds/<idx>.npz``); None: nowhere.
+        cache_dir: where point clouds are written; None: nowhere.
+        cloud_name: a cloud's file in it, by default ``clouds/<idx>.npz``.
 
     Raises:
         UserError: a point cloud cannot be written (disk).
@@ -166,7 +185,7 @@ def predict_samples(
                 outcomes = _reconstruct_all(model, batch, seed)
                 share = (time.perf_counter() - started) / len(batch)
                 for prepared, outcome in zip(batch, outcomes, strict=True):
-                    yield _prediction(prepared, outcome, prepared.seconds + share, cache_dir)
+                    yield _prediction(prepared, outcome, prepared.seconds + share, cache_dir, cloud_name)
         finally:
             # The caller may stop early: what was not begun is not decoded.
             for future in ahead:

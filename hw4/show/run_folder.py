@@ -1,7 +1,6 @@
 """What a finished run's folder holds to look at in 3D: clouds, cameras with photos, splats, ground truth."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -9,60 +8,17 @@ from typing import Any
 import numpy as np
 
 from hw4.data.pairs import PairSample, load_pairs
-from hw4.data.scenes import Scene, scene_of
 from hw4.errors import UserError
 from hw4.pose.clouds import read_cloud
+from hw4.pose.evaluate_candidates import CLOUD
+from hw4.pose.results import OK
 from hw4.report.runs import Run, load_runs
 from hw4.show.files3d import read_points_ply
+from hw4.show.run_splats import splat_subjects
 from hw4.show.truth import true_cameras
+from hw4.show.view3d import ShownCamera, Subject, View3D, found_file
 
-
-@dataclass(frozen=True)
-class ShownCamera:
-    """A camera to draw.
-
-    Attributes:
-        name: for the list of things in the scene.
-        cam_from_world: (3, 4).
-        K: (3, 3) in pixels of an image of `size` (width, height), or None where unknown.
-        photo: the image file, or None where it is no longer there.
-    """
-
-    name: str
-    cam_from_world: np.ndarray
-    K: np.ndarray | None
-    size: tuple[int, int]
-    photo: Path | None
-
-
-@dataclass
-class View3D:
-    """One thing to look at; everything in one world frame.
-
-    Attributes:
-        points: (P, 3), surest first where `conf` is known.
-        colors: (P, 3) uint8.
-        conf: (P,) or None.
-        cameras: predicted; `truth`: true ones.
-        splats: 3DGS ``.ply``, or None.
-        words: what there is to know, and what is missing and why, one sentence each.
-    """
-
-    points: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
-    colors: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
-    conf: np.ndarray | None = None
-    cameras: list[ShownCamera] = field(default_factory=list)
-    truth: list[ShownCamera] = field(default_factory=list)
-    splats: Path | None = None
-    words: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An entry of the viewer's list; `load` reads its files."""
-
-    label: str
-    load: Callable[[], View3D]
+GONE = "the run's cache does not hold it (any more)"
 
 
 def find_subjects(folder: Path) -> list[Subject]:
@@ -75,7 +31,7 @@ def find_subjects(folder: Path) -> list[Subject]:
     subjects = []
     for run in found.runs:
         prefix = f"{run.label}: " if found.is_sweep else ""
-        for part in (_pose, _splat, _demo, _case):
+        for part in (_pose, splat_subjects, _demo, _case):
             subjects += [Subject(prefix + s.label, s.load) for s in part(run)]
     if not subjects:
         states = ", ".join(f"{run.name}: {run.status}" for run in found.runs)
@@ -84,13 +40,6 @@ def find_subjects(folder: Path) -> list[Subject]:
             "pose, splat, demo or case run."
         )
     return subjects
-
-
-def _found(recorded: str, run: Run) -> Path | None:
-    """A file or folder that a run recorded, relative to where it ran: here, or a folder above the run's."""
-    path = Path(recorded).expanduser()
-    bases = [Path(), *run.folder.resolve().parents]
-    return next((base / path for base in bases if (base / path).exists()), None)
 
 
 class _Data:
@@ -132,14 +81,46 @@ def _pose_view(run: Run, data: _Data, record: dict[str, Any]) -> View3D:
     view = View3D(words=_pose_words(record))
     paths: Sequence[Path | None]
     if sample is not None:
-        paths, truth = sample.image_paths, sample.cam_from_world
+        paths, truth = _views(sample, record), sample.cam_from_world
     else:
-        paths, truth = [_found(record["img1"], run), _found(record["img2"], run)], None
+        paths, truth = [found_file(record["img1"], run), found_file(record["img2"], run)], None
         view.words.append(f"The ground truth is missing: {problem}")
-    cache = _found(str((run.pose or {}).get("cache_dir") or ""), run)
-    cloud = cache / "clouds" / f"{idx}.npz" if cache is not None and "selection" not in record else None
-    _add_prediction(view, cloud, record.get("cam_from_world"), list(paths), truth)
+    cloud, lost = _pose_cloud(run, record)
+    _add_prediction(view, cloud, record.get("cam_from_world"), list(paths), truth, lost)
     return view
+
+
+def _views(sample: PairSample, record: dict[str, Any]) -> Sequence[Path]:
+    """Photos and frames that the model saw: of several candidates, those of the picked one."""
+    picked = (record.get("selection") or {}).get("picked") or {}
+    which = picked.get("generator"), picked.get("subset")
+    found = (c.image_paths for c in sample.candidates or () if (c.generator, c.subset) == which)
+    return next(found, sample.image_paths)
+
+
+def _pose_cloud(run: Run, record: dict[str, Any]) -> tuple[Path | None, str]:
+    """File of a sample's cloud in the run's cache, and why there is none if it cannot be read."""
+    name = f"clouds/{record['idx']}.npz"
+    if "selection" in record:
+        picked = record["selection"].get("picked")
+        if picked is None:
+            return None, "no candidate has cameras"
+        name = picked.get(CLOUD)
+        if name is None:
+            return (
+                None,
+                "an older version kept no points of this candidate; cache.reuse=false does",
+            )
+    recorded = str((run.pose or {}).get("cache_dir") or "")
+    cache = found_file(recorded, run) if recorded else None
+    if cache is None:
+        return None, f"the run's cache {recorded or 'is not recorded'} is not there (any more)"
+    if record["status"] != OK and not (cache / name).is_file():
+        return (
+            None,
+            f"the model gave none ({record['reason']}), or the run's cache does not hold it (any more)",
+        )
+    return cache / name, "the run's cache does not hold it (any more)"
 
 
 def _pose_words(record: dict[str, Any]) -> list[str]:
@@ -160,6 +141,7 @@ def _add_prediction(
     two_cameras: Any,
     paths: list[Path | None],
     truth: np.ndarray | None,
+    lost_cloud: str,
 ) -> None:
     """Put a kept cloud with all its cameras into a view; else the two cameras of the record."""
     cloud = None if cloud_file is None else read_cloud(cloud_file)
@@ -167,7 +149,7 @@ def _add_prediction(
         view.points, view.colors, view.conf = cloud.points, cloud.colors, cloud.conf
         cameras, Ks, sizes = cloud.cam_from_world, cloud.Ks, cloud.sizes
     else:
-        view.words.append("The point cloud is missing: the run's cache does not hold it (any more).")
+        view.words.append(f"The point cloud is missing: {lost_cloud}.")
         if two_cameras is None:
             return
         cameras = np.array(two_cameras, float)[:, :3]
@@ -192,58 +174,13 @@ def _add_prediction(
     if shown.cam_from_world is None:
         view.words.append(f"The true cameras cannot be shown: {shown.remark}.")
         return
-    view.words.append(f"True cameras: {shown.remark}.")
+    view.words.append(f"True cameras, in black around the predicted ones: {shown.remark}.")
     K, size = (view.cameras[0].K, view.cameras[0].size) if view.cameras else (None, (1, 1))
     for name, camera, path in zip(
         ("first", "last"), shown.cam_from_world, (paths[0], paths[-1]), strict=True
     ):
         in_world = camera @ np.vstack([cameras[0][:3], (0, 0, 0, 1)])
         view.truth.append(ShownCamera(f"true {name}", in_world[:3], K, size, path))
-
-
-def _splat(run: Run) -> Iterator[Subject]:
-    if run.splat is not None:
-        psnr = run.splat["psnr"]
-        label = "splats" if psnr is None else f"splats ({psnr:.2f} dB)"
-        yield Subject(label, partial(_splat_view, run))
-
-
-def _splat_view(run: Run) -> View3D:
-    result: dict[str, Any] = run.splat or {}
-    view = View3D(words=[f"{result['n_gaussians']} Gaussians, {result['iterations']} iterations."])
-    view.splats = run.file(str(result.get("files", {}).get("ply", "")))
-    if view.splats is None:
-        view.words.append("The splats are missing: the run's gaussians.ply is not there (any more).")
-    try:
-        assert run.typed is not None
-        scene = scene_of(run.typed.data)
-    except (UserError, AssertionError) as error:
-        view.words.append(f"The scene's photos and cameras are missing: {error or 'no configuration'}")
-        return view
-    if scene.train.cam_from_world is None:
-        view.words.append("The scene has no true cameras; those that the model estimated were not kept.")
-        return view
-    view.truth = list(_scene_cameras(scene))
-    if scene.train.points is not None and len(scene.train.points):
-        view.points = scene.train.points
-        gray = np.full((len(view.points), 3), 128, np.uint8)
-        view.colors = gray if scene.train.colors is None else scene.train.colors
-        view.words.append("The points are the scene's own; they are hidden behind a tick box.")
-    return view
-
-
-def _scene_cameras(scene: Scene) -> Iterator[ShownCamera]:
-    train, test = scene.train, scene.test
-    if train.cam_from_world is not None and train.Ks is not None:
-        for i, name in enumerate(train.names):
-            height, width = train.images[i].shape[:2]
-            camera = train.cam_from_world[i][:3]
-            yield ShownCamera(f"train {name}", camera, train.Ks[i], (width, height), train.paths[i])
-    if test.cam_from_world is not None and test.Ks is not None and test.sizes is not None:
-        for i, name in enumerate(test.names):
-            size = (int(test.sizes[i][0]), int(test.sizes[i][1]))
-            camera = test.cam_from_world[i][:3]
-            yield ShownCamera(f"test {name}", camera, test.Ks[i], size, test.paths[i])
 
 
 def _demo(run: Run) -> Iterator[Subject]:
@@ -266,7 +203,7 @@ def _demo_view(run: Run, demo: dict[str, Any]) -> View3D:
         if one["cam_from_world"] is not None:
             camera = np.array(one["cam_from_world"], float)
             K = None if one["K"] is None else np.array(one["K"], float)
-            photo = run.file(one["photo"]) or _found(one["photo"], run)
+            photo = run.file(one["photo"]) or found_file(one["photo"], run)
             view.cameras.append(ShownCamera(f"view {number}", camera, K, tuple(one["size"]), photo))
     return view
 
@@ -283,7 +220,12 @@ def _case_view(run: Run, one: dict[str, Any]) -> View3D:
     view = View3D(words=_pose_words(one))
     truth = one["true_cam_from_world"]
     cloud = None if one["cloud"] is None else run.file(one["cloud"])
-    paths = [_found(path, run) for path in one["image_paths"]]
+    paths = [found_file(path, run) for path in one["image_paths"]]
     true = None if truth is None else np.array(truth, float)
-    _add_prediction(view, cloud, one["cam_from_world"], paths, true)
+    why = (
+        "the model gave no reconstruction"
+        if one["cloud"] is None
+        else "the run's file is not there (any more)"
+    )
+    _add_prediction(view, cloud, one["cam_from_world"], paths, true, why)
     return view

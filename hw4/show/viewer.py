@@ -15,9 +15,10 @@ from hw4.data.scenes import load_image
 from hw4.errors import UserError
 from hw4.show.files3d import camera_color
 from hw4.show.geometry import as_world_of_first, frustum_depth, moved
-from hw4.show.run_folder import ShownCamera, Subject, View3D
+from hw4.show.view3d import ShownCamera, Subject, View3D
 
 TRUE_COLOR = (20, 20, 20)
+TRUE_SCALE = 1.15
 PHOTO_EDGE = 320
 # Field of view of a camera whose intrinsics are not known: it is drawn, and the text says so.
 UNKNOWN_FOV = np.radians(60)
@@ -58,7 +59,7 @@ class Viewer:
         self.dot = gui.add_slider("point size", 0.1, 5.0, 0.1, 1.0)
         self.show_points = gui.add_checkbox("points", True)
         self.show_cameras = gui.add_checkbox("predicted cameras", True)
-        self.show_truth = gui.add_checkbox("true cameras (black)", True)
+        self.show_truth = gui.add_checkbox("true cameras", True)
         self.show_photos = gui.add_checkbox("photos", True)
         self.show_splats = gui.add_checkbox("splats", True)
         self.choice.on_update(lambda _: self.show(labels.index(self.choice.value)))
@@ -132,11 +133,16 @@ class Viewer:
             ("predicted", self.view.cameras, bool(self.show_cameras.value)),
             ("true", self.view.truth, bool(self.show_truth.value)),
         )
+        taken = {camera.photo for camera in self.view.cameras}
         for kind, cameras, visible in kinds:
             for number, camera in enumerate(cameras):
-                color = TRUE_COLOR if kind == "true" else camera_color(number, len(cameras))
-                photo = self._photo(camera) if self.show_photos.value else None
-                self._draw_camera(f"{WORLD}/{kind}/{number}", camera, color, photo, visible)
+                true = kind == "true"
+                color = camera.color or (TRUE_COLOR if true else camera_color(number, len(cameras)))
+                # A true camera may stand where the predicted one does: it is an empty frame around that.
+                with_photo = self.show_photos.value and not (true and camera.photo in taken)
+                photo = self._photo(camera) if with_photo else None
+                scale = TRUE_SCALE if true and self.view.cameras else 1.0
+                self._draw_camera(f"{WORLD}/{kind}/{number}", camera, color, photo, visible, scale)
 
     def _draw_camera(
         self,
@@ -145,6 +151,7 @@ class Viewer:
         color: tuple[int, int, int],
         photo: np.ndarray | None,
         visible: bool,
+        scale: float,
     ) -> None:
         width, height = camera.size
         fov = UNKNOWN_FOV if camera.K is None else 2 * np.arctan(height / (2 * camera.K[1, 1]))
@@ -156,7 +163,7 @@ class Viewer:
             name,
             fov=float(fov),
             aspect=width / height,
-            scale=0.7 * self._size,
+            scale=0.7 * self._size * scale,
             thickness=0.02,
             color=color,
             image=photo,

@@ -14,6 +14,7 @@ from hw4.durable import write_json
 from hw4.errors import UserError
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.splat.align import align_cameras
+from hw4.splat.camera_file import Cameras, write_cameras
 from hw4.splat.cameras import scene_extent
 from hw4.splat.evaluate import EvalResult, evaluate
 from hw4.splat.figures import curves, fly_through
@@ -161,8 +162,12 @@ def run_splat(
     notes = [*scene.notes, *init.notes]
     if progress is not None:
         progress(trained.steps, config.iterations, "scoring test views, rendering the fly-through")
-    evaluation = _evaluate(scene, init, model, trained, config, out_dir, background, notes)
+    evaluation, test_cameras = _evaluate(scene, init, model, trained, config, out_dir, background, notes)
     files = _write_outputs(scene, init, trained, config, out_dir, background)
+    write_cameras(
+        out_dir / "cameras.json", scene, init.views, (trained.cam_from_world, init.Ks), test_cameras
+    )
+    files["cameras"] = str(out_dir / "cameras.json")
     files |= {"renders": [str(p) for p in evaluation.renders], "strips": [str(p) for p in evaluation.strips]}
     result = SplatResult(
         evaluation.mean("psnr"),
@@ -200,18 +205,19 @@ def _evaluate(
     out_dir: Path,
     background: float,
     notes: list[str],
-) -> EvalResult:
+) -> tuple[EvalResult, Cameras | None]:
+    """The scores, and the test cameras where they had to be estimated."""
     missing = dict.fromkeys(("psnr", "ssim", "lpips"), "the scene has no test views")
     if len(scene.test) == 0:
-        return EvalResult([], missing, False)
+        return EvalResult([], missing, False), None
     cameras = None
     if scene.test.cam_from_world is None and model is not None:
         try:
             cameras = estimated_test_cameras(scene, init, model, config.seed)
         except UserError as error:
-            return EvalResult([], dict.fromkeys(missing, str(error)), False)
+            return EvalResult([], dict.fromkeys(missing, str(error)), False), None
         notes.append("test cameras come from a second reconstruction of all photos, made after training")
-    return evaluate(
+    scores = evaluate(
         trained.gaussians,
         scene.test,
         config.eval,
@@ -221,6 +227,7 @@ def _evaluate(
         init.gaussians,
         cameras,
     )
+    return scores, cameras
 
 
 def _write_outputs(
