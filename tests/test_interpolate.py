@@ -1,6 +1,7 @@
 """Frames made between two photos: what they show, how they lie on disk, and what goes wrong in words."""
 
 import importlib.util
+import inspect
 import json
 import signal
 import subprocess
@@ -302,6 +303,25 @@ def test_video_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         build_interpolator(config)
 
 
+# Parameters of WanImageToVideoPipeline.__call__ by diffusers' documentation
+# (src/diffusers/pipelines/wan/pipeline_wan_i2v.py at commit 007f2770).
+# fmt: off
+WAN_PARAMETERS = {
+    "image", "prompt", "negative_prompt", "height", "width", "num_frames", "num_inference_steps",
+    "guidance_scale", "guidance_scale_2", "num_videos_per_prompt", "generator", "latents",
+    "prompt_embeds", "negative_prompt_embeds", "image_embeds", "last_image", "output_type",
+    "return_dict", "attention_kwargs", "callback_on_step_end", "callback_on_step_end_tensor_inputs",
+    "max_sequence_length",
+}
+# fmt: on
+
+
+def test_the_recorded_parameters_are_those_of_the_installed_diffusers() -> None:
+    diffusers = pytest.importorskip("diffusers", reason="diffusers is an optional extra")
+    installed = inspect.signature(diffusers.WanImageToVideoPipeline.__call__).parameters
+    assert set(installed) >= WAN_PARAMETERS
+
+
 def test_video_through_a_pipeline_of_the_same_shape(monkeypatch: pytest.MonkeyPatch) -> None:
     """The arguments are those of diffusers' WanImageToVideoPipeline; the network is left out."""
     seen: list[dict[str, Any]] = []
@@ -316,6 +336,11 @@ def test_video_through_a_pipeline_of_the_same_shape(monkeypatch: pytest.MonkeyPa
         def enable_model_cpu_offload(self) -> None: ...
 
         def __call__(self, **options: Any) -> object:
+            unknown = set(options) - WAN_PARAMETERS
+            if unknown:
+                raise TypeError(f"unexpected keyword arguments {unknown}")
+            # As the pipeline demands: whole patches, whole steps of the autoencoder.
+            assert options["height"] % 16 == options["width"] % 16 == 0
             seen.append(options)
             if options["guidance_scale"] < 0:
                 raise RuntimeError("CUDA out of memory")
