@@ -1,6 +1,7 @@
 """Pose metrics against independent implementations, the published arithmetic, and their invariances."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hw4.config import MetricsConfig
-from hw4.pose.metrics import PoseError, accuracy, auc, pair_error, summarize
+from hw4.pose.metrics import NO_DIRECTION, PoseError, accuracy, auc, pair_error, summarize
 
 from .conftest import random_cameras
 
@@ -149,14 +150,24 @@ def test_homework_protocol_depends_on_the_world_frame(seed: int) -> None:
 
 @given(st.integers(0, 2**31 - 1))
 @settings(max_examples=20, deadline=None)
-def test_homework_rotation_is_the_stated_conjugate(seed: int) -> None:
-    (estimated,) = random_cameras(np.random.default_rng(seed), 2).reshape(1, 2, 4, 4)
-    true = np.tile(np.eye(4), (2, 1, 1))
-    first, second = (np.linalg.inv(c)[:3, :3] for c in estimated)
-    D = first.T @ second
-    expected = quaternion_angle_deg(first @ D.T @ first.T)
-    found = pair_error(true, estimated, MetricsConfig(protocol="homework")).rotation_deg
-    assert found == pytest.approx(expected, abs=1e-6)
+def test_homework_error_is_that_of_the_scripts_composition(seed: int) -> None:
+    true, estimated = random_cameras(np.random.default_rng(seed), 4).reshape(2, 2, 4, 4)
+
+    def composed(cam_from_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """P_1 · P_2⁻¹ of P = [R | c] camera-to-world, by hand: R_1 R_2ᵀ and c_1 - R_1 R_2ᵀ c_2."""
+        (R1, c1), (R2, c2) = ((c[:3, :3].T, -c[:3, :3].T @ c[:3, 3]) for c in cam_from_world)
+        return R1 @ R2.T, c1 - R1 @ R2.T @ c2
+
+    (R_true, t_true), (R_estimated, t_estimated) = composed(true), composed(estimated)
+    found = pair_error(true, estimated, MetricsConfig(protocol="homework"))
+    assert found.rotation_deg == pytest.approx(quaternion_angle_deg(R_true.T @ R_estimated), abs=1e-5)
+    cosine = t_true @ t_estimated / np.linalg.norm(t_true) / np.linalg.norm(t_estimated)
+    assert found.translation_deg == pytest.approx(math.degrees(math.acos(np.clip(cosine, -1, 1))), abs=1e-5)
+    # The other protocol gives another angle: the test can tell them apart.
+    assert abs(pair_error(true, estimated, MetricsConfig()).rotation_deg - found.rotation_deg) > 1e-6
+    # DESIGN §4: with D, camera 1 from camera 2, and the first camera R_1 the composition is R_1 Dᵀ R_1ᵀ.
+    R1, D = true[0, :3, :3].T, true[0, :3, :3] @ true[1, :3, :3].T
+    np.testing.assert_allclose(R_true, R1 @ D.T @ R1.T, atol=1e-9)
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -262,3 +273,44 @@ def test_metrics_are_monotone_in_the_errors(errors: list[float], worse: float) -
             assert after[name].value >= metric.value - 1e-9
         elif metric.value is not None:
             assert after[name].value <= metric.value + 1e-9
+
+
+def test_each_missing_metric_has_its_own_reason() -> None:
+    undirected = PoseError(2.0, None, NO_DIRECTION, has_true_direction=False)
+    still = PoseError(None, None, "a: no matches")
+    metrics = summarize([undirected, undirected], MetricsConfig(mode="T")).metrics
+    assert metrics["MRE"].value == 2.0
+    assert metrics["MTE"].reason == metrics["Acc@5"].reason == NO_DIRECTION
+    # The rotation is missing for another reason than the translation.
+    metrics = summarize([still, replace(undirected, rotation_deg=None)], MetricsConfig(mode="R")).metrics
+    assert metrics["MTE"].reason == "a: no matches"
+    zero = PoseError(1.0, None, "z: the estimated translation is zero")
+    metrics = summarize([zero, zero, still], MetricsConfig()).metrics
+    assert metrics["MTE"].reason == f"{zero.reason} (2 of 3 samples); a: no matches (1 of 3 samples)"
+    assert summarize([], MetricsConfig()).metrics["MRE"].reason == "there is no sample"
+
+
+def test_a_missing_interval_has_its_reason() -> None:
+    one = summarize([PoseError(1.0, 2.0)], MetricsConfig()).metrics["MRE"]
+    assert (one.value, one.low, one.reason) == (1.0, None, "no interval, because one sample has no spread")
+    none = summarize([PoseError(1.0), PoseError(2.0)], MetricsConfig(bootstrap=0)).metrics["MRE"]
+    assert none.reason == "no interval, because metrics.bootstrap=0"
+
+
+def test_a_truth_that_cannot_be_read_fails_in_every_mode() -> None:
+    errors = [PoseError(1.0, 2.0), PoseError(None, None, "unreadable", has_true_direction=None)]
+    for mode in ("R", "T", "both"):
+        metrics = summarize(errors, MetricsConfig(mode=mode, failures="penalize", bootstrap=0)).metrics
+        assert metrics["Acc@5"].value == 0.5, mode
+    assert (metrics["MRE"].value, metrics["MTE"].value) == (90.5, 91.0)
+    # Where no truth has a direction, an unreadable one does not bring translations into being.
+    undirected = PoseError(1.0, None, NO_DIRECTION, has_true_direction=False)
+    alone = summarize([undirected, errors[1]], MetricsConfig(mode="T", failures="penalize")).metrics
+    assert alone["MTE"].value is None and alone["Acc@5"].value is None
+
+
+def test_a_folded_translation_fails_at_the_end_of_its_scale() -> None:
+    errors = [PoseError(0.0, 0.0), PoseError(None, None, "x")]
+    config = MetricsConfig(failures="penalize", fold_translation=True, bootstrap=0)
+    metrics = summarize(errors, config).metrics
+    assert (metrics["MRE"].value, metrics["MTE"].value) == (90.0, 45.0)

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw4.config import InputConfig, PairsConfig
+from hw4.data.ground_truth import camera_from_entry, read_ground_truth
 from hw4.data.interpolation import interpolated_frames, keep_evenly
-from hw4.data.pairs import camera_from_entry, load_pairs, read_ground_truth, read_index
+from hw4.data.pairs import PairSample, load_pairs, load_truth, read_index
 from hw4.data.pickles import load_npy_dict
 from hw4.errors import UserError
 
@@ -175,3 +177,88 @@ def test_truncated_pickle_and_plain_array(tmp_path: Path) -> None:
         load_npy_dict(tmp_path / "y.npy")
     with pytest.raises(UserError, match="cannot read"):
         load_npy_dict(tmp_path / "nowhere.npy")
+
+
+def changed_truth(root: Path, **changes: object) -> PairSample:
+    """Sample 0 after its first view's entry was changed; None removes a key."""
+    truth = np.load(root / "gt.npy", allow_pickle=True).item()
+    for key, value in changes.items():
+        if value is None:
+            truth[0]["img1"].pop(key)
+        else:
+            truth[0]["img1"][key] = value
+            if key == "K":
+                truth[0]["img2"].setdefault("K", np.diag([50.0, 50.0, 1.0]))
+    np.save(root / "gt.npy", np.array(truth, dtype=object), allow_pickle=True)
+    return load_pairs(PairsConfig(root=str(root)), InputConfig())[0]
+
+
+@pytest.mark.parametrize(
+    "K",
+    [
+        np.zeros((3, 3)),
+        np.diag([-50.0, 50.0, 1.0]),
+        np.full((3, 3), 1e30),
+        np.diag([1e30, 1e30, 1.0]),
+        np.diag([50.0, 50.0, 2.0]),
+    ],
+)
+def test_a_K_that_is_no_camera_is_refused(pairs_folder: MakePairs, K: np.ndarray) -> None:
+    problem = changed_truth(pairs_folder(1)[0], K=K).problem
+    assert problem is not None and "entry 0 of gt.npy: K is no camera: it needs focal lengths" in problem
+
+
+def test_a_ragged_K_is_worded(pairs_folder: MakePairs) -> None:
+    for K in ([[1.0, 0.0, 0.0], [0.0, 1.0]], "abc", [[1, 2], [3, 4]]):
+        problem = changed_truth(pairs_folder(1, name=str(K)[:9])[0], K=K).problem
+        assert problem is not None and "K must be two finite 3x3 matrices" in problem
+        assert "inhomogeneous" not in problem
+
+
+def test_a_translation_with_a_part_missing_is_no_missing_translation(pairs_folder: MakePairs) -> None:
+    assert changed_truth(pairs_folder(1)[0], tx=None).problem == "entry 0 of gt.npy: the camera has no 'tx'"
+
+
+def test_a_missing_ground_truth_names_the_key(pairs_folder: MakePairs) -> None:
+    root, _ = pairs_folder(1)
+    (root / "gt.npy").unlink()
+    with pytest.raises(UserError, match=r"gt\.npy does not exist; .*data\.gt="):
+        load_pairs(PairsConfig(root=str(root)), InputConfig())
+
+
+def test_scoring_needs_the_index_and_the_truth_alone(pairs_folder: MakePairs) -> None:
+    root, cameras = pairs_folder(2)
+    shutil.rmtree(root / "images")
+    samples = load_truth(PairsConfig(root=str(root)))
+    assert [s.problem for s in samples] == [None, None]
+    np.testing.assert_allclose(samples[1].cam_from_world, cameras[1], atol=1e-9)
+    problems = [s.problem for s in load_pairs(PairsConfig(root=str(root)), InputConfig())]
+    assert all(problem is not None and "does not exist" in problem for problem in problems)
+
+
+def test_folders_that_cannot_be_read_are_worded(
+    pairs_folder: MakePairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _ = pairs_folder(2, frames=4)
+    locked = {root / "images" / "0_a.png", root / "interpolated" / "0" / "dynamicrafter"}
+    is_file, iterdir = Path.is_file, Path.iterdir
+
+    def refuse(path: Path) -> None:
+        if path in locked:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", lambda path: refuse(path) or is_file(path))
+    monkeypatch.setattr(Path, "iterdir", lambda path: refuse(path) or iterdir(path))
+    photos = load_pairs(PairsConfig(root=str(root)), InputConfig())
+    assert photos[0].problem == f"image {root}/images/0_a.png cannot be read: Permission denied"
+    locked.remove(root / "images" / "0_a.png")
+    frames = load_pairs(PairsConfig(root=str(root)), InputConfig("interpolated"))
+    assert frames[0].problem == f"cannot look into {root}/interpolated/0/dynamicrafter: Permission denied"
+    assert frames[1].problem is None
+    is_dir = Path.is_dir
+    locked.add(root / "images")
+    monkeypatch.setattr(Path, "is_dir", lambda path: refuse(path) or is_dir(path))
+    with pytest.raises(
+        UserError, match=r"cannot look for images below .*: Permission denied; set data.images"
+    ):
+        load_pairs(PairsConfig(root=str(root)), InputConfig())

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,11 @@ import pytest
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs import load_pairs
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pose.metrics import auc
+from hw4.pose.metrics import PoseError, summarize
 from hw4.pose.results import PoseResult
 from hw4.report.compare import compare, comparison_table, write_comparison
 from hw4.report.figures import error_cdf, extreme_samples, extremes_figure, save_figure
-from hw4.report.tables import Table, failures_table, pose_table, samples_table
+from hw4.report.tables import Table, failures_table, pose_table, samples_table, samples_values
 
 from .fake_models import FakeModel
 
@@ -103,12 +105,55 @@ def test_markdown_keeps_the_table_whole() -> None:
     assert flipped.columns == ["job", "0", "1"] and flipped.rows == [["m", "1", "2"]]
 
 
-def test_cdf_area_is_the_auc(result: PoseResult) -> None:
+def test_cdf_area_is_the_auc_of_the_design(result: PoseResult) -> None:
     figure = error_cdf(result, "t")
     assert figure is not None
-    bars = figure.axes[0].patches
-    errors = np.array([s.error.rotation_deg for s in result.samples if s.error.rotation_deg is not None])
-    assert sum(bar.get_height() for bar in bars) / 30 == pytest.approx(float(auc(errors, 30)))
+    axes = figure.axes[0]
+    errors = [s.error.rotation_deg for s in result.samples if s.error.rotation_deg is not None]
+    # DESIGN §4: the mean, over the integer thresholds 1 to 30, of the share of errors below each.
+    shares = [sum(error < threshold for error in errors) / len(errors) for threshold in range(1, 31)]
+    area = sum(shares) / 30
+    heights, widths = zip(*((bar.get_height(), bar.get_width()) for bar in axes.patches), strict=True)
+    assert heights == pytest.approx(shares) and set(widths) == {1.0}
+    assert f"AUC@30 = {area:.4f}" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_cdf_has_an_area_to_measure() -> None:
+    errors = [PoseError(0.5), PoseError(12.25), PoseError(29.0), PoseError(100.0)]
+    summary = summarize(errors, MetricsConfig(bootstrap=0))
+    samples = [SimpleNamespace(error=error) for error in errors]
+    figure = error_cdf(SimpleNamespace(samples=samples, summary=summary), "t")  # type: ignore[arg-type]
+    assert figure is not None
+    # By hand: 0.5 passes all 30 thresholds, 12.25 those from 13 on (18), 29 only 30 (1), 100 none.
+    assert sum(bar.get_height() for bar in figure.axes[0].patches) / 30 == pytest.approx((30 + 18 + 1) / 120)
+    assert summary.metrics["AUC@30"].value == pytest.approx(49 / 120)
+
+
+def test_missing_intervals_and_penalties_are_said(result: PoseResult) -> None:
+    errors = [s.error for s in result.samples]
+    config = MetricsConfig(bootstrap=0, failures="penalize", fold_translation=True)
+    notes = pose_table(replace(result, summary=summarize(errors, config)), "t").notes
+    assert "6 of 9 samples valid; 3 failed and count as 180° (folded translation: as 90°)" in notes
+    (why,) = [note for note in notes if "no interval" in note]
+    assert why.startswith("MRE, MTE, Acc@5") and why.endswith(": no interval, because metrics.bootstrap=0")
+    assert any("mode R, translation folded;" in note for note in notes)
+
+
+def test_samples_are_logged_as_numbers(result: PoseResult) -> None:
+    columns, rows = samples_values(result)
+    assert columns == list(samples_table(result).columns)
+    error = columns.index("rotation error")
+    assert rows[0][error] == result.samples[0].error.rotation_deg and rows[3][error] is None
+
+
+def test_a_photo_that_is_gone_or_damaged_loses_no_figure(result: PoseResult) -> None:
+    shown = [s.sample for _, s in extreme_samples(result)]
+    shown[0].image_paths[0].unlink()
+    shown[1].image_paths[0].write_bytes(b"damaged")
+    figure = extremes_figure(result, "t")
+    assert figure is not None
+    grey, _, photo = np.split(figure.axes[0].images[0].get_array(), [110, 114], axis=1)
+    assert (grey == 200).all() and photo.std() > 10
 
 
 def test_extremes_show_each_sample_once(result: PoseResult, tmp_path: Path) -> None:

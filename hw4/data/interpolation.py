@@ -8,9 +8,16 @@ FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:png|jpe?g)$", re.IGNORECASE)
 
 
 def generators_of(root: Path, idx: int) -> list[str]:
-    """Sorted names of a sample's videos; a hidden folder is one that is being written."""
+    """Sorted names of a sample's videos; a hidden folder is one that is being written.
+
+    Raises:
+        ValueError: the folder cannot be read.
+    """
     parent = root / str(idx)
-    folders = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    try:
+        folders = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    except OSError as error:
+        raise ValueError(f"cannot look into {parent}: {error.strerror}") from error
     return sorted(p.name for p in folders if not p.name.startswith("."))
 
 
@@ -26,16 +33,20 @@ def interpolated_frames(root: Path, idx: int, generator: str) -> list[Path]:
         generator: subfolder name.
 
     Raises:
-        ValueError: no such folder (the message lists the generators that are there), or fewer than three
-            frames.
+        ValueError: no such folder (the message lists the generators that are there), one that cannot be read,
+            or fewer than three frames.
     """
     folder = root / str(idx) / generator
-    if not folder.is_dir():
+    try:
+        files = sorted(folder.iterdir()) if folder.is_dir() else None
+    except OSError as error:
+        raise ValueError(f"cannot look into {folder}: {error.strerror}") from error
+    if files is None:
         there = generators_of(root, idx)
         hint = f"; there is {', '.join(there)}: set data.generator" if there else ""
         raise ValueError(f"no interpolated frames in {folder}{hint}")
     numbered: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in files:
         match = FRAME_NAME.search(path.name)
         if not match:
             continue

@@ -1,18 +1,16 @@
 """The pair layout: an index, ground-truth cameras, photos, and the frames between them (DESIGN §2)."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hw4.config import DataConfig, InputConfig, PairsConfig
+from hw4.config.input import PAIR
 from hw4.data.candidates import Candidate, load_candidates
+from hw4.data.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
 from hw4.data.interpolation import interpolated_frames, keep_evenly
-from hw4.data.pickles import load_npy_dict
 from hw4.errors import UserError
 
 
@@ -94,71 +92,6 @@ def read_index(path: Path) -> list[PairRow]:
     return rows
 
 
-def read_ground_truth(path: Path) -> dict[int, dict[str, Any]]:
-    """Entries of ``gt.npy`` (restricted unpickler) or ``gt.json``, by sample number.
-
-    Raises:
-        UserError: missing or refused file, or keys that are not sample numbers.
-    """
-    if path.suffix == ".json":
-        try:
-            content = json.loads(path.read_text())
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}; check data.gt.") from error
-        except ValueError as error:
-            raise UserError(f"{path} is not JSON ({error}); mend the file.") from error
-    else:
-        content = load_npy_dict(path)
-    if not isinstance(content, dict) or not all(re.fullmatch(r"\d+", str(key)) for key in content):
-        raise UserError(f"{path}: the keys of the ground truth must be sample numbers.")
-    return {int(key): value for key, value in content.items()}
-
-
-def camera_from_entry(view: dict[str, Any], convention: str) -> np.ndarray:
-    """(4, 4) world-to-camera matrix from ``{qx, qy, qz, qw[, tx, ty, tz]}``.
-
-    Args:
-        view: quaternion (any norm but zero) and optional translation in scene units.
-        convention: ``w2c`` or ``c2w``: what the numbers mean.
-
-    Returns:
-        world-to-camera; its translation is NaN where the entry has none.
-
-    Raises:
-        ValueError: a missing key, NaN or infinity, or a zero quaternion; the message says which.
-    """
-    try:
-        quat_xyzw = np.array([float(view[key]) for key in ("qx", "qy", "qz", "qw")])
-        has_translation = "tx" in view
-        keys = ("tx", "ty", "tz")
-        translation = np.array([float(view[k]) for k in keys]) if has_translation else np.full(3, np.nan)
-    except KeyError as error:
-        raise ValueError(f"the camera has no {error.args[0]!r}") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the camera holds something that is not a number ({error})") from error
-    if not np.isfinite(quat_xyzw).all() or (has_translation and not np.isfinite(translation).all()):
-        raise ValueError("the camera holds NaN or infinity")
-    if np.linalg.norm(quat_xyzw) < 1e-6:
-        raise ValueError("the quaternion is zero")
-    rotation = Rotation.from_quat(quat_xyzw).as_matrix()
-    if convention == "c2w":
-        rotation, translation = rotation.T, -rotation.T @ translation
-    matrix = np.eye(4)
-    matrix[:3, :3] = rotation
-    matrix[:3, 3] = translation
-    return matrix
-
-
-def _intrinsics(entry: dict[str, Any]) -> np.ndarray | None:
-    per_view = [entry[view].get("K", entry.get("K")) for view in ("img1", "img2")]
-    if any(K is None for K in per_view):
-        return None
-    Ks = np.array(per_view, dtype=float)
-    if Ks.shape != (2, 3, 3) or not np.isfinite(Ks).all():
-        raise ValueError(f"K must be two finite 3x3 matrices, not {Ks.shape}")
-    return Ks
-
-
 def pair_layout(config: DataConfig) -> PairsConfig:
     """Where the pair layout of any data source lies; the sample data is generated here if missing.
 
@@ -175,15 +108,25 @@ def pair_layout(config: DataConfig) -> PairsConfig:
     raise UserError(f"data={config.name} has no pairs to evaluate; use data=sample or data=pairs.")
 
 
-def _photo_pairs(layout: PairsConfig, config: DataConfig) -> list[PhotoPair]:
-    """As `load_photo_pairs`, of a layout that is there."""
+def _why_no_photo(path: Path) -> str | None:
+    try:
+        return None if path.is_file() else f"image {path} does not exist"
+    except OSError as error:
+        return f"image {path} cannot be read: {error.strerror}"
+
+
+def _photo_pairs(layout: PairsConfig, config: DataConfig, photos: bool = True) -> list[PhotoPair]:
+    """As `load_photo_pairs`, of a layout that is there; without `photos` nobody looks whether they are."""
     root = Path(layout.root).expanduser()
     if not root.is_dir():
         raise UserError(f"data.root={layout.root} is not a folder; point it at the folder of {layout.index}.")
     rows = read_index(root / layout.index)
-    folder = root / (layout.images or ("images" if (root / "images").is_dir() else "."))
-    if not folder.is_dir():
-        raise UserError(f"the image folder {folder} does not exist; set data.images.")
+    try:
+        folder = root / (layout.images or ("images" if (root / "images").is_dir() else "."))
+        if photos and not folder.is_dir():
+            raise UserError(f"the image folder {folder} does not exist; set data.images.")
+    except OSError as error:
+        raise UserError(f"cannot look for images below {root}: {error.strerror}; set data.images.") from error
     pairs = []
     if config.sample is not None:
         there = [row.idx for row in rows]
@@ -195,8 +138,8 @@ def _photo_pairs(layout: PairsConfig, config: DataConfig) -> list[PhotoPair]:
             )
     for row in rows[: config.limit]:
         paths = (folder / row.img1, folder / row.img2)
-        missing = next((path for path in paths if not path.is_file()), None)
-        pairs.append(PhotoPair(row.idx, paths, f"image {missing} does not exist" if missing else None))
+        missing = next((why for path in paths if (why := _why_no_photo(path))), None) if photos else None
+        pairs.append(PhotoPair(row.idx, paths, missing))
     return pairs
 
 
@@ -207,6 +150,15 @@ def load_photo_pairs(config: DataConfig) -> list[PhotoPair]:
         UserError: the index or the image folder cannot be used.
     """
     return _photo_pairs(pair_layout(config), config)
+
+
+def load_truth(config: DataConfig) -> list[PairSample]:
+    """All samples as scoring needs them: from the index and the ground truth; no photo need be there.
+
+    Raises:
+        UserError: the index or the ground truth as a whole cannot be used.
+    """
+    return _samples(config, InputConfig(PAIR), photos=False)
 
 
 def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
@@ -222,9 +174,13 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
     Raises:
         UserError: the index or the ground truth as a whole cannot be used.
     """
+    return _samples(config, inputs, photos=True)
+
+
+def _samples(config: DataConfig, inputs: InputConfig, photos: bool) -> list[PairSample]:
     layout = pair_layout(config)
     root = Path(layout.root).expanduser()
-    pairs = _photo_pairs(layout, config)
+    pairs = _photo_pairs(layout, config, photos)
     if layout.gt:
         gt_path = root / layout.gt
     else:
@@ -248,7 +204,7 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
                 raise ValueError(f"entry {pair.idx} of {gt_path.name} lacks img1 or img2")
             try:
                 cameras = [camera_from_entry(entry[v], config.gt_convention) for v in ("img1", "img2")]
-                Ks = _intrinsics(entry)
+                Ks = intrinsics_from_entry(entry)
             except ValueError as error:
                 raise ValueError(f"entry {pair.idx} of {gt_path.name}: {error}") from error
             cam_from_world = np.stack(cameras)

@@ -11,7 +11,7 @@ import numpy as np
 from hw4.config import InputConfig
 from hw4.config.input import PAIR, input_label
 from hw4.config.model import NetworkConfig
-from hw4.data.pairs import load_pairs
+from hw4.data.pairs import load_pairs, load_truth
 from hw4.durable import JsonlLog, write_json, write_text
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
@@ -21,7 +21,7 @@ from hw4.pose.predictions import score_predictions, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.report.figures import error_cdf, extremes_figure, save_figure
 from hw4.report.progress import SampleProgress
-from hw4.report.tables import diagnoses_table, failures_table, pose_table, samples_table
+from hw4.report.tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.stages import POSE, SCORE, pose_address
 from hw4.tracking.tracker import Tracker
 
@@ -62,7 +62,7 @@ def run_score(context: JobContext) -> list[str]:
     if config.score.predictions is None:
         raise UserError("task=score needs score.predictions=<file.npy>, as written by a pose run.")
     path = Path(config.score.predictions)
-    samples = load_pairs(config.data, config.input)
+    samples = load_truth(config.data)
     return _with_progress(
         context,
         len(samples),
@@ -106,7 +106,8 @@ def _with_progress(
 def _report(context: JobContext, result: PoseResult) -> None:
     config, out_dir, tracker = context.config, context.out_dir, context.tracker
     label = input_label(config.input.name, config.input.selection)
-    title = f"Pose evaluation: {result.model}, input {label}, data {config.data.name}"
+    seen = "" if config.task == SCORE else f", input {label}"
+    title = f"Pose evaluation: {result.model}{seen}, data {config.data.name}"
     summary, per_sample, failures = pose_table(result, title), samples_table(result), failures_table(result)
     write_predictions(out_dir / "predictions.npy", result.samples)
     write_text(out_dir / "samples.csv", per_sample.csv())
@@ -125,7 +126,7 @@ def _report(context: JobContext, result: PoseResult) -> None:
         {**metrics, "pose/n_valid": result.summary.n_valid, "pose/n_total": result.summary.n_total}
     )
     tracker.log(metrics)
-    tracker.table("pose/samples", per_sample.columns, per_sample.rows)
+    tracker.table("pose/samples", *samples_values(result))
     _log_clouds(config.wandb.point_clouds, result, tracker)
 
 

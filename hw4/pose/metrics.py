@@ -1,5 +1,6 @@
 """Pose metrics: errors of one pair, and their summary with bootstrap intervals (DESIGN §4)."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from hw4.config import MetricsConfig
 ACC_THRESHOLDS = (5, 15, 30)
 AUC_THRESHOLDS = (3, 5, 15, 30)
 FAILURE_ERROR_DEG = 180.0
+FOLDED_FAILURE_DEG = 90.0
 DIRECTION_MIN_NORM = 1e-9
+NO_DIRECTION = "the ground truth has no translation direction"
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,13 @@ class PoseError:
     """Errors of one pair in degrees; a missing one is None and its reason is in `reason`.
 
     `has_true_direction` is False where the truth has no translation direction: such a sample's translation
-    is undefined, which is not the model's failure.
+    is undefined, which is not the model's failure. None: the truth could not be read.
     """
 
     rotation_deg: float | None
     translation_deg: float | None = None
     reason: str | None = None
-    has_true_direction: bool = True
+    has_true_direction: bool | None = True
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class PoseSummary:
     protocol: str
     mode: str
     failures: str
+    fold_translation: bool = False
 
 
 def relative_from_cameras(cam_from_world: np.ndarray, protocol: str) -> np.ndarray:
@@ -103,7 +107,7 @@ def pair_error(
     relative_true = relative_from_cameras(np.nan_to_num(cam_from_world_true), config.protocol)
     rotation_deg = rotation_error_deg(relative_true[:3, :3], relative[:3, :3])
     if not directed:
-        return PoseError(rotation_deg, None, "the ground truth has no translation direction", directed)
+        return PoseError(rotation_deg, None, NO_DIRECTION, directed)
     if np.linalg.norm(relative[:3, 3]) < DIRECTION_MIN_NORM:
         return PoseError(rotation_deg, None, "the estimated translation is zero: it has no direction")
     translation_deg = direction_error_deg(relative_true[:3, 3], relative[:3, 3], config.fold_translation)
@@ -134,17 +138,68 @@ def with_interval(
     """A statistic with its 95 % percentile bootstrap interval over the samples."""
     value = float(statistic(errors_deg))
     n = len(errors_deg)
-    if n < 2 or config.bootstrap == 0:
-        return Metric(value, reason="no interval: it needs two samples and metrics.bootstrap > 0")
+    if config.bootstrap == 0:
+        return Metric(value, reason="no interval, because metrics.bootstrap=0")
+    if n < 2:
+        return Metric(value, reason="no interval, because one sample has no spread")
     draws = np.random.default_rng(config.seed).integers(0, n, (config.bootstrap, n))
     low, high = np.percentile(statistic(errors_deg[draws]), [2.5, 97.5])
     return Metric(value, float(low), float(high))
 
 
-def _usable(values: Sequence[float | None], failures: str) -> np.ndarray:
+def error_of(error: PoseError, mode: str) -> float | None:
+    """A sample's error in degrees under a mode: ``R``, ``T``, or ``both``, the larger of the two."""
+    parts = {
+        "R": (error.rotation_deg,),
+        "T": (error.translation_deg,),
+        "both": (error.rotation_deg, error.translation_deg),
+    }[mode]
+    known = [part for part in parts if part is not None]
+    return max(known) if len(known) == len(parts) else None
+
+
+def counted(errors: Sequence[PoseError], mode: str) -> list[PoseError]:
+    """The samples that a mode counts: without a true direction, translation says nothing about the model.
+
+    A truth that could not be read counts (as a failure) unless no truth at all has a direction.
+    """
+    if mode == "R":
+        return list(errors)
+    told = any(e.has_true_direction for e in errors)
+    return [e for e in errors if e.has_true_direction or (e.has_true_direction is None and told)]
+
+
+def usable_errors(
+    errors: Sequence[PoseError], mode: str, failures: str, fold_translation: bool = False
+) -> np.ndarray:
+    """The errors (degrees) that metrics of a mode are made of.
+
+    Args:
+        errors: one per sample.
+        mode: ``R``, ``T`` or ``both``.
+        failures: ``exclude`` leaves samples without an error out; ``penalize`` gives them the largest error
+            that there is: 180 degrees, or 90 for a translation that is folded.
+        fold_translation: whether opposite translations count as equal.
+    """
+    values = [error_of(error, mode) for error in counted(errors, mode)]
     if failures == "penalize":
-        return np.array([FAILURE_ERROR_DEG if v is None else v for v in values], dtype=float)
+        worst = FOLDED_FAILURE_DEG if mode == "T" and fold_translation else FAILURE_ERROR_DEG
+        return np.array([worst if v is None else v for v in values], dtype=float)
     return np.array([v for v in values if v is not None], dtype=float)
+
+
+def _why_missing(errors: Sequence[PoseError], mode: str) -> str:
+    """Why no sample defines a metric of this mode, the most frequent reason first."""
+    failed = counted(errors, mode)
+    reasons = (
+        [e.reason for e in failed]
+        if failed
+        else [NO_DIRECTION if e.has_true_direction is False else e.reason for e in errors]
+    )
+    counts = Counter(reason or "no reason given" for reason in reasons).most_common(3)
+    if len(counts) < 2:
+        return counts[0][0] if counts else "there is no sample"
+    return "; ".join(f"{reason} ({n} of {len(reasons)} samples)" for reason, n in counts)
 
 
 def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary:
@@ -157,35 +212,23 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
     Returns:
         the summary; a metric that no sample defines has value None and its reason.
     """
-    rotation = [e.rotation_deg for e in errors]
-    directed = [e for e in errors if e.has_true_direction]
-    translation = [e.translation_deg for e in directed]
-    if config.mode == "R":
-        headline: list[float | None] = list(rotation)
-    elif config.mode == "T":
-        headline = list(translation)
-    else:
-        headline = [
-            None
-            if e.rotation_deg is None or e.translation_deg is None
-            else max(e.rotation_deg, e.translation_deg)
-            for e in directed
-        ]
-    reasons = sorted({e.reason for e in errors if e.reason})
-    why = reasons[0] if reasons else "no sample has a result"
     metrics: dict[str, Metric] = {}
 
-    def put(name: str, values: Sequence[float | None], statistic: Callable[[np.ndarray], np.ndarray]) -> None:
-        usable = _usable(values, config.failures)
-        metrics[name] = with_interval(usable, statistic, config) if len(usable) else Metric(None, reason=why)
+    def put(name: str, mode: str, statistic: Callable[[np.ndarray], np.ndarray]) -> None:
+        usable = usable_errors(errors, mode, config.failures, config.fold_translation)
+        if len(usable):
+            metrics[name] = with_interval(usable, statistic, config)
+        else:
+            metrics[name] = Metric(None, reason=_why_missing(errors, mode))
 
-    put("MRE", rotation, lambda e: e.mean(axis=-1))
-    put("MTE", translation, lambda e: e.mean(axis=-1))
+    put("MRE", "R", lambda e: e.mean(axis=-1))
+    put("MTE", "T", lambda e: e.mean(axis=-1))
     for threshold in ACC_THRESHOLDS:
-        put(f"Acc@{threshold}", headline, lambda e, t=threshold: accuracy(e, t))  # type: ignore[misc]
+        put(f"Acc@{threshold}", config.mode, lambda e, t=threshold: accuracy(e, t))  # type: ignore[misc]
     for threshold in AUC_THRESHOLDS:
-        put(f"AUC@{threshold}", headline, lambda e, t=threshold: auc(e, t))  # type: ignore[misc]
-    n_valid = sum(v is not None for v in rotation)
+        put(f"AUC@{threshold}", config.mode, lambda e, t=threshold: auc(e, t))  # type: ignore[misc]
+    headline = [error_of(e, config.mode) for e in counted(errors, config.mode)]
+    n_valid = sum(e.rotation_deg is not None for e in errors)
     return PoseSummary(
         metrics,
         n_total=len(errors),
@@ -195,4 +238,5 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
         protocol=config.protocol,
         mode=config.mode,
         failures=config.failures,
+        fold_translation=config.fold_translation,
     )

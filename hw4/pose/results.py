@@ -162,7 +162,7 @@ class PoseResult:
 def score_sample(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> SampleResult:
     """Errors of one prediction against its sample's ground truth."""
     if sample.cam_from_world is None:
-        error = PoseError(None, None, sample.problem, has_true_direction=False)
+        error = PoseError(None, None, sample.problem, has_true_direction=None)
     elif prediction.cam_from_world is None:
         directed = has_true_direction(sample.cam_from_world)
         error = PoseError(None, None, prediction.reason, directed)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
 
 from hw4.durable import write_bytes
-from hw4.pose.metrics import auc
+from hw4.errors import UserError
+from hw4.models.images import open_upright
+from hw4.pose.metrics import auc, usable_errors
 from hw4.pose.results import PoseResult, SampleResult
 
 
@@ -22,19 +23,10 @@ def save_figure(figure: Figure, path: Path, dpi: int = 120) -> Path:
 
 
 def headline_errors(result: PoseResult) -> np.ndarray:
-    """Errors (degrees) of the summary's mode, over samples that have one; failures as 180 if penalised."""
-    errors: list[float] = []
-    for sample in result.samples:
-        rotation, translation = sample.error.rotation_deg, sample.error.translation_deg
-        parts = {"R": (rotation,), "T": (translation,), "both": (rotation, translation)}[result.summary.mode]
-        known = [part for part in parts if part is not None]
-        if len(known) == len(parts):
-            errors.append(max(known))
-        elif result.summary.failures == "penalize" and (
-            result.summary.mode == "R" or sample.error.has_true_direction
-        ):
-            errors.append(180.0)
-    return np.array(errors)
+    """Errors (degrees) of the summary's mode, as its ``Acc`` and ``AUC`` count them."""
+    errors = [sample.error for sample in result.samples]
+    summary = result.summary
+    return usable_errors(errors, summary.mode, summary.failures, summary.fold_translation)
 
 
 def error_cdf(result: PoseResult, title: str, threshold: int = 30) -> Figure | None:
@@ -63,9 +55,12 @@ def error_cdf(result: PoseResult, title: str, threshold: int = 30) -> Figure | N
 
 
 def _thumbnail(path: Path, height: int = 110) -> np.ndarray:
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    return np.asarray(upright.resize((max(1, round(upright.width * height / upright.height)), height)))
+    try:
+        photo = open_upright(path).convert("RGB")
+    except UserError:
+        # Scores do not need the photos; a grey square stands for one that cannot be shown.
+        return np.full((height, height, 3), 200, np.uint8)
+    return np.asarray(photo.resize((max(1, round(photo.width * height / photo.height)), height)))
 
 
 def extreme_samples(result: PoseResult, count: int = 3) -> list[tuple[str, SampleResult]]:

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hw4.pose.metrics import Metric
+from hw4.pose.metrics import Metric, PoseSummary
 from hw4.pose.results import PoseResult
 
 MISSING = "—"
@@ -94,15 +94,24 @@ def pose_table(result: PoseResult, title: str) -> Table:
         (name, format_metric(name, metric.value), _interval(name, metric))
         for name, metric in summary.metrics.items()
     ]
-    counted = "count as 180°" if summary.failures == "penalize" else "are left out"
+    counted = "are left out"
+    if summary.failures == "penalize":
+        counted = "count as 180°" + (" (folded translation: as 90°)" if summary.fold_translation else "")
+    undirected = sum(s.error.has_true_direction is False for s in result.samples)
     notes = [
         *result.remarks,
         f"{result.model}, weights: {result.weights}",
         f"{summary.n_valid} of {summary.n_total} samples valid; {summary.n_failed} failed and {counted}",
         f"of all {summary.n_total} samples, "
         + ", ".join(f"{count} are within {limit}°" for limit, count in summary.n_below.items()),
-        f"protocol {summary.protocol}, mode {summary.mode}; intervals: 95 % bootstrap over samples",
+        f"protocol {summary.protocol}, mode {summary.mode}"
+        + (", translation folded" if summary.fold_translation else "")
+        + "; intervals: 95 % bootstrap over samples",
     ]
+    if undirected:
+        notes.append(
+            f"{undirected} have no true translation direction and are left out of translation metrics"
+        )
     diagnosed = [s for s in result.samples if s.prediction.diagnoses]
     if diagnosed:
         last = diagnosed[-1]
@@ -110,8 +119,16 @@ def pose_table(result: PoseResult, title: str) -> Table:
         where = f"view {where}" if where.isdigit() else where
         some = f"{len(diagnosed)} samples have" if len(diagnosed) > 1 else "1 sample has"
         notes.append(f"{some} a diagnosis (see summary.md); idx {last.sample.idx}, {where}: {text}")
-    reasons = {f"{name}: {m.reason}" for name, m in summary.metrics.items() if m.value is None}
-    return Table(title, ("metric", "value", "95 % interval"), rows, [*notes, *sorted(reasons)])
+    return Table(title, ("metric", "value", "95 % interval"), rows, [*notes, *_why_missing(summary)])
+
+
+def _why_missing(summary: PoseSummary) -> list[str]:
+    """One note per reason for which values or intervals are missing, with the metrics that it concerns."""
+    names: dict[str, list[str]] = {}
+    for name, metric in summary.metrics.items():
+        if metric.reason is not None:
+            names.setdefault(metric.reason, []).append(name)
+    return [f"{', '.join(metrics)}: {reason}" for reason, metrics in names.items()]
 
 
 def failures_table(result: PoseResult) -> Table | None:
@@ -134,31 +151,33 @@ def diagnoses_table(result: PoseResult) -> Table | None:
     return Table("Diagnoses", ("idx", "view", "sample", "diagnosis"), rows) if rows else None
 
 
+SAMPLE_COLUMNS = {
+    "idx": "idx",
+    "status": "status",
+    "rotation error": "rotation_error_deg",
+    "translation error": "translation_error_deg",
+    "true angle": "true_angle_deg",
+    "views": "n_views",
+    "seconds": "seconds",
+    "reason": "reason",
+}
+
+
+def samples_values(result: PoseResult) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of `samples_table` as numbers (degrees, seconds), a missing one as None."""
+    records = [sample.row() for sample in result.samples]
+    return list(SAMPLE_COLUMNS), [[record[key] for key in SAMPLE_COLUMNS.values()] for record in records]
+
+
 def samples_table(result: PoseResult) -> Table:
     """One row per sample."""
-    columns = (
-        "idx",
-        "status",
-        "rotation error",
-        "translation error",
-        "true angle",
-        "views",
-        "seconds",
-        "reason",
-    )
-    rows: list[tuple[Any, ...]] = []
-    for sample in result.samples:
-        row = sample.row()
-        rows.append(
-            (
-                str(row["idx"]),
-                row["status"],
-                number(row["rotation_error_deg"]),
-                number(row["translation_error_deg"]),
-                number(row["true_angle_deg"], 1),
-                str(row["n_views"]),
-                number(row["seconds"]),
-                row["reason"] or "",
-            )
-        )
+    columns, values = samples_values(result)
+    digits = {"rotation error": 2, "translation error": 2, "true angle": 1, "seconds": 2}
+
+    def cell(column: str, value: Any) -> str:
+        if column in digits:
+            return number(value, digits[column])
+        return "" if value is None else str(value)
+
+    rows = [[cell(column, value) for column, value in zip(columns, row, strict=True)] for row in values]
     return Table("Samples (degrees, seconds)", columns, rows)
