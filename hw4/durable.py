@@ -1,6 +1,7 @@
 """Writes that survive a crash: atomic files, an append-only JSONL log, a lock between processes."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import math
@@ -14,10 +15,11 @@ from hw4.errors import UserError
 
 
 def _disk_error(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"cannot write {path}: {error.strerror or error}. Free some space or give another folder "
-        "(hydra.run.dir=..., cache.root=...), then run the same command again: finished samples are kept."
-    )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "Free some space, then run the same command again: finished samples are kept."
+    else:
+        what = "Let that folder be written to, or change the key of the configuration that names it."
+    return UserError(f"cannot write {path}: {error.strerror or error}. {what}")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -79,15 +81,21 @@ class JsonlLog:
         """All whole records. A line cut short by a kill is removed from the file.
 
         Raises:
-            UserError: a line in the middle of the file is not JSON.
+            UserError: the file cannot be read, or a line in the middle of it is not JSON.
         """
-        if not self.path.exists():
+        try:
+            content = self.path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if len(whole) < len(content):
+                with self.path.open("r+b") as file:
+                    file.truncate(len(whole))
+        except FileNotFoundError:
             return []
-        content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            with self.path.open("r+b") as file:
-                file.truncate(len(whole))
+        except OSError as error:
+            raise UserError(
+                f"cannot read {self.path}: {error.strerror}; let it be read, or delete it to compute its "
+                "results again."
+            ) from error
         records = []
         for number, line in enumerate(whole.splitlines(), 1):
             try:

@@ -12,8 +12,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hw4.config import Config, Dust3rConfig, InputConfig, MetricsConfig, PairsConfig, ScoreConfig, WandbConfig
+from hw4.config import (
+    AlignmentConfig,
+    Config,
+    Dust3rConfig,
+    InputConfig,
+    MetricsConfig,
+    PairsConfig,
+    ScoreConfig,
+    WandbConfig,
+)
 from hw4.config.root import CacheConfig
+from hw4.errors import ConfigError
 from hw4.jobs import pose
 from hw4.jobs.run import run_job
 
@@ -77,3 +87,23 @@ def test_the_models_seed_reaches_the_evaluation(
     with pytest.raises(InterruptedError):
         run_job(config, tmp_path / "out", Console(file=io.StringIO()))
     assert seen["seed"] == 7
+
+
+@pytest.mark.parametrize("selection", ["all", "medoid"])
+def test_a_scene_graph_without_its_view_is_an_error_of_the_configuration(
+    pairs_folder: MakePairs, tmp_path: Path, selection: str
+) -> None:
+    root, _ = pairs_folder(2, frames=4)
+    config = Config(
+        task="pose",
+        model=Dust3rConfig(weights="random", alignment=AlignmentConfig(scene_graph="oneref-99")),
+        input=InputConfig("interpolated", selection=selection),
+        data=PairsConfig(root=str(root)),
+        wandb=WandbConfig(mode="disabled"),
+        cache=CacheConfig(root=str(tmp_path / "cache")),
+    )
+    sentence = "oneref-99 refers to a view that 4 views do not have; use oneref-0 to oneref-3"
+    with pytest.raises(ConfigError, match=sentence):
+        run_job(config, tmp_path / "out", Console(file=io.StringIO()))
+    # Two views are never aligned: nothing is wrong.
+    AlignmentConfig(scene_graph="oneref-99").check_views(2)

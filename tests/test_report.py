@@ -88,6 +88,24 @@ def test_sweep_folder_gets_its_files_and_counts_lost_jobs(tmp_path: Path) -> Non
     assert "| 7 |" in (tmp_path / "comparison.md").read_text()
 
 
+def test_a_sweep_of_trainings_compares_their_validation() -> None:
+    def training(lr: float, rotation: float | None) -> dict[str, Any]:
+        validation = {"val/rotation_deg": rotation, "val/overlap_deg": 4.0, "val/wide_deg": None}
+        result = {"steps": 100, "validation": {**validation, "val/points": 0.125, "val/n_failed": 0}}
+        return {"status": "ok", "config": {"pretrain": {"lr": lr}}, "pretrain": result}
+
+    failed = {"status": "failed", "error": "x", "config": {"pretrain": {"lr": 3.0}}}
+    table = comparison_table(
+        compare([("0", training(1.0, 12.5)), ("1", training(2.0, None)), ("2", failed)]), "t"
+    )
+    assert table.columns[1:3] == ["pretrain.lr", "steps"]
+    assert [row[2:] for row in table.rows] == [
+        ["100", "12.500", "4.000", "—", "0.125"],
+        ["100", "—", "4.000", "—", "0.125"],
+        ["—"] * 5,
+    ]
+
+
 def test_tables_say_what_is_missing(result: PoseResult) -> None:
     table = pose_table(result, "Pose")
     assert [row[0] for row in table.rows][:2] == ["MRE", "MTE"]

@@ -69,6 +69,19 @@ class AlignmentConfig:
         in_range("model.alignment.min_conf_thr", self.min_conf_thr, 0)
         in_range("model.alignment.pnp_iterations", self.pnp_iterations, 1)
 
+    def check_views(self, n: int) -> None:
+        """Refuse a scene graph that refers to a view which n > 2 views do not have (two views need none).
+
+        Raises:
+            ConfigError: as said.
+        """
+        kind, _, number = self.scene_graph.partition("-")
+        if n > 2 and kind == "oneref" and int(number) >= n:
+            raise ConfigError(
+                f"model.alignment.scene_graph={self.scene_graph} refers to a view that {n} views "
+                f"do not have; use oneref-0 to oneref-{n - 1}."
+            )
+
 
 @dataclass
 class Dust3rConfig(NetworkConfig):

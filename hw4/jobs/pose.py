@@ -1,6 +1,6 @@
 """The pose and score stages of a job: progress, files, tables, figures, W&B."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hw4.config import InputConfig
+from hw4.config import Dust3rConfig, InputConfig
 from hw4.config.input import PAIR, input_label
 from hw4.config.model import NetworkConfig
-from hw4.data.pairs import load_pairs, load_truth
+from hw4.data.pairs import PairSample, load_pairs, load_truth
 from hw4.durable import JsonlLog, write_json, write_text
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
@@ -34,6 +34,9 @@ def run_pose(context: JobContext) -> list[str]:
     labels = model_labels(config.model)
     cache_dir = Path(config.cache.root) / "pose" / pose_address(config, labels.fingerprint)
     samples = load_pairs(config.data, config.input)
+    if isinstance(config.model, Dust3rConfig):
+        # Said before anything is computed, and as what it is: no sample's fault.
+        config.model.alignment.check_views(_fewest_views(samples))
     write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
     names = (config.model.name, labels.weights)
 
@@ -50,6 +53,12 @@ def run_pose(context: JobContext) -> list[str]:
         )
 
     return _with_progress(context, len(samples), evaluate)
+
+
+def _fewest_views(samples: Sequence[PairSample]) -> int:
+    usable = [sample for sample in samples if sample.problem is None]
+    paths = [c.image_paths for s in usable for c in s.candidates] or [s.image_paths for s in usable]
+    return min(map(len, paths), default=0)
 
 
 def run_score(context: JobContext) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from hw4.config.model import Dust3rConfig
-from hw4.errors import UserError
 from hw4.models import dust3r_fast
 from hw4.models.alignment import Alignment, align_pair, align_views
 from hw4.models.base import Reconstruction, ViewsModel
@@ -89,7 +88,7 @@ class Dust3rModel(ViewsModel):
             alignment = align_pair(self.predict_pairs(views, "complete"), seed)
         else:
             options = self.config.alignment
-            _check_scene_graph(options.scene_graph, n)
+            options.check_views(n)
             output = self.predict_pairs(views, options.scene_graph)
             alignment = align_views(output, n, options, seed, self.device)
             alignment.notes["scene_graph"] = options.scene_graph
@@ -106,12 +105,4 @@ class Dust3rModel(ViewsModel):
             depth=alignment.depth,
             diagnoses=alignment.diagnoses,
             notes=alignment.notes,
-        )
-
-
-def _check_scene_graph(scene_graph: str, n: int) -> None:
-    if scene_graph.startswith("oneref-") and int(scene_graph.split("-")[1]) >= n:
-        raise UserError(
-            f"model.alignment.scene_graph={scene_graph} refers to a view that {n} views do not have; use "
-            f" oneref-0 to oneref-{n - 1}."
         )

@@ -12,6 +12,13 @@ from hw4.report.tables import MISSING, Table, format_metric, number
 # Keys that say where a run is logged or kept, not what it computes.
 IGNORED = ("wandb.", "cache.", "report.", "objective", "name")
 POSE_METRICS = ("MRE", "MTE", "Acc@5", "Acc@15", "Acc@30", "AUC@30", "AUC@15", "AUC@5", "AUC@3")
+# Means over the validation pairs; degrees, and points relative to their mean distance.
+PRETRAIN_METRICS = {
+    "validation rotation": "val/rotation_deg",
+    "of pairs up to 45°": "val/overlap_deg",
+    "of wider pairs": "val/wide_deg",
+    "validation points": "val/points",
+}
 WIDE_JOBS = 6
 
 
@@ -115,6 +122,9 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         columns += ["valid", "<15° of all", *POSE_METRICS]
     if splat:
         columns += ["PSNR", "SSIM", "LPIPS", "PSNR before training", "Gaussians", "training s"]
+    pretrain = any(job.results.get("pretrain") for job in jobs)
+    if pretrain:
+        columns += ["steps", *PRETRAIN_METRICS]
     rows, notes = [], []
     weights = set()
     for job in jobs:
@@ -147,6 +157,11 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
                     notes.append(f"job {job.job}: test cameras were optimised before scoring")
             for name, reason in (splat_result.get("missing") or {}).items():
                 notes.append(f"{name} is missing: {reason}")
+        if pretrain:
+            trained = job.results.get("pretrain") or {}
+            validation = trained.get("validation") or {}
+            row += [str(trained.get("steps", MISSING))]
+            row += [number(validation.get(key), 3) for key in PRETRAIN_METRICS.values()]
         if job.results.get("status") != "ok":
             notes.append(f"job {job.job} failed: {job.results.get('error')}")
         for stage, reason in (job.results.get("skipped") or {}).items():
