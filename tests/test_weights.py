@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from hw4.config.model import Dust3rConfig, VggtConfig
 from hw4.errors import UserError
-from hw4.models import weights
+from hw4.models import networks, weights
 from hw4.models.checkpoint_files import parse_constructor, read_checkpoint
-from hw4.models.networks import load_dust3r_network, load_vggt_network
+from hw4.models.networks import is_official_dust3r, load_dust3r_network, load_vggt_network
 from hw4.models.tiny import build_tiny_dust3r, build_tiny_vggt
 
 TINY_CALL = (
@@ -189,3 +189,65 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path, monkeypatch: pytest
     assert prints[0] != prints[1]
     seeds = {weights.weights_fingerprint(VggtConfig(weights="random", seed=seed)) for seed in (0, 1)}
     assert len(seeds) == 2
+
+
+def test_a_refusal_does_not_repeat_torchs_dangerous_advice(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"model": {"a": torch.zeros(2)}, "args": Hostile(tmp_path / "ran")}, path)
+    with pytest.raises(UserError, match="are refused") as raised:
+        read_checkpoint(path)
+    text = str(raised.value)
+    assert "weights_only" not in text and "trust" not in text and "still be loaded" not in text
+    path.write_bytes(b"PK" + bytes(range(256)) * 20)
+    with pytest.raises(UserError) as raised:
+        read_checkpoint(path)
+    assert "weights_only" not in str(raised.value)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, suffix: str, value: float) -> None:
+    state = {name: tensor.clone() for name, tensor in build_tiny_vggt().state_dict().items()}
+    name = next(n for n in state if n.endswith("norm1.weight"))
+    state[name][3] = value
+    path = tmp_path / f"w{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    with pytest.raises(UserError, match=f"NaN or infinity \\(in {name}\\)"):
+        load_vggt_network(VggtConfig(weights=str(path)))
+
+
+def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.zeros(2)}, path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        with pytest.raises(UserError, match=r"cannot read weights .*w\.safetensors: Permission denied"):
+            weights.weights_fingerprint(VggtConfig(weights=str(path)))
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(UserError, match=r"cannot read model\.weights=.*: Permission denied"):
+        weights.find_weights(VggtConfig(weights=str(path)))
+
+
+def test_a_local_copy_of_the_official_dust3r_has_its_licence() -> None:
+    with torch.device("meta"):
+        official = {
+            "patch_embed.proj.weight": torch.empty(1024, 3, 16, 16),
+            "enc_blocks.23.norm1.weight": torch.empty(1024),
+        }
+    assert is_official_dust3r(official)
+    assert not is_official_dust3r(build_tiny_dust3r().state_dict())
+    assert not is_official_dust3r({"patch_embed.proj.weight": official["patch_embed.proj.weight"]})
+
+
+def test_the_licence_of_a_local_copy_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    official_file(tmp_path / "mine.pth")
+    monkeypatch.setattr(networks, "is_official_dust3r", lambda _: True)
+    loaded = load_dust3r_network(Dust3rConfig(weights=str(tmp_path / "mine.pth")))
+    assert loaded.source.license is not None and "CC BY-NC-SA 4.0" in caplog.text

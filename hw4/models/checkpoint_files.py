@@ -4,6 +4,7 @@ import argparse
 import ast
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,29 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     never evaluated.
 
     Raises:
-        UserError: unknown suffix, truncated or foreign file, or one that holds other Python objects.
+        UserError: unknown suffix, truncated or foreign file, or one that holds other Python objects or NaN.
     """
     if path.suffix == ".safetensors":
         try:
             weights = load_file(path)
         except (SafetensorError, OSError, ValueError) as error:
             raise _unreadable(path, error) from error
-        return weights, _read_config_json(path.with_name("config.json"))
+        return _finite(path, weights), _read_config_json(path.with_name("config.json"))
     if path.suffix not in SUFFIXES:
         raise UserError(f"weights {path}: unknown kind of file; give one of {', '.join(SUFFIXES)}.")
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        # Torch's own text advises to read the file with the loader that runs its code.
+        asked = re.search(
+            r"(?:Unsupported global: GLOBAL|Trying to call reduce for unrecognized function) (\S+)",
+            str(error),
+        )
+        detail = f" (it asks for {asked[1]})" if asked else ""
         raise UserError(
             f"weights {path} are refused: the file is damaged or holds Python objects other than tensors, "
-            f"which could run code ({_first_line(error)}); get it from its official source."
+            f"which could run code{detail}; get it from its official source."
         ) from error
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
         raise _unreadable(path, error) from error
@@ -57,7 +64,17 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
             break
     if not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise _unreadable(path, TypeError("it holds no dict of tensors"))
-    return content, arguments
+    return _finite(path, content), arguments
+
+
+def _finite(path: Path, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    for name, value in weights.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(
+                f"weights {path} hold NaN or infinity (in {name}): every prediction would be NaN; train or "
+                "download them again."
+            )
+    return weights
 
 
 def parse_constructor(call: str, path: Path) -> dict[str, Any]:
@@ -119,6 +136,8 @@ def _first_line(error: Exception) -> str:
 def _unreadable(path: Path, error: Exception) -> UserError:
     if isinstance(error, FileNotFoundError):
         return UserError(f"weights {path} do not exist.")
+    if isinstance(error, OSError) and error.strerror:
+        return UserError(f"cannot read weights {path}: {error.strerror}; let the file be read.")
     return UserError(
         f"cannot read weights {path} ({_first_line(error)}); the file is damaged or not what its name says: "
         "download it again."

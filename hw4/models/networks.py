@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from hw4.models.checkpoint_files import read_checkpoint
 from hw4.models.devices import seeded
 from hw4.models.tiny import DIM, TINY_PATCH, TINY_WIDTH, build_tiny_dust3r, build_tiny_vggt
 from hw4.models.upstream import import_dust3r_model, import_vggt_parts, quiet
-from hw4.models.weights import WeightsSource, find_weights
+from hw4.models.weights import LICENSES, WeightsSource, find_weights
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ def load_dust3r_network(config: NetworkConfig) -> LoadedNetwork:
             network = build_tiny_dust3r()
         return LoadedNetwork(network.eval(), TINY_WIDTH, TINY_PATCH, source)
     weights, arguments = read_checkpoint(source.path)
+    if source.license is None and is_official_dust3r(weights):
+        source = _announced(replace(source, license=LICENSES["dust3r"]))
     if arguments is None and _channels(weights, "patch_embed.proj.weight", 0) == DIM:
         network = build_tiny_dust3r()
         size, patch_size = TINY_WIDTH, TINY_PATCH
@@ -81,6 +83,13 @@ def load_dust3r_network(config: NetworkConfig) -> LoadedNetwork:
         patch_size = int(arguments.get("patch_size", 16))
     _fill(network, weights, source)
     return LoadedNetwork(network.eval(), size, patch_size, source)
+
+
+def is_official_dust3r(weights: Mapping[str, torch.Tensor]) -> bool:
+    """Whether weights have the sizes of the published network: a copy under any name has its licence."""
+    width, depth = OFFICIAL_DUST3R["enc_embed_dim"], OFFICIAL_DUST3R["enc_depth"]
+    deepest = f"enc_blocks.{depth - 1}.norm1.weight"
+    return _channels(weights, "patch_embed.proj.weight", 0) == width and deepest in weights
 
 
 def load_vggt_network(config: NetworkConfig) -> LoadedNetwork:

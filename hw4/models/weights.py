@@ -52,7 +52,7 @@ def find_weights(config: NetworkConfig) -> WeightsSource:
     """Resolve `config.weights`; weights on the hub are downloaded on first use, by huggingface_hub.
 
     Raises:
-        UserError: there is no such file, or the hub cannot be reached and has not been before.
+        UserError: no such file, an unreadable one, or the hub cannot be reached and has not been before.
     """
     label = weights_label(config)
     if config.weights == "random":
@@ -67,16 +67,9 @@ def find_weights(config: NetworkConfig) -> WeightsSource:
         return WeightsSource(path, label)
     if config.weights == "official":
         return WeightsSource(_fetch(OFFICIAL[config.name]), label, LICENSES[config.name])
-    path = Path(config.weights).expanduser()
-    if path.is_dir():
-        found = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES)
-        if len(found) != 1:
-            raise UserError(
-                f"model.weights={path} is a folder with {len(found)} weight files; name the file."
-            )
-        return WeightsSource(found[0], label)
-    if path.is_file():
-        return WeightsSource(path, label)
+    local = _local_file(Path(config.weights).expanduser())
+    if local is not None:
+        return WeightsSource(local, label)
     if _is_hub_name(config.weights):
         notices = {OFFICIAL[model]: notice for model, notice in LICENSES.items()}
         notice = LICENSES["dust3r"] if config.weights.startswith("naver/") else notices.get(config.weights)
@@ -85,6 +78,19 @@ def find_weights(config: NetworkConfig) -> WeightsSource:
         f"model.weights={config.weights} does not exist; give tiny, official, random, a hub name "
         f"owner/name, or a file ({', '.join(SUFFIXES)})."
     )
+
+
+def _local_file(path: Path) -> Path | None:
+    """The file, or the only weights file of the folder; None: there is neither."""
+    try:
+        if not path.is_dir():
+            return path if path.is_file() else None
+        found = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES)
+    except OSError as error:
+        raise UserError(f"cannot read model.weights={path}: {error.strerror}.") from error
+    if len(found) != 1:
+        raise UserError(f"model.weights={path} is a folder with {len(found)} weight files; name the file.")
+    return found[0]
 
 
 def weights_fingerprint(config: NetworkConfig) -> str:
@@ -197,10 +203,13 @@ def _file_digest(path: Path) -> str:
         known = {}
     if isinstance(known.get(key), str):
         return known[key]
-    with path.open("rb") as file:
-        hasher = hashlib.sha256()
-        while block := file.read(1 << 20):
-            hasher.update(block)
+    hasher = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hasher.update(block)
+    except OSError as error:
+        raise UserError(f"cannot read weights {path}: {error.strerror}; let the file be read.") from error
     digest = hasher.hexdigest()
     try:
         write_json(memory, {**known, key: digest})
