@@ -166,15 +166,16 @@ def model_address(config: Config, weights_fingerprint: str) -> str:
 
 
 def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
-    """Folder name of the splat stage's cache: a hash of the config part that the stage reads.
+    """Folder name of the splat stage's cache: a hash of the config part that training reads.
 
     Args:
         config: the run's configuration.
         weights_fingerprint: of the model's weights, where the Gaussians start from a model.
-        files: whatever identifies the scene's files, JSON-serialisable.
+        files: whatever identifies the scene's training files, JSON-serialisable.
     """
     splat: dict[str, Any] = asdict(config.splat)
-    splat.pop("render")
+    for key in ("render", "eval", "checkpoint_every", "log_every", "render_every", "video_frames"):
+        splat.pop(key)
     value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat, "files": files}
     unread = (*FRAME_KEYS, *SAMPLE_KEYS)
     value["data"] = {k: v for k, v in asdict(config.data).items() if f"data.{k}" not in unread}

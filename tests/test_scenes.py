@@ -13,7 +13,8 @@ from PIL import Image
 from hw4.config import EvalConfig, InitConfig, SampleConfig, SceneConfig, SplatConfig
 from hw4.data.colmap import read_colmap
 from hw4.data.sample import ensure_sample
-from hw4.data.scenes import load_scene, split_indices
+from hw4.data.scene_layouts import split_indices
+from hw4.data.scenes import load_scene
 from hw4.errors import UserError
 from hw4.splat import stage
 from hw4.splat.init import from_scene
@@ -149,7 +150,7 @@ def test_plain_colmap_holds_out_every_kth(copy: Path) -> None:
     assert scene.layout == "colmap"
     assert scene.test.names == ["000.png", "003.png", "006.png"]
     assert scene.train.names == ["001.png", "002.png", "004.png", "005.png"]
-    assert "triangulated from all images" in scene.notes[0]
+    assert "does not say which training photos saw its 1 points" in scene.notes[0]
     two = load_scene(copy, test_every=3, train_views=2)
     assert two.train.names == ["001.png", "005.png"], "spread from first to last"
 

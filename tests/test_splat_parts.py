@@ -25,10 +25,12 @@ from hw4.splat.perceptual import LpipsUnavailable, load_lpips
 from tests.splat_scenes import HEIGHT, WIDTH, disturbed, ring_cameras, true_scene
 
 
-def step_with_marked_state(config: DensifyConfig, n: int = 50):  # type: ignore[no-untyped-def]
+def step_with_marked_state(config: DensifyConfig, n: int = 50, opacity: float = 0.9):  # type: ignore[no-untyped-def]
     """One step of density control; every Gaussian's optimiser state holds the Gaussian's own number."""
     start = true_scene(n_points=n)[1]
     gaussians = start.gaussians
+    with torch.no_grad():
+        gaussians["opacities"].fill_(float(np.log(opacity / (1 - opacity))))
     optimizers = {name: torch.optim.Adam([gaussians[name]], lr=0.0) for name in TRAINED}
     control = density_control(config, scene_extent(start.cam_from_world))
     assert control is not None
@@ -82,10 +84,12 @@ def test_growing_and_pruning_carry_optimiser_state_along() -> None:
 
 def test_pruning_alone() -> None:
     config = DensifyConfig(
-        strategy="default", every=2, start=0, stop=10, grad_threshold=1e9, prune_opacity=0.95
+        strategy="default", every=2, start=0, stop=10, grad_threshold=1e9, prune_opacity=0.45
     )
+    gaussians, _, _ = step_with_marked_state(config, opacity=0.4)
+    assert len(gaussians["means"]) == 0
     gaussians, _, _ = step_with_marked_state(config)
-    assert len(gaussians["means"]) == 0, "all have opacity 0.9"
+    assert len(gaussians["means"]) == 50, "all have opacity 0.9"
 
 
 def test_the_cap_holds() -> None:

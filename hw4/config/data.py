@@ -71,7 +71,8 @@ class SceneConfig(DataConfig):
     """A scene for splatting (DESIGN §3): InstantSplat's ``sparse_3``, plain COLMAP, or a folder of photos.
 
     `test_every`: every k-th image is held out where the layout does not say which (COLMAP, bare folder).
-    `train_views`: how many of the remaining images train, spread evenly; null: all.
+    `train_views`: how many of the remaining images train; null: all. Where there are several ``sparse_<n>``,
+    it is the n. `train_pick`: these are ``spread`` evenly, or the ``neighbours`` in the middle.
     `resolution`: longest edge in pixels used for training and testing; null: as on disk.
     """
 
@@ -80,6 +81,7 @@ class SceneConfig(DataConfig):
     layout: str = "auto"
     test_every: int = 8
     train_views: int | None = None
+    train_pick: str = "spread"
     resolution: int | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +89,7 @@ class SceneConfig(DataConfig):
         one_of("data.layout", self.layout, ("auto", "sparse_3", "colmap", "photos"))
         in_range("data.test_every", self.test_every, 2)
         in_range("data.train_views", self.train_views, 2)
+        one_of("data.train_pick", self.train_pick, ("spread", "neighbours"))
         in_range("data.resolution", self.resolution, 16)
 
 

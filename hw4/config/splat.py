@@ -25,7 +25,8 @@ class DensifyConfig:
         in_range("splat.densify.start", self.start, 0)
         in_range("splat.densify.stop", self.stop, 0)
         in_range("splat.densify.grad_threshold", self.grad_threshold, 0, low_open=True)
-        in_range("splat.densify.prune_opacity", self.prune_opacity, 0, 1)
+        # Opacities are reset to twice this.
+        in_range("splat.densify.prune_opacity", self.prune_opacity, 0, 0.49, low_open=True)
         in_range("splat.densify.opacity_reset_every", self.opacity_reset_every, 1)
         in_range("splat.densify.max_gaussians", self.max_gaussians, 1)
 
@@ -33,11 +34,12 @@ class DensifyConfig:
 @dataclass
 class InitConfig:
     """What the Gaussians start from. `source=scene` takes the layout's points, `model` the `model=` group's
-    reconstruction of the training views, `auto` the scene's points where there are any.
+    reconstruction of the training views, `auto` the scene's points where there are any. `max_points`: at most
+    that many of them; null: all.
     """
 
     source: str = "auto"
-    max_points: int = 20_000
+    max_points: int | None = 20_000
     min_conf_quantile: float = 0.0
     opacity: float = 0.1
     scale_factor: float = 1.0

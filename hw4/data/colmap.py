@@ -1,16 +1,19 @@
 """Reading COLMAP models (text or binary) through pycolmap."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pycolmap
 from plyfile import PlyData, PlyParseError
 
+from hw4.data.image_names import refuse_outside
 from hw4.errors import UserError
 
 CAMERA_FILES = ("cameras.txt", "cameras.bin")
+# All that a model may consist of; the PLY is InstantSplat's.
+PARTS = ("cameras", "images", "points3D", "rigs", "frames")
 # Models that are a pinhole when the parameters after the first few are zero, and how many those few are.
 PINHOLE_PARAMETERS = {
     "SIMPLE_PINHOLE": 3,
@@ -33,6 +36,9 @@ class ColmapModel:
         sizes: (N, 2) int width and height that `Ks` refer to.
         points: (P, 3) float64 world points, or None.
         colors: (P, 3) uint8, or None.
+        observed_points: (O,) int, the point of each observation; empty where the model does not say.
+        observed_by: (O,) int, the image (place in `names`) of each observation.
+        observed_xy: (O, 2) float64, where it is seen, in pixels of `sizes`.
     """
 
     names: list[str]
@@ -41,11 +47,25 @@ class ColmapModel:
     sizes: np.ndarray
     points: np.ndarray | None
     colors: np.ndarray | None
+    observed_points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    observed_by: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    observed_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 def has_colmap(folder: Path) -> bool:
     """Whether a folder holds a COLMAP model."""
     return any((folder / name).is_file() for name in CAMERA_FILES)
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files of the COLMAP model in a folder that `read_colmap` reads."""
+    suffix = _suffix(folder)
+    paths = [folder / f"{part}{suffix}" for part in PARTS] + [folder / "points3D.ply"]
+    return [path for path in paths if path.is_file()]
+
+
+def _suffix(folder: Path) -> str:
+    return ".bin" if (folder / "cameras.bin").is_file() else ".txt"
 
 
 def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -71,7 +91,9 @@ def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _read(folder: Path) -> pycolmap.Reconstruction:
-    suffix = ".bin" if (folder / "cameras.bin").is_file() else ".txt"
+    suffix = _suffix(folder)
+    if not (folder / f"images{suffix}").is_file():
+        raise UserError(f"the COLMAP model in {folder} has no images{suffix}.")
     try:
         if (folder / f"points3D{suffix}").is_file():
             return pycolmap.Reconstruction(str(folder))
@@ -91,7 +113,8 @@ def read_colmap(folder: Path) -> ColmapModel:
     """Read a folder with ``cameras``, ``images`` and, optionally, ``points3D`` (txt, bin or ply).
 
     Raises:
-        UserError: no or a broken model, no images in it, or cameras with lens distortion.
+        UserError: no or a broken model, no images in it, or cameras that are impossible or have lens
+            distortion.
     """
     if not has_colmap(folder):
         raise UserError(f"{folder} holds no COLMAP model (cameras.txt or cameras.bin).")
@@ -112,15 +135,37 @@ def read_colmap(folder: Path) -> ColmapModel:
                 f"camera {camera.camera_id} in {folder} has lens distortion ({camera.model.name}): run "
                 "'colmap image_undistorter' first."
             )
-        Ks.append(camera.calibration_matrix())
+        K = camera.calibration_matrix()
+        if camera.width < 1 or camera.height < 1 or not (np.isfinite(K).all() and min(K[0, 0], K[1, 1]) > 0):
+            raise UserError(
+                f"camera {camera.camera_id} in {folder} is impossible: "
+                f"{camera.width}x{camera.height} pixels, focal lengths {K[0, 0]:g} and {K[1, 1]:g}."
+            )
+        Ks.append(K)
         sizes.append((camera.width, camera.height))
+    names = [image.name for image in images]
+    refuse_outside(names, folder)
     points = colors = None
+    observed: tuple[np.ndarray, ...] = ()
     ply = folder / "points3D.ply"
     if model.points3D:
         points = np.stack([point.xyz for point in model.points3D.values()])
         colors = np.stack([point.color for point in model.points3D.values()]).astype(np.uint8)
+        observed = _observations(images, {number: place for place, number in enumerate(model.points3D)})
     elif ply.is_file():
         points, colors = read_ply_points(ply)
-    return ColmapModel(
-        [image.name for image in images], cam_from_world, np.stack(Ks), np.array(sizes), points, colors
-    )
+    return ColmapModel(names, cam_from_world, np.stack(Ks), np.array(sizes), points, colors, *observed)
+
+
+def _observations(
+    images: list[pycolmap.Image], places: dict[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Point, image and pixel of each observation; `places` are those of the points by their COLMAP ids."""
+    rows = [
+        (places[seen.point3D_id], view, *seen.xy)
+        for view, image in enumerate(images)
+        for seen in image.points2D
+        if seen.has_point3D()
+    ]
+    table = np.array(rows, np.float64).reshape(-1, 4)
+    return table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:]

@@ -4,18 +4,17 @@
 neither the test images nor where they lie; `TestViews` opens a test image when the evaluator asks for it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from hw4.config import DataConfig, SampleConfig, SceneConfig
-from hw4.data.colmap import ColmapModel, has_colmap, read_colmap
+from hw4.config import DataConfig, SceneConfig
+from hw4.data.scene_layouts import CONFIDENCE, SPREAD, Part, SceneFiles, locate, scene_files
+from hw4.data.tracks import has_training_points, training_points
 from hw4.errors import UserError
 from hw4.models.images import open_upright
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class TrainScene:
     """What training may see.
 
     Attributes:
-        names: N image names without folder.
+        names: N image names, with their folders below that of the photos.
         paths: N image files, for models that reconstruct from files.
         images: N arrays (H, W, 3) uint8 at training resolution; sizes may differ.
         cam_from_world: (N, 4, 4) float64 world-to-camera, or None where the layout has no cameras.
@@ -48,7 +47,7 @@ class TestViews:
     """Held-out views; images stay on disk until `load`.
 
     Attributes:
-        names: M image names without folder.
+        names: M image names, with their folders below that of the photos.
         paths: M image files.
         cam_from_world: (M, 4, 4) float64, or None where the layout has no cameras.
         Ks: (M, 3, 3) float64 in pixels of `sizes`, or None.
@@ -72,12 +71,12 @@ class TestViews:
         """Open one test image: (H, W, 3) uint8 and its (3, 3) intrinsics where the layout has cameras.
 
         Raises:
-            UserError: the file is missing or damaged.
+            UserError: the file is missing, damaged, or not of its camera's proportions.
         """
         image = load_image(self.paths[index], self.resolution)
         if self.Ks is None or self.sizes is None:
             return image, None
-        return image, scaled_K(self.Ks[index], self.sizes[index], (image.shape[1], image.shape[0]))
+        return image, _fitted_K(self.Ks[index], self.sizes[index], image, self.paths[index])
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,19 @@ def load_image(path: Path, resolution: int | None) -> np.ndarray:
         UserError: the file is missing or damaged.
     """
     image = open_upright(path).convert("RGB")
-    longest = max(image.size)
-    if resolution is not None and longest > resolution:
-        size = tuple(max(1, round(edge * resolution / longest)) for edge in image.size)
-        image = image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    size = limited_size(image.size, resolution)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
     return np.array(image)
+
+
+def limited_size(size: tuple[int, int] | np.ndarray, resolution: int | None) -> tuple[int, int]:
+    """Width and height of an image of `size` as `load_image` gives it."""
+    width, height = int(size[0]), int(size[1])
+    longest = max(width, height)
+    if resolution is None or longest <= resolution:
+        return width, height
+    return max(1, round(width * resolution / longest)), max(1, round(height * resolution / longest))
 
 
 def scaled_K(K: np.ndarray, size: np.ndarray | tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
@@ -110,108 +117,50 @@ def scaled_K(K: np.ndarray, size: np.ndarray | tuple[int, int], new_size: tuple[
     return np.diag([new_size[0] / size[0], new_size[1] / size[1], 1.0]) @ K
 
 
-def _find_images(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-
-
-def _image_path(root: Path, name: str) -> Path:
-    """The file of an image name in a COLMAP model; names without a suffix match any."""
-    folder = root / "images" if (root / "images").is_dir() else root
-    path = folder / name
-    if path.is_file() or Path(name).suffix.lower() in IMAGE_SUFFIXES:
-        return path
-    found = [folder / f"{name}{suffix}" for suffix in IMAGE_SUFFIXES]
-    return next((p for p in found if p.is_file()), path)
-
-
-def sparse_views_folder(root: Path) -> Path | None:
-    """InstantSplat's ``sparse_<n>``, n the number of training views."""
-    found = sorted(p for p in root.glob("sparse_*") if p.name[7:].isdigit() and has_colmap(p / "0"))
-    if len(found) > 1:
-        names = ", ".join(p.name for p in found)
-        raise UserError(f"{root} holds several sets of views ({names}): keep the one to use.")
-    return found[0] if found else None
-
-
-def colmap_folder(root: Path) -> Path | None:
-    """Where a plain COLMAP model lies under a scene's folder, or None."""
-    return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
-
-
-def find_layout(root: Path) -> str:
-    """``sparse_3``, ``colmap`` or ``photos``.
-
-    Raises:
-        UserError: the folder does not exist or holds none of them.
-    """
-    if not root.is_dir():
-        raise UserError(f"data.root={root} is not a folder.")
-    if sparse_views_folder(root):
-        return "sparse_3"
-    if colmap_folder(root):
-        return "colmap"
-    folder = root / "images" if (root / "images").is_dir() else root
-    if _find_images(folder):
-        return "photos"
-    raise UserError(f"{root} holds no scene: no sparse_<n>/0, no sparse/0 and no photos (or images/).")
-
-
-def split_indices(n: int, test_every: int, train_views: int | None) -> tuple[list[int], list[int]]:
-    """Indices of training and test images: every `test_every`-th is held out, the first included (3DGS).
-
-    `train_views` keeps that many of the rest, evenly spread from first to last.
-
-    Raises:
-        UserError: fewer than two images are left for training.
-    """
-    test = list(range(0, n, test_every))
-    train = [i for i in range(n) if i % test_every]
-    if train_views is not None and train_views < len(train):
-        train = [train[i] for i in np.linspace(0, len(train) - 1, train_views).round().astype(int)]
-    if len(train) < 2:
+def _fitted_K(K: np.ndarray, size: np.ndarray, image: np.ndarray, path: Path) -> np.ndarray:
+    """`scaled_K` of a loaded image, which must have its camera's proportions up to rounding."""
+    height, width = image.shape[:2]
+    expected = width * size[1] / size[0]
+    # DUSt3R's cameras are of photos cropped to multiples of 16 pixels.
+    if abs(expected - height) > max(1.0, 0.05 * height):
         raise UserError(
-            f"{n} images with data.test_every={test_every} leave {len(train)} for training: give more "
-            "images, or hold out fewer."
+            f"{path} is {width}x{height} but its camera {int(size[0])}x{int(size[1])}: the photo was cropped "
+            "or turned since its camera was estimated."
         )
-    return train, test
+    return scaled_K(K, size, (width, height))
 
 
-def _train_scene(
-    root: Path, model: ColmapModel, indices: list[int], resolution: int | None, conf: np.ndarray | None = None
-) -> TrainScene:
-    paths = [_image_path(root, model.names[i]) for i in indices]
-    images = [load_image(path, resolution) for path in paths]
+def _train_scene(part: Part, images: list[np.ndarray]) -> TrainScene:
+    if part.model is None:
+        return TrainScene(part.names, part.paths, images, None, None)
+    model, ids = part.model, list(part.ids)
     Ks = [
-        scaled_K(model.Ks[i], model.sizes[i], image.shape[1::-1])
-        for i, image in zip(indices, images, strict=True)
+        _fitted_K(model.Ks[i], model.sizes[i], image, path)
+        for i, image, path in zip(ids, images, part.paths, strict=True)
     ]
-    return TrainScene(
-        [path.name for path in paths],
-        paths,
-        images,
-        model.cam_from_world[indices],
-        np.stack(Ks),
-        model.points,
-        model.colors,
-        conf,
-    )
+    cameras = model.cam_from_world[ids]
+    return TrainScene(part.names, part.paths, images, cameras, np.stack(Ks), model.points, model.colors)
 
 
-def _test_views(root: Path, model: ColmapModel, indices: list[int], resolution: int | None) -> TestViews:
-    paths = [_image_path(root, model.names[i]) for i in indices]
-    names = [path.name for path in paths]
-    sizes = model.sizes[indices].reshape(-1, 2)
-    return TestViews(names, paths, model.cam_from_world[indices], model.Ks[indices], sizes, resolution)
+def _test_views(part: Part, resolution: int | None) -> TestViews:
+    if part.model is None:
+        return TestViews(part.names, part.paths, None, None, None, resolution)
+    model, ids = part.model, list(part.ids)
+    sizes = model.sizes[ids].reshape(-1, 2)
+    return TestViews(part.names, part.paths, model.cam_from_world[ids], model.Ks[ids], sizes, resolution)
 
 
 def _load_confidence(folder: Path, n_points: int) -> np.ndarray | None:
-    path = folder / "confidence_dsp.npy"
+    path = folder / CONFIDENCE
     if not path.is_file():
         return None
     try:
-        conf = np.load(path, allow_pickle=False).astype(np.float32).reshape(-1)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} ({error}).") from error
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.ndarray):
+            raise ValueError("it is an archive of arrays, not one array")
+        conf = loaded.astype(np.float32).reshape(-1)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"cannot read {path} ({error}); it must be a .npy of one number a point.") from error
     if len(conf) != n_points:
         raise UserError(f"{path} has {len(conf)} values for {n_points} points of points3D.")
     return conf
@@ -223,6 +172,7 @@ def load_scene(
     test_every: int = 8,
     train_views: int | None = None,
     resolution: int | None = None,
+    pick: str = SPREAD,
 ) -> Scene:
     """Load the training part of a scene and note where the test part lies.
 
@@ -230,68 +180,31 @@ def load_scene(
         root: the scene's folder (DESIGN §3).
         layout: ``sparse_3`` (any ``sparse_<n>``), ``colmap``, ``photos`` or ``auto``.
         test_every: every k-th image is held out where the layout does not say which.
-        train_views: how many of the remaining images train; null for all.
+        train_views: how many of the remaining images train; null for all. The n of several ``sparse_<n>``.
         resolution: longest edge in pixels; null for as on disk.
+        pick: which of the remaining images these are, ``spread`` or ``neighbours``.
 
     Raises:
         UserError: the folder holds no such scene, or a training image cannot be read.
     """
-    root = root.expanduser()
-    found = find_layout(root) if layout == "auto" else layout
-    if found == "sparse_3":
-        folder = sparse_views_folder(root)
-        if folder is None:
-            raise UserError(f"{root} has no sparse_<n>/0 with a COLMAP model (data.layout=sparse_3).")
-        model = read_colmap(folder / "0")
-        n = len(model.names)
-        if train_views is not None and train_views != n:
-            raise UserError(
-                f"{folder} says itself which {n} images train: data.train_views={train_views} cannot be met."
-            )
-        conf = None if model.points is None else _load_confidence(folder / "0", len(model.points))
-        train = _train_scene(root, model, list(range(n)), resolution, conf)
-        if not has_colmap(folder / "1"):
-            empty = TestViews([], [], np.zeros((0, 4, 4)), np.zeros((0, 3, 3)), np.zeros((0, 2)), resolution)
-            return Scene(root, found, train, empty, [f"{folder}/1 has no test cameras: nothing is scored"])
-        held_out = read_colmap(folder / "1")
-        test = _test_views(root, held_out, list(range(len(held_out.names))), resolution)
-        shared = {path.resolve() for path in train.paths} & {path.resolve() for path in test.paths}
-        if shared:
-            names = ", ".join(sorted(path.name for path in shared))
-            raise UserError(f"{folder} lists {names} both for training (0) and for testing (1).")
-        return Scene(root, found, train, test)
-    if found == "colmap":
-        source = colmap_folder(root)
-        if source is None:
-            raise UserError(f"{root} has no sparse/0 with a COLMAP model (data.layout=colmap).")
-        model = read_colmap(source)
-        train_ids, test_ids = split_indices(len(model.names), test_every, train_views)
-        return Scene(
-            root,
-            found,
-            _train_scene(root, model, train_ids, resolution),
-            _test_views(root, model, test_ids, resolution),
-            ["the model's points were triangulated from all images, the held-out ones included"],
-        )
-    folder = root / "images" if (root / "images").is_dir() else root
-    paths = _find_images(folder) if folder.is_dir() else []
-    if not paths:
-        raise UserError(f"{folder} holds no photos ({', '.join(IMAGE_SUFFIXES)}).")
-    train_ids, test_ids = split_indices(len(paths), test_every, train_views)
-    train_paths, test_paths = [paths[i] for i in train_ids], [paths[i] for i in test_ids]
-    train = TrainScene(
-        [p.name for p in train_paths],
-        train_paths,
-        [load_image(p, resolution) for p in train_paths],
-        None,
-        None,
-    )
-    return Scene(
-        root,
-        "photos",
-        train,
-        TestViews([p.name for p in test_paths], test_paths, None, None, None, resolution),
-    )
+    return load_located(locate(root, layout, test_every, train_views, pick), resolution)
+
+
+def load_located(files: SceneFiles, resolution: int | None) -> Scene:
+    """Load the training part of a scene whose files are known; see `load_scene`."""
+    images = [load_image(path, resolution) for path in files.train.paths]
+    train, test = _train_scene(files.train, images), _test_views(files.test, resolution)
+    notes: list[str] = []
+    model, folder = files.train.model, files.train.folder
+    if files.layout == "colmap" and model is not None and model.points is not None:
+        points, colors, note = training_points(model, files.train.ids, images)
+        train, notes = replace(train, points=points, colors=colors), [note]
+    elif files.layout == "sparse_3" and folder is not None:
+        n_points = 0 if train.points is None else len(train.points)
+        train = replace(train, conf=_load_confidence(folder, n_points) if n_points else None)
+        if not files.test.names:
+            notes.append(f"{folder.parent / '1'} has no test cameras: nothing is scored")
+    return Scene(files.root, files.layout, train, test, notes)
 
 
 def has_points(config: SceneConfig) -> bool:
@@ -300,16 +213,11 @@ def has_points(config: SceneConfig) -> bool:
     Raises:
         UserError: the folder holds no such scene, or its cameras cannot be read.
     """
-    root = Path(config.root).expanduser()
-    layout = find_layout(root) if config.layout == "auto" else config.layout
-    folder = None
-    if layout == "sparse_3":
-        views = sparse_views_folder(root)
-        folder = None if views is None else views / "0"
-    elif layout == "colmap":
-        folder = colmap_folder(root)
-    points = None if folder is None else read_colmap(folder).points
-    return points is not None and len(points) > 0
+    files = scene_files(config)
+    model = files.train.model
+    if files.layout == "colmap" and model is not None:
+        return has_training_points(model, files.train.ids)
+    return model is not None and model.points is not None and len(model.points) > 0
 
 
 def scene_of(config: DataConfig) -> Scene:
@@ -318,12 +226,4 @@ def scene_of(config: DataConfig) -> Scene:
     Raises:
         UserError: the group has no scene, or `load_scene` fails.
     """
-    if isinstance(config, SampleConfig):
-        from hw4.data.sample import ensure_sample
-
-        return load_scene(ensure_sample(config) / "scene", "sparse_3")
-    if isinstance(config, SceneConfig):
-        return load_scene(
-            Path(config.root), config.layout, config.test_every, config.train_views, config.resolution
-        )
-    raise UserError(f"data={config.name} has no scene to splat; use data=sample or data=scene.")
+    return load_located(scene_files(config), config.resolution if isinstance(config, SceneConfig) else None)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hw4.config import SceneConfig
+from hw4.data.image_names import without_suffix
 from hw4.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.report.progress import StepProgress
@@ -16,12 +17,14 @@ def run_render(context: JobContext) -> list[str]:
         UserError: no or an unusable ``.ply``, no cameras, or the folder cannot be written.
     """
     from hw4.splat.gaussians import load_ply
+    from hw4.splat.rasterize import device_for
     from hw4.splat.render import held_out_cameras, read_cameras, render_cameras
 
     config = context.config
     options = config.splat.render
     if options.ply is None:
         raise UserError("task=render needs splat.render.ply=<file.ply>, as a splat run writes it.")
+    device_for(config.splat.rasterizer)
     gaussians = load_ply(Path(options.ply))
     resolution = config.data.resolution if isinstance(config.data, SceneConfig) else None
     if options.cameras is not None:
@@ -34,7 +37,7 @@ def run_render(context: JobContext) -> list[str]:
             gaussians, cameras, out, config.splat.background, config.splat.rasterizer, progress
         )
     context.results[RENDER] = {"ply": options.ply, "renders": [str(path) for path in paths]}
-    for path in paths:
-        context.tracker.image(f"render/{path.stem}", path)
+    for name, path in zip(cameras.names, paths, strict=True):
+        context.tracker.image(f"render/{without_suffix(name)}", path)
     context.console.print(f"{len(paths)} renders: {out}", soft_wrap=True, highlight=False)
     return []

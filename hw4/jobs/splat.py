@@ -1,16 +1,27 @@
 """The splat stage of a job: cache, progress, files, tables, W&B."""
 
+import hashlib
 import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hw4.config import Config, SampleConfig
+import numpy as np
+
+from hw4.config import Config, SplatConfig
+from hw4.data.image_names import without_suffix
+from hw4.data.scene_layouts import scene_files
 from hw4.durable import exclusive, write_bytes
 from hw4.jobs.context import JobContext
 from hw4.models.base import ReconstructionModel
 from hw4.report.progress import StepProgress
 from hw4.report.splat_tables import splat_table, views_table
+from hw4.splat.evaluate import METRICS
+from hw4.splat.perceptual import LpipsUnavailable, find_weights
 from hw4.splat.stage import RESULT_FILE, run_splat
+from hw4.splat.training_log import TrainingLog
 from hw4.stages import SPLAT, model_address, splat_address, splat_uses_model
 
 # Wandb draws these against training iterations, whatever else the run has logged before.
@@ -20,8 +31,9 @@ STEP = "splat/step"
 def run_splat_stage(context: JobContext) -> list[str]:
     """Train and score, or take the finished result from the cache; returns what went wrong, in sentences.
 
-    Training happens in the cache folder that the configuration addresses: a killed run goes on there, and a
-    later run with the same configuration and data finds the result. Its files are copied to the run.
+    Training happens in the cache folder that its part of the configuration addresses: a killed run goes on
+    there. A folder in it, addressed by the rest, holds the scores and files; where only that part is new, or
+    something in it is missing that can be had now, nothing is trained again. The files are copied to the run.
 
     Raises:
         UserError: the data, the model or the rasterizer cannot do what was asked.
@@ -33,45 +45,67 @@ def run_splat_stage(context: JobContext) -> list[str]:
 
         labels = model_labels(config.model)
         fingerprint, weights = labels.fingerprint, labels.weights
-    scene_files = _stamps(_scene_root(config))
-    folder = Path(config.cache.root) / SPLAT / splat_address(config, fingerprint, scene_files)
+    scene = scene_files(config.data)
+    address = splat_address(config, fingerprint, _stamps(scene.root, scene.train.files))
+    folder = Path(config.cache.root) / SPLAT / address
+    scored = folder / _scores_name(config.splat, _stamps(scene.root, scene.test.files))
     with exclusive(folder):
-        result = _finished(folder) if config.cache.reuse else None
+        if not config.cache.reuse:
+            _clear(folder)
+        context.tracker.axis("splat", STEP)
+        result = _finished(scored, config.splat)
         reused = result is not None
         if result is None:
-            result = _compute(context, folder, fingerprint, weights)
-    result |= {"weights": weights, "reused": reused, "cache_dir": str(folder)}
-    result["files"] = _copy_files(result["files"], folder, context.out_dir)
+            result = _compute(context, folder, scored, fingerprint, weights)
+        else:
+            TrainingLog(folder, *_listeners(context)).replay(result["history"])
+        result |= {"weights": weights, "reused": reused, "cache_dir": str(folder)}
+        result["files"] = _copy_files(result["files"], scored, context.out_dir)
     context.results[SPLAT] = result
     _report(context, result)
-    return [f"splat training stopped early: {result['stopped']}"] if result["stopped"] else []
+    stopped = [f"splat training stopped early: {result['stopped']}"] if result["stopped"] else []
+    return [*stopped, *result["problems"]]
 
 
-def _scene_root(config: Config) -> Path:
-    if isinstance(config.data, SampleConfig):
-        from hw4.data.sample import ensure_sample
-
-        return ensure_sample(config.data) / "scene"
-    return Path(str(getattr(config.data, "root", ""))).expanduser()
-
-
-def _stamps(root: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of every file of the scene: a changed photo is a new scene."""
-    found = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else []
-    return [(str(p.relative_to(root)), p.stat().st_size, p.stat().st_mtime_ns) for p in found]
+def _stamps(root: Path, files: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time of files of the scene: a changed photo is a new scene."""
+    found = sorted({path for path in files if path.is_file()})
+    status = [(str(path.relative_to(root)), path.stat()) for path in found]
+    return [(name, s.st_size, s.st_mtime_ns) for name, s in status]
 
 
-def _finished(folder: Path) -> dict[str, Any] | None:
+def _scores_name(config: SplatConfig, test_files: Any) -> str:
+    """Folder name of what is made of trained Gaussians."""
+    value = {"eval": asdict(config.eval), "video_frames": config.video_frames, "files": test_files}
+    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return f"scores-{digest[:20]}"
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
+def _finished(folder: Path, config: SplatConfig) -> dict[str, Any] | None:
+    """The result in a folder, unless something in it is missing that can be had now."""
     try:
-        result = json.loads((folder / RESULT_FILE).read_text())
-    except (OSError, ValueError):
+        result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
+        files = result["files"].values()
+    except (OSError, ValueError, KeyError):
         return None
-    whole = all(Path(path).is_file() for path in _paths(result.get("files", {})))
-    return result if whole else None
-
-
-def _paths(files: dict[str, Any]) -> list[str]:
-    return [path for value in files.values() for path in (value if isinstance(value, list) else [value])]
+    paths = [path for value in files for path in (value if isinstance(value, list) else [value])]
+    if result.get("problems") or not all(Path(path).is_file() for path in paths):
+        return None
+    if result["views"] and "lpips" in result["missing"]:
+        try:
+            find_weights(config.eval)
+        except LpipsUnavailable:
+            return result
+        return None
+    return result
 
 
 def cached_model(config: Config, fingerprint: str, weights: str) -> ReconstructionModel:
@@ -83,20 +117,26 @@ def cached_model(config: Config, fingerprint: str, weights: str) -> Reconstructi
     return CachedModel(folder, config.model.name, weights, lambda: build_model(config.model))
 
 
-def _compute(context: JobContext, folder: Path, fingerprint: str, weights: str) -> dict[str, Any]:
-    config, tracker = context.config, context.tracker
-    tracker.axis("splat", STEP)
+def _listeners(context: JobContext) -> tuple[Any, Any]:
+    tracker = context.tracker
+
+    def on_metrics(step: int, values: dict[str, float]) -> None:
+        tracker.log({STEP: float(step), **{f"splat/{name}": value for name, value in values.items()}})
+
+    def on_image(step: int, name: str, image: np.ndarray) -> None:
+        tracker.image(f"splat/{name}", image, {STEP: float(step)})
+
+    return on_metrics, on_image
+
+
+def _compute(
+    context: JobContext, folder: Path, scored: Path, fingerprint: str, weights: str
+) -> dict[str, Any]:
+    config = context.config
+    get_model = (lambda: cached_model(config, fingerprint, weights)) if splat_uses_model(config) else None
     with StepProgress(context.console, config.splat.iterations, "splat") as progress:
         result = run_splat(
-            config.splat,
-            config.data,
-            (lambda: cached_model(config, fingerprint, weights)) if splat_uses_model(config) else None,
-            folder,
-            on_metrics=lambda step, values: tracker.log(
-                {STEP: float(step), **{f"splat/{name}": value for name, value in values.items()}}
-            ),
-            on_image=lambda step, name, image: tracker.image(f"splat/{name}", image, {STEP: float(step)}),
-            progress=progress,
+            config.splat, config.data, get_model, scored, *_listeners(context), progress, folder
         )
     return result.to_json()
 
@@ -114,12 +154,14 @@ def _report(context: JobContext, result: dict[str, Any]) -> None:
     tracker, files = context.tracker, result["files"]
     summary, per_view = splat_table(result), views_table(result)
     context.console.print(summary.rich())
-    scores = {f"splat/{name}": result[name] for name in ("psnr", "ssim", "lpips", "initial_psnr")}
+    test = {f"splat/test_{name}": result[name] for name in METRICS if result[name] is not None}
+    tracker.log({STEP: float(result["iterations"]), **test})
+    scores = {f"splat/{name}": result[name] for name in (*METRICS, "initial_psnr")}
     counts = {f"splat/{name}": result[name] for name in ("n_gaussians", "train_seconds", "reused")}
     tracker.summary({**{k: v for k, v in scores.items() if v is not None}, **counts})
     tracker.table("splat/views", per_view.columns, per_view.rows)
-    for strip in files["strips"]:
-        tracker.image(f"splat/test/{Path(strip).stem}", Path(strip))
+    for view, strip in zip(result["views"], files["strips"], strict=True):
+        tracker.image(f"splat/test/{without_suffix(view['name'])}", Path(strip))
     if "curves" in files:
         tracker.image("splat/curves", Path(files["curves"]))
     tracker.artifact("gaussians", Path(files["ply"]), "gaussians")

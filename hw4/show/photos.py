@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hw4.data.scenes import IMAGE_SUFFIXES
+from hw4.data.image_names import IMAGE_SUFFIXES
 from hw4.durable import write_bytes
 from hw4.errors import UserError
 

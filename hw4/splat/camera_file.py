@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw4.data.scenes import Scene
+from hw4.data.scenes import Scene, TestViews
 from hw4.durable import write_json
 
 TRAIN, TEST = "train", "test"
@@ -36,7 +36,7 @@ class SavedCamera:
 
 
 def write_cameras(
-    path: Path, scene: Scene, views: Sequence[int], train: Cameras, estimated_test: Cameras | None
+    path: Path, scene: Scene, views: Sequence[int], train: Cameras, estimated_test: TestViews | None
 ) -> None:
     """Write the file.
 
@@ -45,24 +45,28 @@ def write_cameras(
         scene: the photos.
         views: which training views the cameras of `train` belong to.
         train: after training, corrected where they were optimised.
-        estimated_test: test cameras that the scene does not have, or None.
+        estimated_test: test views with cameras that the scene does not have, or None.
     """
-    sides = [(TRAIN, scene.train.names[v], scene.train.paths[v], scene.train.images[v]) for v in views]
+    sides = [
+        (TRAIN, scene.train.names[v], scene.train.paths[v], scene.train.images[v].shape[1::-1]) for v in views
+    ]
     cameras = list(zip(*train, strict=True))
-    if estimated_test is not None:
-        tests = enumerate(zip(scene.test.names, scene.test.paths, strict=True))
-        sides += [(TEST, name, photo, scene.test.load(i)[0]) for i, (name, photo) in tests]
-        cameras += zip(*estimated_test, strict=True)
+    test = estimated_test
+    if test is not None:
+        assert test.cam_from_world is not None and test.Ks is not None and test.sizes is not None
+        sizes = [(int(width), int(height)) for width, height in test.sizes]
+        sides += zip([TEST] * len(test), test.names, test.paths, sizes, strict=True)
+        cameras += zip(test.cam_from_world, test.Ks, strict=True)
     content = [
         {
             "role": role,
             "name": name,
             "cam_from_world": camera[:3],
             "K": K,
-            "size": image.shape[1::-1],
+            "size": size,
             "photo": str(photo),
         }
-        for (role, name, photo, image), (camera, K) in zip(sides, cameras, strict=True)
+        for (role, name, photo, size), (camera, K) in zip(sides, cameras, strict=True)
     ]
     write_json(path, content)
 

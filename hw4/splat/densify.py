@@ -60,6 +60,7 @@ class _Default(DefaultStrategy):
     mask.
     """
 
+    grow_grad2d: float
     max_gaussians = sys.maxsize
 
     @torch.no_grad()

@@ -1,7 +1,6 @@
 """Images, curves and a fly-through of a trained scene."""
 
 import io
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import imageio.v2 as imageio
 import numpy as np
 import torch
+from imageio_ffmpeg import count_frames_and_secs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from torch.nn import ParameterDict
 
 from hw4.durable import write_bytes
+from hw4.errors import UserError
 from hw4.splat.align import camera_centers
 from hw4.splat.gaussians import render_gaussians
 
@@ -92,30 +93,42 @@ def fly_through(
     path: Path,
     background: float = 0.0,
 ) -> Path:
-    """Write an mp4 along a path through the cameras; `size` is (width, height), `K` (3, 3) its intrinsics.
+    """Write an mp4 along a path through N >= 2 cameras; `size` is (width, height), `K` (3, 3) its intrinsics.
 
     H.264 takes even sizes only: an odd last row or column is left out.
+
+    Raises:
+        UserError: the video cannot be encoded or written.
     """
     width, height = size[0] - size[0] % 2, size[1] - size[1] % 2
+    if min(width, height) < 2:
+        raise UserError(f"{size[0]}x{size[1]} pixels are too few for a video.")
     like = gaussians["means"]
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".mp4")
-    os.close(handle)
-    try:
-        options: dict[str, Any] = {"fps": VIDEO_FPS, "codec": "libx264", "quality": 8, "macro_block_size": 2}
-        writer: Any = imageio.get_writer(name, **options)
-        with writer:
-            for camera in interpolated_path(cam_from_world, n_frames):
-                image, _, _ = render_gaussians(
-                    gaussians,
-                    torch.as_tensor(camera).to(like)[None],
-                    torch.as_tensor(K).to(like)[None],
-                    width,
-                    height,
-                    backgrounds=torch.full((1, 3), background).to(like),
-                )
-                writer.append_data((image[0].clamp(0, 1) * 255).round().byte().cpu().numpy())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    options: dict[str, Any] = {"fps": VIDEO_FPS, "codec": "libx264", "quality": 8, "macro_block_size": 2}
+    with tempfile.TemporaryDirectory(prefix="hw4-video-") as folder:
+        encoded = Path(folder) / "video.mp4"
+        try:
+            writer: Any = imageio.get_writer(encoded, ffmpeg_log_level="quiet", **options)
+            with writer:
+                for camera in interpolated_path(cam_from_world, n_frames):
+                    image, _, _ = render_gaussians(
+                        gaussians,
+                        torch.as_tensor(camera).to(like)[None],
+                        torch.as_tensor(K).to(like)[None],
+                        width,
+                        height,
+                        backgrounds=torch.full((1, 3), background).to(like),
+                    )
+                    writer.append_data((image[0].clamp(0, 1) * 255).round().byte().cpu().numpy())
+            # ffmpeg ends without a word where the disk is full.
+            if count_frames_and_secs(str(encoded))[0] != n_frames:
+                raise OSError("frames are missing")
+            content = encoded.read_bytes()
+        except (OSError, RuntimeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UserError(
+                f"ffmpeg could not encode the fly-through ({reason}): free some space in "
+                f"{Path(folder).parent}, give another folder with TMPDIR=..., or use splat.video_frames=0."
+            ) from error
+    write_bytes(path, content)
     return path

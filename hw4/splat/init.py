@@ -1,6 +1,7 @@
 """What training starts from: Gaussians and cameras, from the scene's points or a model's reconstruction."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ from hw4.models.base import Reconstruction
 from hw4.splat.align import Similarity, align_cameras
 from hw4.splat.gaussians import make_gaussians
 
+MORE_OVERLAP = (
+    "Photos that see more of the same help: more of them (data.train_views), neighbouring ones "
+    "(data.train_pick=neighbours); or another model (model=dust3r, model=vggt)."
+)
 CONF_LR_RANGE = (1.0, 100.0)
 """Factor on the position learning rate of the surest and the least sure points (InstantSplat)."""
 
@@ -25,7 +30,7 @@ class Initialisation:
         gaussians: parameters, see `make_gaussians`.
         cam_from_world: (N, 4, 4) float64 of the training views.
         Ks: (N, 3, 3) float64 in pixels of the training images.
-        depths: N arrays (H, W) float32 at training resolution, 0 where unknown; or None.
+        depths: N arrays (H, W) float32 at training resolution, 0 where unknown; None without a model's depth.
         source: ``scene`` or the model's name.
         from_model: the similarity that carried the model's world into this one; None for scene points.
         views: indices of the training views that are used (a model may fail to place some).
@@ -52,9 +57,9 @@ def lr_factors(conf: np.ndarray) -> np.ndarray:
     return low + (high - low) * unsure
 
 
-def _sample(n: int, limit: int, weights: np.ndarray | None, seed: int) -> np.ndarray:
-    """At most `limit` of n indices, in order, drawn in proportion to `weights`."""
-    if n <= limit:
+def _sample(n: int, limit: int | None, weights: np.ndarray | None, seed: int) -> np.ndarray:
+    """At most `limit` (None: all) of n indices, in order, drawn in proportion to `weights`."""
+    if limit is None or n <= limit:
         return np.arange(n)
     rng = np.random.default_rng([seed, 41])
     if weights is not None and (weights > 0).sum() >= limit:
@@ -82,18 +87,21 @@ def _gaussians(
     )
 
 
-def from_scene(scene: TrainScene, config: SplatConfig) -> Initialisation:
-    """Start from the points and cameras that come with the scene.
+def from_scene(scene: TrainScene, config: SplatConfig, where: Path | str = "the scene") -> Initialisation:
+    """Start from the points and cameras that come with the scene; `where` names it in messages.
 
     Raises:
         UserError: the scene has no cameras or no points.
     """
     if scene.cam_from_world is None or scene.Ks is None:
         raise UserError(
-            "the scene has no cameras: use splat.init.source=model, so that the model estimates them."
+            f"{where} has no cameras: use splat.init.source=model, so that the model estimates them."
         )
     if scene.points is None or len(scene.points) == 0:
-        raise UserError("the scene has no points: use splat.init.source=model, so that the model gives them.")
+        raise UserError(
+            f"{where} has no points that training may start from: use splat.init.source=model, so that the "
+            "model gives them."
+        )
     colors = scene.colors if scene.colors is not None else np.full((len(scene.points), 3), 128, np.uint8)
     gaussians = _gaussians(scene.points, colors, scene.conf, config)
     views = list(range(len(scene.names)))
@@ -101,7 +109,7 @@ def from_scene(scene: TrainScene, config: SplatConfig) -> Initialisation:
 
 
 def _cloud(
-    reconstruction: Reconstruction, views: list[int]
+    reconstruction: Reconstruction, views: list[int], model_name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Points, colours and confidences of a reconstruction, from the given views where it is dense."""
     if reconstruction.pts3d is not None:
@@ -112,7 +120,11 @@ def _cloud(
             conf = np.concatenate([reconstruction.conf[v].reshape(-1) for v in views])
         return points.astype(np.float64), colors, conf
     if reconstruction.points is None or len(reconstruction.points) == 0:
-        raise UserError("the model's reconstruction has no points to start Gaussians from.")
+        reasons = "; ".join(dict.fromkeys(filter(None, reconstruction.diagnoses))) or "it gives cameras only"
+        raise UserError(
+            f"the reconstruction by {model_name} has no points to start Gaussians from: {reasons}. "
+            f"{MORE_OVERLAP}"
+        )
     gray = np.full((len(reconstruction.points), 3), 128, np.uint8)
     colors = gray if reconstruction.point_colors is None else reconstruction.point_colors
     return reconstruction.points.astype(np.float64), colors, None
@@ -161,7 +173,7 @@ def from_reconstruction(
     similarity; otherwise the model's cameras and world are used.
 
     Raises:
-        UserError: the model placed fewer than two training views, or gave no points.
+        UserError: the model placed fewer than two training views, or gave no points; with its reasons.
     """
     valid = [v for v in range(reconstruction.n_views) if reconstruction.is_valid(v)]
     notes = [
@@ -171,10 +183,11 @@ def from_reconstruction(
     ]
     if len(valid) < 2:
         raise UserError(
-            f"{model_name} placed {len(valid)} of {len(scene.names)} training views; two are needed."
+            f"{model_name} placed {len(valid)} of {len(scene.names)} training views, and two are needed: "
+            f"{'; '.join(notes)}. {MORE_OVERLAP}"
         )
     estimated = four_by_four(reconstruction.cam_from_world)
-    points, colors, conf = _cloud(reconstruction, valid)
+    points, colors, conf = _cloud(reconstruction, valid, model_name)
     similarity = None
     if scene.cam_from_world is not None and scene.Ks is not None:
         similarity = align_cameras(estimated[valid], scene.cam_from_world[valid])
@@ -187,10 +200,13 @@ def from_reconstruction(
         if not np.isfinite(Ks).all():
             raise UserError(f"{model_name} gave no intrinsics for the training views.")
     depths = None
-    if reconstruction.depth is not None and len(valid) == len(scene.names):
+    if reconstruction.depth is not None:
         scale = similarity.scale if similarity else 1.0
-        sizes = [(image.shape[1], image.shape[0]) for image in scene.images]
-        depths = [_depth_at(reconstruction, v, sizes[v], scale) for v in views]
+        sizes = [(scene.images[v].shape[1], scene.images[v].shape[0]) for v in views]
+        depths = [
+            _depth_at(reconstruction, v, size, scale) if v in valid else np.zeros(size[::-1], np.float32)
+            for v, size in zip(views, sizes, strict=True)
+        ]
     gaussians = _gaussians(points, colors, conf, config)
     return Initialisation(gaussians, cam_from_world, Ks, depths, model_name, similarity, views, notes)
 

@@ -25,13 +25,31 @@ def _cached(file: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / file
 
 
-def _find_weights(config: EvalConfig) -> Path:
+def configured_weights(config: EvalConfig) -> Path | None:
+    """The file of `splat.eval.lpips_weights`; None where it is not set.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if config.lpips_weights is None:
+        return None
+    path = Path(config.lpips_weights).expanduser()
+    if not path.is_file():
+        raise UserError(f"splat.eval.lpips_weights={path} does not exist.")
+    return path
+
+
+def find_weights(config: EvalConfig) -> Path:
+    """The backbone's weights: the configured file, torch's cache, or a download into it.
+
+    Raises:
+        LpipsUnavailable: no weights are to be had.
+        UserError: the configured file does not exist.
+    """
     file = BACKBONES[config.lpips_net]
-    if config.lpips_weights is not None:
-        path = Path(config.lpips_weights).expanduser()
-        if not path.is_file():
-            raise UserError(f"splat.eval.lpips_weights={path} does not exist.")
-        return path
+    configured = configured_weights(config)
+    if configured is not None:
+        return configured
     path = _cached(file)
     if path.is_file():
         return path
@@ -59,7 +77,7 @@ def load_lpips(config: EvalConfig) -> nn.Module:
         LpipsUnavailable: no weights are to be had.
         UserError: the configured file does not exist or does not fit.
     """
-    path = _find_weights(config)
+    path = find_weights(config)
     import lpips
 
     try:
@@ -83,6 +101,16 @@ def load_lpips(config: EvalConfig) -> nn.Module:
 
 @torch.no_grad()
 def lpips_distance(network: nn.Module, image: Tensor, target: Tensor) -> float:
-    """LPIPS of two (H, W, 3) images in [0, 1]; lower is better."""
+    """LPIPS of two (H, W, 3) images in [0, 1]; lower is better.
+
+    Raises:
+        LpipsUnavailable: the images are too small for the network.
+    """
     x, y = (t.permute(2, 0, 1)[None] for t in (image, target))
-    return float(network(x, y, normalize=True).item())
+    try:
+        return float(network(x, y, normalize=True).item())
+    except RuntimeError as error:
+        if "too small" not in str(error) and "Kernel size" not in str(error):
+            raise
+        size = f"{image.shape[1]}x{image.shape[0]}"
+        raise LpipsUnavailable(f"images of {size} pixels are too small for the network") from error

@@ -10,12 +10,14 @@ from torch.nn import ParameterDict
 
 from hw4.config import DataConfig, SampleConfig, SceneConfig
 from hw4.data.colmap import read_colmap
-from hw4.data.scenes import colmap_folder, scaled_K, sparse_views_folder, split_indices
+from hw4.data.image_names import render_names
+from hw4.data.scene_layouts import colmap_folder, sparse_views_folder, split_indices
+from hw4.data.scenes import limited_size, scaled_K
 from hw4.durable import write_bytes
 from hw4.errors import UserError
 from hw4.splat.figures import png_bytes
 from hw4.splat.gaussians import render_gaussians
-from hw4.splat.rasterize import resolve_rasterizer
+from hw4.splat.rasterize import device_for
 from hw4.splat.train import to_uint8
 from hw4.splat.training_run import BACKGROUNDS
 
@@ -48,18 +50,9 @@ def read_cameras(folder: Path, resolution: int | None = None) -> Cameras:
         UserError: no such folder, or no usable cameras in it.
     """
     model = read_colmap(folder.expanduser())
-    sizes = [_limited(size, resolution) for size in model.sizes]
+    sizes = [limited_size(size, resolution) for size in model.sizes]
     Ks = [scaled_K(K, old, new) for K, old, new in zip(model.Ks, model.sizes, sizes, strict=True)]
     return Cameras(model.names, model.cam_from_world, np.stack(Ks), np.array(sizes))
-
-
-def _limited(size: np.ndarray, resolution: int | None) -> tuple[int, int]:
-    """Width and height as `hw4.data.scenes.load_image` would make them."""
-    longest = int(max(size))
-    if resolution is None or longest <= resolution:
-        return int(size[0]), int(size[1])
-    width, height = (max(1, round(int(edge) * resolution / longest)) for edge in size)
-    return width, height
 
 
 def held_out_cameras(data: DataConfig) -> Cameras:
@@ -75,7 +68,7 @@ def held_out_cameras(data: DataConfig) -> Cameras:
     if not isinstance(data, SceneConfig):
         raise UserError(f"data={data.name} has no scene to render; use data=sample or data=scene.")
     root = Path(data.root).expanduser()
-    views = sparse_views_folder(root)
+    views = sparse_views_folder(root, data.train_views)
     if views is not None and data.layout in ("auto", "sparse_3"):
         return read_cameras(views / "1", data.resolution)
     folder = colmap_folder(root)
@@ -84,7 +77,7 @@ def held_out_cameras(data: DataConfig) -> Cameras:
             f"{root} has no cameras to render: give a COLMAP folder with splat.render.cameras=<folder>."
         )
     cameras = read_cameras(folder, data.resolution)
-    test = split_indices(len(cameras.names), data.test_every, data.train_views)[1]
+    test = split_indices(len(cameras.names), data.test_every, None)[1]
     names = [cameras.names[i] for i in test]
     return Cameras(names, cameras.cam_from_world[test], cameras.Ks[test], cameras.sizes[test])
 
@@ -98,7 +91,7 @@ def render_cameras(
     rasterizer: str = "auto",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Path]:
-    """Write ``{image name}.png`` for every camera; returns the files.
+    """Write ``{image name}.png`` for every camera; returns the files, in the cameras' order.
 
     Args:
         gaussians: see `hw4.splat.gaussians.load_ply`.
@@ -111,10 +104,10 @@ def render_cameras(
     Raises:
         UserError: the rasterizer cannot run here, or a file cannot be written.
     """
-    device = torch.device("cuda" if resolve_rasterizer(rasterizer) == "gsplat" else "cpu")
+    device = device_for(rasterizer)
     gaussians = gaussians.to(device)
     paths = []
-    for i, name in enumerate(cameras.names):
+    for i, name in enumerate(render_names(cameras.names, "the set of cameras")):
         width, height = (int(edge) for edge in cameras.sizes[i])
         image, _, _ = render_gaussians(
             gaussians,
@@ -124,9 +117,9 @@ def render_cameras(
             height,
             backgrounds=torch.full((1, 3), BACKGROUNDS.get(background, 0.0), device=device),
         )
-        path = out_dir / f"{Path(name).stem}.png"
+        path = out_dir / name
         write_bytes(path, png_bytes(to_uint8(image[0])))
         paths.append(path)
         if progress is not None:
-            progress(i + 1, len(cameras.names), path.name)
+            progress(i + 1, len(cameras.names), name)
     return paths

@@ -1,29 +1,28 @@
 """The splat stage: scene in, trained Gaussians, scores and pictures out."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hw4.config import DataConfig, SplatConfig
-from hw4.data.scenes import Scene, scene_of
+from hw4.data.scenes import Scene, TestViews, scene_of
 from hw4.durable import write_json
 from hw4.errors import UserError
-from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.splat.align import align_cameras
-from hw4.splat.camera_file import Cameras, write_cameras
+from hw4.models.base import ReconstructionModel
+from hw4.splat.camera_file import write_cameras
 from hw4.splat.cameras import scene_extent
-from hw4.splat.evaluate import EvalResult, evaluate
+from hw4.splat.evaluate import METRICS, EvalResult, evaluate
 from hw4.splat.figures import curves, fly_through
 from hw4.splat.gaussians import save_ply
-from hw4.splat.init import Initialisation, four_by_four, from_reconstruction, from_scene, resized_Ks
-from hw4.splat.train import OnImage, OnMetrics, OnProgress, TrainResult, train
+from hw4.splat.init import Initialisation
+from hw4.splat.perceptual import configured_weights
+from hw4.splat.rasterize import device_for
+from hw4.splat.start import GetModel, estimated_test_views, initialise
+from hw4.splat.train import OnProgress, TrainResult, train
+from hw4.splat.training_log import OnImage, OnMetrics
 from hw4.splat.training_run import BACKGROUNDS
 
-GetModel = Callable[[], ReconstructionModel]
 RESULT_FILE = "splat.json"
 
 
@@ -34,17 +33,18 @@ class SplatResult:
     Attributes:
         psnr, ssim, lpips: means over the test views; None where missing.
         initial_psnr: mean PSNR of the Gaussians before training, on the same views.
-        views: per test view ``name, psnr, ssim, lpips, initial_psnr``.
-        missing: metric -> why it is missing.
+        views: per scored test view ``name, psnr, ssim, lpips, initial_psnr``.
+        missing: metric, test view or file -> why it is missing.
         aligned_test_views: whether test cameras were optimised before scoring.
         n_gaussians: after training; `n_initial` before.
         n_train: training views used.
         iterations: iterations done; `stopped` says why fewer than asked for.
-        seconds: the whole stage; `train_seconds` training only.
+        seconds: the whole stage; `train_seconds` training only, with that of runs that were taken up.
         init: ``scene`` or the model's name.
         notes: facts worth a line in the report.
-        files: what was written, by kind.
+        files: what was written, by kind; ``renders`` and ``strips`` in the order of `views`.
         history: logged metrics.
+        problems: what could not be read or written, in sentences.
     """
 
     psnr: float | None
@@ -65,69 +65,11 @@ class SplatResult:
     notes: list[str] = field(default_factory=list)
     files: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; paths as text."""
         return asdict(self)
-
-
-def _reconstruct(model: ReconstructionModel, paths: list[Path], seed: int, what: str) -> Reconstruction:
-    try:
-        return model.reconstruct(paths, seed=seed)
-    except ReconstructionFailed as error:
-        raise UserError(f"{model.name} could not reconstruct {what}: {error}.") from error
-
-
-def initialise(
-    scene: Scene, config: SplatConfig, get_model: GetModel | None
-) -> tuple[Initialisation, ReconstructionModel | None]:
-    """First Gaussians and cameras by `splat.init.source`, and the model where one was used.
-
-    The model sees the training photos only.
-
-    Raises:
-        UserError: the scene lacks what the source needs, or the model failed.
-    """
-    has_points = scene.train.points is not None and len(scene.train.points) > 0
-    has_cameras = scene.train.cam_from_world is not None
-    source = config.init.source
-    if source == "auto":
-        source = "scene" if has_points and has_cameras else "model"
-    if source == "scene":
-        return from_scene(scene.train, config), None
-    if get_model is None:
-        raise UserError(f"{scene.root} has no points or cameras to start from: choose a model (model=sfm).")
-    model = get_model()
-    what = f"the {len(scene.train.paths)} training photos"
-    reconstruction = _reconstruct(model, scene.train.paths, config.seed, what)
-    return from_reconstruction(scene.train, reconstruction, config, model.name), model
-
-
-def estimated_test_cameras(
-    scene: Scene, init: Initialisation, model: ReconstructionModel, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cameras of the test views of a bare photo folder: ``(cam_from_world (M, 4, 4), Ks (M, 3, 3))``.
-
-    The model reconstructs all photos together, after training and for scoring only; the result is carried
-    into the training world through the training cameras.
-
-    Raises:
-        UserError: the model failed, or it could not place a test view.
-    """
-    paths = [*scene.train.paths, *scene.test.paths]
-    order = sorted(range(len(paths)), key=lambda i: paths[i].name)
-    joint = _reconstruct(model, [paths[i] for i in order], seed, "all photos together, for the test cameras")
-    place = {i: k for k, i in enumerate(order)}
-    train_views = [v for v in init.views if joint.is_valid(place[v])]
-    test_places = [place[len(scene.train.paths) + i] for i in range(len(scene.test))]
-    lost = [scene.test.names[i] for i, k in enumerate(test_places) if not joint.is_valid(k)]
-    if lost or len(train_views) < 2:
-        raise UserError(f"{model.name} could not place these test views: {', '.join(lost) or 'all'}.")
-    cameras = four_by_four(joint.cam_from_world)
-    kept = [init.views.index(v) for v in train_views]
-    similarity = align_cameras(cameras[[place[v] for v in train_views]], init.cam_from_world[kept])
-    sizes = [scene.test.load(i)[0].shape[1::-1] for i in range(len(scene.test))]
-    return similarity.cam_from_world(cameras[test_places]), resized_Ks(joint, test_places, sizes)
 
 
 def run_splat(
@@ -138,45 +80,47 @@ def run_splat(
     on_metrics: OnMetrics | None = None,
     on_image: OnImage | None = None,
     progress: OnProgress | None = None,
+    train_dir: Path | None = None,
 ) -> SplatResult:
-    """Load a scene, train on its training views, score on its test views, write everything.
+    """Load a scene, train on its training views, write what was trained, score it on the test views.
 
     Args:
         config: `splat=` group.
         data: `data=` group.
         get_model: makes the model of `model=`; called only where the Gaussians start from a model.
-        out_dir: receives ``gaussians.ply``, ``renders/``, ``strips/``, ``curves.png``, ``flythrough.mp4``,
-            ``splat.json`` and the checkpoint; an interrupted run is taken up.
-        on_metrics: step and metrics, every `splat.log_every` steps; once more at the end with test metrics.
+        out_dir: receives ``gaussians.ply``, ``cameras.json``, ``curves.png``, ``flythrough.mp4``,
+            ``renders/``, ``strips/`` and ``splat.json``.
+        on_metrics: step and metrics, every `splat.log_every` steps.
         on_image: step, name and (H, W, 3) uint8 image.
         progress: step, total, state in words.
+        train_dir: keeps the checkpoint; an interrupted run is taken up, and a finished one is only scored.
+            Null: `out_dir`.
 
     Raises:
         UserError: the data, the model or the rasterizer cannot do what was asked.
     """
     started = time.perf_counter()
+    # Whatever can be wrong with the configuration is said before the model and training take their time.
+    device_for(config.rasterizer)
+    configured_weights(config.eval)
     scene = scene_of(data)
     init, model = initialise(scene, config, get_model)
-    trained = train(scene.train, init, config, out_dir, on_metrics, on_image, progress)
+    trained = train(scene.train, init, config, train_dir or out_dir, on_metrics, on_image, progress)
     background = BACKGROUNDS.get(config.background, 0.0)
-    notes = [*scene.notes, *init.notes]
     if progress is not None:
-        progress(trained.steps, config.iterations, "scoring test views, rendering the fly-through")
-    evaluation, test_cameras = _evaluate(scene, init, model, trained, config, out_dir, background, notes)
-    files = _write_outputs(scene, init, trained, config, out_dir, background)
-    write_cameras(
-        out_dir / "cameras.json", scene, init.views, (trained.cam_from_world, init.Ks), test_cameras
-    )
-    files["cameras"] = str(out_dir / "cameras.json")
-    files |= {"renders": [str(p) for p in evaluation.renders], "strips": [str(p) for p in evaluation.strips]}
+        progress(trained.steps, config.iterations, "rendering the fly-through, scoring test views")
+    outputs = _write_outputs(scene, init, trained, config, out_dir, background)
+    scores = _evaluate(scene, init, model, trained, config, out_dir, background, outputs)
+    files = outputs.files
+    files |= {"renders": [str(p) for p in scores.renders], "strips": [str(p) for p in scores.strips]}
     result = SplatResult(
-        evaluation.mean("psnr"),
-        evaluation.mean("ssim"),
-        evaluation.mean("lpips"),
-        evaluation.mean("initial_psnr"),
-        [asdict(view) for view in evaluation.views],
-        evaluation.missing,
-        evaluation.aligned,
+        scores.mean("psnr"),
+        scores.mean("ssim"),
+        scores.mean("lpips"),
+        scores.mean("initial_psnr"),
+        [asdict(view) for view in scores.views],
+        {**outputs.missing, **scores.missing},
+        scores.aligned,
         len(trained.gaussians["means"]),
         len(init.gaussians["means"]),
         len(init.views),
@@ -185,15 +129,21 @@ def run_splat(
         time.perf_counter() - started,
         trained.seconds,
         init.source,
-        notes,
+        [*scene.notes, *init.notes, *outputs.notes],
         files,
         trained.history,
+        [*outputs.problems, *scores.problems],
     )
     write_json(out_dir / RESULT_FILE, result.to_json())
-    if on_metrics is not None:
-        test = {f"test_{name}": getattr(result, name) for name in ("psnr", "ssim", "lpips")}
-        on_metrics(trained.steps, {name: value for name, value in test.items() if value is not None})
     return result
+
+
+@dataclass
+class _Outputs:
+    files: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 def _evaluate(
@@ -204,30 +154,35 @@ def _evaluate(
     config: SplatConfig,
     out_dir: Path,
     background: float,
-    notes: list[str],
-) -> tuple[EvalResult, Cameras | None]:
-    """The scores, and the test cameras where they had to be estimated."""
-    missing = dict.fromkeys(("psnr", "ssim", "lpips"), "the scene has no test views")
-    if len(scene.test) == 0:
-        return EvalResult([], missing, False), None
-    cameras = None
-    if scene.test.cam_from_world is None and model is not None:
+    outputs: _Outputs,
+) -> EvalResult:
+    """The scores; test cameras that had to be estimated are added to ``cameras.json``."""
+    test, unplaced = scene.test, dict[str, str]()
+    if len(test) == 0:
+        return EvalResult([], dict.fromkeys(METRICS, "the scene has no test views"), False)
+    if test.cam_from_world is None and model is not None:
         try:
-            cameras = estimated_test_cameras(scene, init, model, config.seed)
+            test, unplaced = estimated_test_views(scene, init, model, config.seed)
         except UserError as error:
-            return EvalResult([], dict.fromkeys(missing, str(error)), False), None
-        notes.append("test cameras come from a second reconstruction of all photos, made after training")
-    scores = evaluate(
-        trained.gaussians,
-        scene.test,
-        config.eval,
-        out_dir,
-        background,
-        scene_extent(init.cam_from_world),
-        init.gaussians,
-        cameras,
-    )
-    return scores, cameras
+            return EvalResult([], dict.fromkeys(METRICS, str(error)), False)
+        outputs.notes.append(
+            "test cameras come from a second reconstruction of all photos, made after training"
+        )
+        _write_cameras(scene, init, trained, test, out_dir)
+    extent = scene_extent(init.cam_from_world)
+    scores = evaluate(trained.gaussians, test, config.eval, out_dir, background, extent, init.gaussians)
+    scores.missing |= {f"test view {name}": reason for name, reason in unplaced.items()}
+    if 0 < len(scores.views) < len(scene.test):
+        outputs.notes.append(f"scores are means over {len(scores.views)} of {len(scene.test)} test views")
+    return scores
+
+
+def _write_cameras(
+    scene: Scene, init: Initialisation, trained: TrainResult, test: TestViews | None, out_dir: Path
+) -> str:
+    path = out_dir / "cameras.json"
+    write_cameras(path, scene, init.views, (trained.cam_from_world, init.Ks), test)
+    return str(path)
 
 
 def _write_outputs(
@@ -237,22 +192,23 @@ def _write_outputs(
     config: SplatConfig,
     out_dir: Path,
     background: float,
-) -> dict[str, Any]:
-    files: dict[str, Any] = {"ply": str(out_dir / "gaussians.ply")}
+) -> _Outputs:
+    """All files that need no test view, before anything can go wrong with one."""
+    outputs = _Outputs({"ply": str(out_dir / "gaussians.ply")})
     save_ply(trained.gaussians, out_dir / "gaussians.ply")
+    outputs.files["cameras"] = _write_cameras(scene, init, trained, None, out_dir)
     if curves(trained.history, out_dir / "curves.png"):
-        files["curves"] = str(out_dir / "curves.png")
-    if config.video_frames > 0:
+        outputs.files["curves"] = str(out_dir / "curves.png")
+    if config.video_frames > 0 and len(init.views) < 2:
+        outputs.notes.append("no fly-through: a path needs two training cameras")
+    elif config.video_frames > 0:
         height, width = scene.train.images[init.views[0]].shape[:2]
-        files["video"] = str(
-            fly_through(
-                trained.gaussians,
-                trained.cam_from_world,
-                init.Ks[0],
-                (width, height),
-                config.video_frames,
-                out_dir / "flythrough.mp4",
-                background,
-            )
-        )
-    return files
+        path = out_dir / "flythrough.mp4"
+        cameras, K, size = trained.cam_from_world, init.Ks[0], (width, height)
+        try:
+            fly_through(trained.gaussians, cameras, K, size, config.video_frames, path, background)
+            outputs.files["video"] = str(path)
+        except UserError as error:
+            outputs.missing["fly-through"] = str(error)
+            outputs.problems.append(str(error))
+    return outputs
