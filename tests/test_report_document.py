@@ -493,3 +493,15 @@ def test_a_long_sweep_is_cut_and_says_so(tmp_path: Path) -> None:
     assert "The first 24 of 29 comparisons are shown." in text
     assert len(read_table(text, "Every pose run")["MRE"]) == 30
     assert "Is max_features=129 better than max_features=100" not in text
+
+
+def test_time_and_memory_stand_with_the_hardware(tmp_path: Path) -> None:
+    used = {"seconds": 12.34, "host_bytes": 700 * 2**20, "since_start": False, "cuda_bytes": None}
+    write_job(tmp_path / "0", POSE, resources={"pose": used})
+    there = {**used, "since_start": True, "cuda_bytes": 5 * 2**20}
+    write_job(tmp_path / "1", POSE, resources={"splat": there})
+    text = write_report(tmp_path).markdown.read_text()
+    table = read_table(text, "Time and peak memory")
+    assert table[""] == ["job", "stage", "seconds", "MB", "MB on the GPU"]
+    assert table["0"] == ["pose", "12.3", "700", "—"] and table["1"] == ["splat", "12.3", "700 *", "5"]
+    assert "*: since the process began" in text

@@ -200,4 +200,32 @@ def _origin_section(runs: Sequence[Run]) -> Section:
         section.blocks.append(Folded("Command, commit, versions, hardware", tables))
     else:
         section.blocks.append(Text("No run recorded its provenance.", NOTE))
+    used = _resources_table(runs)
+    if used is not None:
+        section.blocks.append(used)
     return section
+
+
+def _resources_table(runs: Sequence[Run]) -> Table | None:
+    """Time and peak memory of each stage."""
+
+    def megabytes(count: int | None) -> str:
+        return MISSING if count is None else f"{count / 2**20:.0f}"
+
+    rows = [
+        [
+            run.name,
+            stage,
+            f"{used['seconds']:.1f}",
+            megabytes(used.get("host_bytes")) + " *" * bool(used.get("since_start")),
+            megabytes(used.get("cuda_bytes")),
+        ]
+        for run in runs
+        for stage, used in (run.results.get("resources") or {}).items()
+    ]
+    if not rows:
+        return None
+    notes = ["as run: what came from the cache took no longer; memory with Python and its libraries"]
+    if any(row[3].endswith("*") for row in rows):
+        notes.append("*: since the process began, for this system cannot measure a part of it")
+    return Table("Time and peak memory", ["job", "stage", "seconds", "MB", "MB on the GPU"], rows, notes)
