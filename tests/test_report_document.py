@@ -503,5 +503,10 @@ def test_time_and_memory_stand_with_the_hardware(tmp_path: Path) -> None:
     text = write_report(tmp_path).markdown.read_text()
     table = read_table(text, "Time and peak memory")
     assert table[""] == ["job", "stage", "seconds", "MB", "MB on the GPU"]
-    assert table["0"] == ["pose", "12.3", "700", "—"] and table["1"] == ["splat", "12.3", "700 *", "5"]
-    assert "*: since the process began" in text
+    assert table["job 0"] == ["pose", "12.3", "700", "—"] and table["job 1"] == [
+        "splat",
+        "12.3",
+        "700 †",
+        "5",
+    ]
+    assert "†: since the process began" in text

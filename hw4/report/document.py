@@ -217,7 +217,7 @@ def _resources_table(runs: Sequence[Run]) -> Table | None:
             run.name,
             stage,
             f"{used['seconds']:.1f}",
-            megabytes(used.get("host_bytes")) + " *" * bool(used.get("since_start")),
+            megabytes(used.get("host_bytes")) + " †" * bool(used.get("since_start")),
             megabytes(used.get("cuda_bytes")),
         ]
         for run in runs
@@ -226,6 +226,6 @@ def _resources_table(runs: Sequence[Run]) -> Table | None:
     if not rows:
         return None
     notes = ["as run: what came from the cache took no longer; memory with Python and its libraries"]
-    if any(row[3].endswith("*") for row in rows):
-        notes.append("*: since the process began, for this system cannot measure a part of it")
+    if any(row[3].endswith("†") for row in rows):
+        notes.append("†: since the process began, for this system cannot measure a part of it")
     return Table("Time and peak memory", ["job", "stage", "seconds", "MB", "MB on the GPU"], rows, notes)
