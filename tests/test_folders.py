@@ -12,7 +12,7 @@ from hw4 import __main__ as entry
 from hw4.errors import UserError
 from hw4.launch import flags
 from hw4.launch.explain import explain
-from hw4.launch.folders import fresh_folder, usable_folder
+from hw4.launch.folders import fresh_folder, group_of, usable_folder
 from hw4.launch.sweep import check_printed, plan
 
 from .test_cli import run_pose
@@ -143,3 +143,8 @@ def test_values_that_hydra_cannot_read_are_one_sentence(override: str, words: st
     assert words in sentence and "\n" not in sentence
     assert plan(['name="ü"'], False).jobs[0].name == "ü"
     assert explain(ValueError("something else")) is None
+
+
+def test_the_jobs_of_two_days_are_two_groups() -> None:
+    assert group_of(Path("multirun/2026-11-24/13-45-02")) == "2026-11-24_13-45-02"
+    assert group_of(Path("sweeps/lr")) == "lr"

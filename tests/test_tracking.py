@@ -51,6 +51,21 @@ def test_online_without_login_is_one_sentence(tmp_path: Path, monkeypatch: pytes
     assert type(tracker) is Tracker and "no API key" in warnings[0]
 
 
+def test_online_without_a_network_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise wandb.errors.CommError(
+            "Run initialization has timed out after 60.0 sec. \nPlease try increasing the timeout with the "
+            "`init_timeout` setting: `wandb.init(settings=wandb.Settings(init_timeout=120))`."
+        )
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(UserError) as raised:
+        open_tracker(WandbConfig(mode="online"), tmp_path, {}, "pose", None)
+    text = str(raised.value)
+    assert "timed out after 60.0 sec); check the network" in text
+    assert "\n" not in text and "Settings" not in text
+
+
 def test_a_logger_that_breaks_warns_once(tmp_path: Path) -> None:
     warnings: list[str] = []
     tracker = open_tracker(WandbConfig(), tmp_path, {}, "pose", None, warn=warnings.append)

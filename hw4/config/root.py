@@ -126,7 +126,9 @@ class ReportConfig:
 
 @dataclass
 class WandbConfig:
-    """`wandb=`: where runs are logged. `group` null: the sweep's folder name, or none for a single run."""
+    """`wandb=`: where runs are logged. `group` null: the sweep's date and time, or the name of the folder
+    that was chosen for it; none for a single run.
+    """
 
     mode: str = "offline"
     project: str = "hw4"

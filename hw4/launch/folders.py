@@ -1,5 +1,6 @@
 """The folder of a run or sweep: which one the command line means, and whether files can be made there."""
 
+import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -76,3 +77,11 @@ def usable_folder(folder: Path, key: str) -> Path:
             return folder
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; set {key}=...") from error
+
+
+def group_of(sweep_dir: Path) -> str:
+    """What the jobs of a sweep are grouped under: its folder's name, with the date where that is the time."""
+    folder = sweep_dir.resolve()
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", folder.parent.name):
+        return f"{folder.parent.name}_{folder.name}"
+    return folder.name

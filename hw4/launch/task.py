@@ -15,6 +15,7 @@ from hw4.config import Config
 from hw4.data.stamps import inputs_stamp
 from hw4.durable import jsonable, write_json, write_text
 from hw4.errors import UserError
+from hw4.launch.folders import group_of
 from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
 
@@ -93,7 +94,7 @@ def run_task(composed: DictConfig) -> float | None:
         _forget(out_dir)
         own_folder = True
         write_text(out_dir / "config.yaml", OmegaConf.to_yaml(composed, resolve=True))
-        run_job(config, out_dir, console, Path(hydra.sweep.dir).name if sweep else None)
+        run_job(config, out_dir, console, group_of(Path(hydra.sweep.dir)) if sweep else None)
     except Exception as error:
         known = isinstance(error, UserError)
         message = str(error) if known else f"internal error: {type(error).__name__}: {error}"

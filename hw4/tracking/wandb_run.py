@@ -57,12 +57,15 @@ def open_tracker(
             ),
         )
     except Exception as error:
+        # W&B's later lines advise its own settings, which this project does not read.
+        lines = str(error).strip().splitlines()
+        reason = lines[0].rstrip(". ") if lines else type(error).__name__
         if config.mode == "online":
             raise UserError(
-                f"wandb=online could not start ({error}); run `wandb login`, or use wandb=offline and "
-                "`wandb sync` later."
+                f"wandb=online could not start ({reason}); check the network, run `wandb login`, or use "
+                "wandb=offline and `wandb sync` later."
             ) from error
-        warn(f"W&B logging is off for this run: {error}")
+        warn(f"W&B logging is off for this run: {reason}.")
         return Tracker()
     return _WandbTracker(run, warn)
 
