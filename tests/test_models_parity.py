@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from hw4.config.model import AlignmentConfig, Dust3rConfig, VggtConfig
-from hw4.models import tiny
+from hw4.models import dust3r_fast, tiny
 from hw4.models.dust3r import Dust3rModel
 from hw4.models.networks import LoadedNetwork, load_dust3r_network, load_vggt_network
 from hw4.models.preprocess import load_vggt_views
@@ -17,6 +18,7 @@ from hw4.models.upstream import import_upstream, quiet
 from hw4.models.vggt import VggtModel
 from hw4.models.weights import WeightsSource
 from hw4.pose.metrics import rotation_error_deg
+from hw4.pretrain.batches import render_views
 from tests.pointmap_networks import SceneNetwork, arc_cameras, dust3r_with, make_photos
 
 WIDTH, PATCH = tiny.TINY_WIDTH, tiny.TINY_PATCH
@@ -138,6 +140,38 @@ def test_four_views_as_upstreams_global_alignment(tmp_path, scene_graph, schedul
         relative_rotations(reconstruction.cam_from_world), relative_rotations(cameras), strict=True
     ):
         assert rotation_error_deg(ours, true) < 5
+
+
+def test_the_default_four_views_end_where_upstreams_do(tmp_path):
+    """The shipped network with the fast network and the fast alignment, all defaults, on rendered photos."""
+    photos, _, cameras = render_views(6, 4, np.random.default_rng(6))
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for path, photo in zip(paths, photos, strict=True):
+        Image.fromarray(photo).save(path)
+    config = Dust3rConfig(device="cpu")
+    model = Dust3rModel(load_dust3r_network(config), config)
+    assert dust3r_fast.supported(model.network) and config.alignment.backend == "fast"
+    scene = upstream_aligner(upstream_inference(paths, model.network, "complete"), "PointCloudOptimizer")
+    torch.manual_seed(5)
+    options = {"niter": 300, "schedule": "linear", "lr": 0.01}
+    with quiet():
+        scene.compute_global_alignment(init="mst", **options)
+
+    reconstruction = model.reconstruct(paths, seed=5)
+
+    # 300 steps of Adam: rounding grows, to thousandths of a degree and parts in ten thousand.
+    theirs = np.linalg.inv(scene.get_im_poses().detach().double().numpy())[:, :3]
+    for ours, other in zip(reconstruction.cam_from_world, theirs, strict=True):
+        assert rotation_error_deg(ours[:, :3], other[:, :3]) < 0.05
+    np.testing.assert_allclose(reconstruction.cam_from_world[..., 3], theirs[..., 3], atol=0.01)
+    np.testing.assert_allclose(reconstruction.Ks, scene.get_intrinsics().detach().numpy(), rtol=5e-3)
+    for ours, other in zip(reconstruction.depth, scene.get_depthmaps(), strict=True):
+        np.testing.assert_allclose(ours, other.detach().numpy(), rtol=5e-3)
+    assert reconstruction.notes["alignment_loss"] == pytest.approx(float(scene()), rel=1e-3)
+    # Neither stayed at its start: the cameras are those of the scene, and far from each other.
+    turns = [relative_rotations(c) for c in (reconstruction.cam_from_world, cameras)]
+    assert all(rotation_error_deg(ours, true) < 6 for ours, true in zip(*turns, strict=True))
+    assert max(rotation_error_deg(np.eye(3), true) for true in turns[1]) > 20
 
 
 def test_batches_do_not_change_the_cameras(tmp_path):

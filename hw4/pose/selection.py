@@ -24,7 +24,7 @@ def pose_distance_deg(first: np.ndarray, second: np.ndarray) -> float:
     translation without direction: it is as far as possible (90) from any direction, and 0 from its like.
     """
     angle = rotation_error_deg(first[:3, :3], second[:3, :3])
-    has_direction = [np.linalg.norm(pose[:3, 3]) >= DIRECTION_MIN_NORM for pose in (first, second)]
+    has_direction = [np.linalg.norm(camera[:3, 3]) >= DIRECTION_MIN_NORM for camera in (first, second)]
     if all(has_direction):
         return angle + direction_error_deg(first[:3, 3], second[:3, 3], fold=True)
     return angle + (NO_DIRECTION_DEG if any(has_direction) else 0.0)
@@ -55,22 +55,22 @@ class VideoScore:
         return (self.medoid_deg or 0.0) + (self.bias_deg or 0.0)
 
 
-def score_video(poses: Sequence[np.ndarray], pair: np.ndarray | None) -> VideoScore:
+def score_video(cam2_from_cam1: Sequence[np.ndarray], pair: np.ndarray | None) -> VideoScore:
     """Medoid of one video's estimates (equation 8) and its bias (second term of equation 9).
 
     A tie goes to the estimate nearest to `pair`, then to the first.
 
     Args:
-        poses: m >= 1 relative cameras (4, 4), camera 2 from camera 1, one per subset of frames.
+        cam2_from_cam1: m >= 1 relative cameras (4, 4), one per subset of frames.
         pair: the relative camera from the two photos alone, or None to leave the bias out.
     """
-    m = len(poses)
+    m = len(cam2_from_cam1)
     distances = np.zeros((m, m))
     for i in range(m):
         for j in range(i):
-            distances[i, j] = distances[j, i] = pose_distance_deg(poses[i], poses[j])
+            distances[i, j] = distances[j, i] = pose_distance_deg(cam2_from_cam1[i], cam2_from_cam1[j])
     mean = distances.sum(axis=1) / (m - 1) if m > 1 else np.full(1, np.nan)
-    bias = None if pair is None else np.array([pose_distance_deg(pose, pair) for pose in poses])
+    bias = None if pair is None else np.array([pose_distance_deg(one, pair) for one in cam2_from_cam1])
     order = np.lexsort((np.zeros(m) if bias is None else bias.round(TIE_DIGITS), mean.round(TIE_DIGITS)))
     medoid = int(order[0])
     return VideoScore(medoid, mean, None if bias is None else float(bias[medoid]))
