@@ -42,23 +42,6 @@ def test_a_killed_search_goes_on_to_its_best(tmp_path: Path) -> None:
     assert results(tmp_path) == whole and "Traceback" not in text
 
 
-def test_a_search_over_psnr(tmp_path: Path) -> None:
-    small = ["task=splat", "splat.iterations=2", "splat.video_frames=0", "splat.init.max_points=200"]
-    small += [
-        "splat.eval.lpips_download=false",
-        "data.width=64",
-        "data.height=48",
-        "splat.lr=interval(1e-4,0.1)",
-    ]
-    search = [o for o in SEARCH if not o.startswith(("model", "objective"))] + ["objective=psnr"]
-    assert start([*search, *small, "hydra.sweeper.n_trials=2"], tmp_path).wait() == 0, (
-        tmp_path / "log.txt"
-    ).read_text()
-    best = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text())["best_value"]
-    found = [json.loads(path.read_text())["splat"]["psnr"] for path in results(tmp_path)]
-    assert len(set(found)) == 2 and best == pytest.approx(max(found))
-
-
 @pytest.mark.parametrize("aim", [[], ["objective=neg_mre"], ["hydra.sweeper.direction=maximize"]])
 def test_a_search_without_an_aim_is_refused(aim: list[str], tmp_path: Path) -> None:
     search = ["hydra/sweeper=optuna", "model.max_ratio=interval(0.7,0.9)", *aim]
