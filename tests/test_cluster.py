@@ -50,7 +50,7 @@ def workers(cluster: Path) -> list[psutil.Process]:
 def test_a_job_that_meets_its_limit_goes_on(cluster: Path, tmp_path: Path) -> None:
     # With a limit of one minute submitit takes every signal for the limit's, and none for a preemption.
     options = ["hydra/launcher=slurm", "hydra.launcher.timeout_min=1", "hydra.launcher.partition=short"]
-    process = start([*options, "data.pairs=4", "model.min_inliers=15", "report.auto=false"], tmp_path)
+    process = start([*options, "data.pairs=8", "model.min_inliers=15", "report.auto=false"], tmp_path)
     wait_for(process, tmp_path, lambda: len(lines(tmp_path, "sweep/0/samples.jsonl")) > 0)
     before = lines(tmp_path, "cache/pose/*/predictions.jsonl")
     (worker,) = workers(cluster)
@@ -62,10 +62,10 @@ def test_a_job_that_meets_its_limit_goes_on(cluster: Path, tmp_path: Path) -> No
             kill_all(process)
     assert (cluster / "calls").read_text().splitlines() == ["submit", "requeue 7"]
     results = json.loads((tmp_path / "sweep" / "0" / "results.json").read_text())
-    assert results["status"] == "ok" and results["pose"]["n_total"] == 4
+    assert results["status"] == "ok" and results["pose"]["n_total"] == 8
     assert results["pose"]["n_reused"] >= len(before) >= 1
     after = lines(tmp_path, "cache/pose/*/predictions.jsonl")
-    assert len(after) == 4 and set(before) <= set(after), "no sample was computed twice"
+    assert len(after) == 8 and set(before) <= set(after), "no sample was computed twice"
 
 
 def test_what_the_cluster_is_asked_for(cluster: Path, tmp_path: Path) -> None:
