@@ -256,6 +256,16 @@ def test_full_disk_at_a_checkpoint_is_one_sentence(tmp_path: Path, monkeypatch: 
         run_pretrain("dust3r", PretrainConfig(**{"steps": 2, **QUICK, "checkpoint_every": 1}), tmp_path)
 
 
+def test_a_folder_that_cannot_be_made_names_its_key(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    given = context(tmp_path, "out")
+    given.config.pretrain.out = str(tmp_path / "file" / "below")
+    with pytest.raises(UserError, match=r"Not a directory; give another pretrain\.out="):
+        run_pretraining(given)
+    with pytest.raises(UserError, match=r"Not a directory; give another cache\.root="):
+        run_pretraining(context(tmp_path / "file", "out"))
+
+
 def test_the_command_tells_how_far_it_is_and_nothing_else(tmp_path: Path) -> None:
     settings = [f"pretrain.{key}={value}" for key, value in {**QUICK, "steps": 2}.items()]
     done = hw4(tmp_path, "task=pretrain", "wandb=disabled", "hydra.run.dir=out", "cache.root=c", *settings)

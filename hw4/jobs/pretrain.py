@@ -31,6 +31,11 @@ def run_pretraining(context: JobContext) -> list[str]:
         raise UserError(f"model={config.model.name} has no weights to train; use model=dust3r or model=vggt.")
     default = Path(config.cache.root) / PRETRAIN / pretrain_address(config)
     out = Path(config.pretrain.out).expanduser() if config.pretrain.out else default
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        key = "pretrain.out" if config.pretrain.out else "cache.root"
+        raise UserError(f"cannot create {out}: {error.strerror}; give another {key}=...") from error
     with exclusive(out), StepProgress(context.console, config.pretrain.steps, "pretrain") as progress:
         result = run_pretrain(
             config.model.name,
