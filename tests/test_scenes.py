@@ -197,6 +197,19 @@ def pickled_confidence(root: Path) -> None:
     np.save(root / "sparse_3" / "0" / "confidence_dsp.npy", array, allow_pickle=True)
 
 
+def empty_confidence(root: Path) -> None:
+    (root / "sparse_3" / "0" / "confidence_dsp.npy").write_bytes(b"")
+
+
+def archived_confidence(root: Path) -> None:
+    with (root / "sparse_3" / "0" / "confidence_dsp.npy").open("wb") as file:
+        np.savez(file, conf=np.ones(3))
+
+
+def lose_image_list(root: Path) -> None:
+    (root / "sparse_3" / "0" / "images.txt").unlink()
+
+
 def break_photo(root: Path) -> None:
     load_scene(root).train.paths[0].write_bytes(b"no photo")
 
@@ -221,13 +234,30 @@ def second_set(root: Path) -> None:
         (distort, "lens distortion"),
         (wrong_confidence, "3 values for"),
         (pickled_confidence, "cannot read .*confidence_dsp.npy"),
+        (empty_confidence, "cannot read .*confidence_dsp.npy"),
+        (archived_confidence, "cannot read .*confidence_dsp.npy .it is an archive"),
+        (lose_image_list, "the COLMAP model in .*scene/sparse_3/0 has no images.txt"),
         (break_photo, "cannot read image"),
         (lose_photo, "does not exist"),
         (break_ply, "cannot read the point cloud"),
-        (second_set, "several sets of views"),
+        (second_set, r"several sets of views .*sparse_3, sparse_6.*data.train_views=3 or 6"),
         (lambda root: shutil.rmtree(root / "sparse_3" / "0"), "holds no scene|no sparse_"),
     ],
-    ids=["row", "empty", "lens", "conf", "pickle", "photo", "lost", "ply", "two sets", "no cameras"],
+    ids=[
+        "row",
+        "empty",
+        "lens",
+        "conf",
+        "pickle",
+        "no conf",
+        "npz",
+        "list",
+        "photo",
+        "lost",
+        "ply",
+        "two sets",
+        "no cameras",
+    ],
 )
 def test_bad_scenes_are_one_sentence(copy: Path, harm, words: str) -> None:  # type: ignore[no-untyped-def]
     harm(copy)
@@ -235,6 +265,17 @@ def test_bad_scenes_are_one_sentence(copy: Path, harm, words: str) -> None:  # t
     with pytest.raises(UserError, match=words) as raised:
         load_scene(copy, layout)
     assert "\n" not in str(raised.value)
+
+
+def test_of_several_sets_one_is_chosen(copy: Path) -> None:
+    second_set(copy)
+    images = copy / "sparse_6" / "0" / "images.txt"
+    rows = [line for line in images.read_text().splitlines() if line and not line.startswith("#")]
+    images.write_text(f"{rows[0]}\n\n{rows[2]}\n\n")
+    (copy / "sparse_6").rename(copy / "sparse_2")
+    scenes = {n: load_scene(copy, train_views=n) for n in (2, 3)}
+    assert {n: len(scene.train.names) for n, scene in scenes.items()} == {2: 2, 3: 3}
+    assert scenes[2].train.names == scenes[3].train.names[::2]
 
 
 def test_folders_without_a_scene(tmp_path: Path) -> None:

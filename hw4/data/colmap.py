@@ -149,9 +149,11 @@ def read_colmap(folder: Path) -> ColmapModel:
     observed: tuple[np.ndarray, ...] = ()
     ply = folder / "points3D.ply"
     if model.points3D:
-        points = np.stack([point.xyz for point in model.points3D.values()])
-        colors = np.stack([point.color for point in model.points3D.values()]).astype(np.uint8)
-        observed = _observations(images, {number: place for place, number in enumerate(model.points3D)})
+        # pycolmap keeps them in no order.
+        numbers = sorted(model.points3D)
+        points = np.stack([model.points3D[number].xyz for number in numbers])
+        colors = np.stack([model.points3D[number].color for number in numbers]).astype(np.uint8)
+        observed = _observations(images, {number: place for place, number in enumerate(numbers)})
     elif ply.is_file():
         points, colors = read_ply_points(ply)
     return ColmapModel(names, cam_from_world, np.stack(Ks), np.array(sizes), points, colors, *observed)

@@ -21,12 +21,26 @@ class Panel:
     image: np.ndarray
 
 
-def _render(result: dict[str, Any], view: str, kind: str) -> np.ndarray | None:
-    for path in map(Path, result.get("files", {}).get(kind, [])):
-        if path.stem == view and path.is_file():
-            with Image.open(path) as image:
-                return np.array(image.convert("RGB"))
-    return None
+def view_file(result: dict[str, Any], view: str, kind: str) -> str | None:
+    """Recorded path of a test view's render or strip (`kind`: ``renders``, ``strips``) by the view's name."""
+    names = [record["name"] for record in result["views"]]
+    files = result.get("files", {}).get(kind, [])
+    # In the order of the views: names in different folders may end alike.
+    return files[names.index(view)] if view in names and len(files) == len(names) else None
+
+
+def _pixels(result: dict[str, Any], view: str, kind: str) -> np.ndarray | None:
+    path = view_file(result, view, kind)
+    if path is None or not Path(path).is_file():
+        return None
+    with Image.open(path) as image:
+        return np.array(image.convert("RGB"))
+
+
+def shared_view(results: Sequence[dict[str, Any]]) -> str | None:
+    """Name of the first test view that every splat result has."""
+    names = [[view["name"] for view in result["views"]] for result in results]
+    return next((name for name in names[0] if all(name in other for other in names)), None) if names else None
 
 
 def common_view(results: Sequence[dict[str, Any]]) -> str | None:
@@ -41,20 +55,20 @@ def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Fig
     Args:
         jobs: label and splat result (as in ``results.json``) of each job.
     """
-    view = common_view([result for _, result in jobs])
+    view = shared_view([result for _, result in jobs])
     if view is None:
         return None
     panels: list[Panel] = []
     for label, result in jobs:
-        image = _render(result, view, "renders")
+        image = _pixels(result, view, "renders")
         if image is None:
             continue
         if not panels:
             # A strip is truth, render, error side by side, each as wide as the render.
-            strip = _render(result, view, "strips")
+            strip = _pixels(result, view, "strips")
             if strip is not None:
                 panels.append(Panel(f"truth: {view}", strip[:, : image.shape[1]]))
-        psnr = next(v["psnr"] for v in result["views"] if Path(v["name"]).stem == view)
+        psnr = next(v["psnr"] for v in result["views"] if v["name"] == view)
         panels.append(Panel(f"{label}\nPSNR {psnr:.2f} dB", image))
     if len(panels) < 2:
         return None

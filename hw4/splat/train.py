@@ -83,15 +83,16 @@ def train(
         digest = run_digest(config, init, [scene.images[v] for v in init.views])
         path, log = out_dir / CHECKPOINT, TrainingLog(out_dir, on_metrics, on_image)
         saved = load_checkpoint(path, digest)
-        before, stopped = 0.0, None
+        seconds, stopped = 0.0, None
         if saved is not None and saved["step"] <= config.iterations:
-            before, stopped = _take_up(run, saved, path)
-        resumed_at, started = run.step, time.perf_counter()
+            seconds, stopped = _take_up(run, saved, path)
+        resumed_at, started = run.step, time.perf_counter() - seconds
         log.forget_after(resumed_at)
         log.replay(run.history)
 
         def save(state: dict[str, Any]) -> None:
-            seconds = before + time.perf_counter() - started
+            nonlocal seconds
+            seconds = time.perf_counter() - started
             save_checkpoint(path, {"digest": digest, "seconds": seconds, "stopped": stopped, **state})
 
         good, measured = run.state(), ""
@@ -129,7 +130,6 @@ def train(
                     measured = f"loss {read['loss']:.4f}, PSNR {read['psnr_train']:.1f} dB at {run.step}"
                 progress(run.step, config.iterations, f"{measured}, {len(run.gaussians['means'])} Gaussians")
         cameras = run.cameras().detach().cpu().double().numpy()
-        seconds = before + time.perf_counter() - started
         return TrainResult(run.gaussians, cameras, run.step, stopped, seconds, resumed_at, run.history)
 
 
