@@ -1,10 +1,13 @@
 """A small world of Gaussians with cameras around it, rendered: a scene whose truth is known exactly."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from hw4.data.scenes import TrainScene
+from hw4.data.scenes import TestViews, TrainScene
 from hw4.splat.gaussians import make_gaussians, render_gaussians
 from hw4.splat.init import Initialisation, clone
 from hw4.splat.train import to_uint8
@@ -52,3 +55,13 @@ def disturbed(init: Initialisation, noise: float, seed: int = 0) -> Initialisati
         moved["means"] += noise * torch.randn(moved["means"].shape, generator=generator)
         moved["sh0"].zero_()
     return Initialisation(moved, init.cam_from_world, init.Ks, init.depths, init.source, None, init.views)
+
+
+def written_views(folder: Path) -> tuple[TestViews, list[np.ndarray]]:
+    """The true scene's photos as test views on disk, and their pixels."""
+    scene, truth = true_scene()
+    for name, image in zip(scene.names, scene.images, strict=True):
+        Image.fromarray(image).save(folder / name)
+    sizes = np.tile([[WIDTH, HEIGHT]], (3, 1))
+    paths = [folder / name for name in scene.names]
+    return TestViews(scene.names, paths, truth.cam_from_world, truth.Ks, sizes, None), scene.images

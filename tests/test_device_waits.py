@@ -9,23 +9,30 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from gsplat.strategy import DefaultStrategy
+from imageio_ffmpeg import count_frames_and_secs
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn import Parameter
+from torch.nn import Parameter, ParameterDict
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hw4.config import DensifyConfig, SplatConfig
+from hw4.config import DensifyConfig, EvalConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
 from hw4.splat import training_run
 from hw4.splat.densify import _Default
+from hw4.splat.evaluate import align_view, evaluate, render_view
+from hw4.splat.figures import fly_through
+from hw4.splat.init import Initialisation, clone
 from hw4.splat.losses import ssim_torch
+from hw4.splat.rasterize import api
+from hw4.splat.train import train
 from hw4.splat.training_run import TrainingRun
-from tests.splat_scenes import disturbed, true_scene
+from tests.splat_scenes import HEIGHT, WIDTH, disturbed, true_scene, written_views
 
 CONFIG = SplatConfig(sh_degree=0, log_every=5, depth_weight=0.1, background="random")
 STRATEGIES = {
@@ -87,7 +94,8 @@ def flat_rasterizer(
     means2d = (means @ viewmats[0, :3, :3].T + viewmats[0, :3, 3])[None, :, :2] * 1.0
     weight = torch.sigmoid(means2d.sum(-1) + scales.sum(-1) + quats.sum(-1)) * opacities
     pixel = torch.cat([(weight[0, :, None] * colors[:, 0]).mean(dim=0), weight.mean()[None]])
-    image = pixel.sigmoid().expand(1, height, width, 4)
+    channels = 4 if options.get("render_mode") == "RGB+ED" else 3
+    image = pixel[:channels].sigmoid().expand(1, height, width, channels)
     radii = torch.full((1, len(means), 2), 3, dtype=torch.int32)
     info = {"means2d": means2d, "radii": radii, "width": width, "height": height, "n_cameras": 1}
     return image, torch.ones(1, height, width, 1), {**info, "gaussian_ids": None}
@@ -170,3 +178,57 @@ def test_a_checkpoint_goes_back_to_the_device(strategy: str, monkeypatch: pytest
             tensors += [value for state in optimizer.state.values() for value in state.values()]
         devices = {tensor.device.type for tensor in tensors if isinstance(tensor, Tensor)}
     assert devices == {"cuda"}
+
+
+def fake_gaussians(truth: Initialisation) -> ParameterDict:
+    return ParameterDict(
+        {k: Parameter(torch.zeros(p.shape, device="cuda")) for k, p in truth.gaussians.items()}
+    )
+
+
+def test_test_cameras_are_aligned_where_the_gaussians_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, truth = true_scene()
+    monkeypatch.setattr(gaussians_module, "rasterize", flat_rasterizer)
+    # A tensor of another device in any operation, or a read of a value, is an error of fake tensors.
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        target = torch.zeros(scene.images[0].shape, device="cuda")
+        camera = align_view(
+            fake_gaussians(truth),
+            truth.cam_from_world[0],
+            truth.Ks[0],
+            target,
+            EvalConfig(align_iterations=2),
+            0.0,
+            1.0,
+        )
+    assert camera.device.type == "cuda" and camera.shape == (4, 4)
+
+
+def test_pictures_are_rendered_where_the_gaussians_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = true_scene()[1]
+    monkeypatch.setattr(gaussians_module, "rasterize", flat_rasterizer)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        image = render_view(fake_gaussians(truth), truth.cam_from_world[0], truth.Ks[0], 40, 32)
+    assert image.device.type == "cuda"
+
+
+def test_trained_gaussians_stay_on_their_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scoring and the fly-through would fall back to the CPU's rasterizer otherwise."""
+    monkeypatch.setattr(torch.nn.Module, "cpu", lambda _: pytest.fail("moved to the CPU"))
+    scene, truth = true_scene()
+    train(scene, truth, replace(CONFIG, iterations=1, depth_weight=0.0), tmp_path)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_scores_and_videos_are_made_by_gsplat_on_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "rasterize_cpu", lambda *_, **__: pytest.fail("rasterized on the CPU"))
+    test, _ = written_views(tmp_path)
+    truth = true_scene()[1]
+    config = EvalConfig(lpips_download=False, align_test_views=True, align_iterations=5)
+    gaussians = clone(truth.gaussians).cuda()
+    result = evaluate(gaussians, test, config, tmp_path / "out", initial=truth.gaussians)
+    assert result.mean("psnr") > 30
+    video = fly_through(gaussians, truth.cam_from_world, truth.Ks[0], (WIDTH, HEIGHT), 4, tmp_path / "v.mp4")
+    assert count_frames_and_secs(str(video))[0] == 4

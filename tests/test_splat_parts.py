@@ -22,7 +22,7 @@ from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, render_gaussi
 from hw4.splat.init import from_reconstruction, lr_factors
 from hw4.splat.losses import depth_loss, psnr, ssim
 from hw4.splat.perceptual import LpipsUnavailable, load_lpips
-from tests.splat_scenes import HEIGHT, WIDTH, disturbed, ring_cameras, true_scene
+from tests.splat_scenes import HEIGHT, WIDTH, disturbed, ring_cameras, true_scene, written_views
 
 
 def step_with_marked_state(config: DensifyConfig, n: int = 50, opacity: float = 0.9):  # type: ignore[no-untyped-def]
@@ -200,15 +200,6 @@ def test_depth_loss_ignores_what_is_unknown() -> None:
     assert float(loss.detach()) == pytest.approx((1.0 * 1 + 0.5 * 0.5) / 1.5)
     loss.backward()
     assert depth.grad is not None and depth.grad[0, 1] == 0 and depth.grad[1, 0] == 0
-
-
-def written_views(folder: Path) -> tuple[TestViews, list[np.ndarray]]:
-    scene, truth = true_scene()
-    for name, image in zip(scene.names, scene.images, strict=True):
-        Image.fromarray(image).save(folder / name)
-    sizes = np.tile([[WIDTH, HEIGHT]], (3, 1))
-    paths = [folder / name for name in scene.names]
-    return TestViews(scene.names, paths, truth.cam_from_world, truth.Ks, sizes, None), scene.images
 
 
 def test_scores_are_torchmetrics_scores_of_the_written_files(tmp_path: Path) -> None:
