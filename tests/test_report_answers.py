@@ -89,7 +89,7 @@ def test_a_few_failures_make_the_yes_conditional(tmp_path: Path) -> None:
     first: Errors = [None, None, *BASE[2:]]
     c = compared(two_runs(tmp_path / "fewer", first, [e - 0.9 for e in BASE]))
     assert answer(c) == "Yes, its rotation errors are lower on the 38 of 40 samples solved by both."
-    assert c.all_failures_180 is not None and c.all_failures_180.delta < 0
+    assert c.all_penalized is not None and c.all_penalized.delta < 0
     # Two failures more outweigh 0.9 degrees: not shown by an interval, and no plain yes either.
     c = compared(two_runs(tmp_path / "more", BASE, [None, None, *(e - 0.9 for e in BASE[2:])]))
     assert c.against == (FAILURES,) and c.verdict == MIXED and c.success.test.p == 1.0
@@ -338,3 +338,15 @@ def test_no_configuration_is_not_one(tmp_path: Path) -> None:
     assert "No run here has a configuration." in text and "nothing to differ from" not in text
     write_pose_job(tmp_path / "0", Config(task="pose"), BASE)
     assert "One configuration, that of job 0" in write_report(tmp_path).markdown.read_text()
+
+
+def test_folded_translations_fail_at_the_end_of_their_scale(tmp_path: Path) -> None:
+    """As `results.json` counts them (`hw4.pose.metrics.usable_errors`)."""
+    metrics = replace(METRICS, mode="T", failures="penalize", fold_translation=True)
+    first = [turned(i, 10.0 + i, 30.0 + i) for i in range(20)]
+    second = [turned(i, 13.0 + i, None if i < 4 else 25.0 + i) for i in range(20)]
+    c = compared(with_records(tmp_path, metrics, first, second))
+    expected = np.mean([90.0] * 4 + [25.0 + i for i in range(4, 20)]) - np.mean([30.0 + i for i in range(20)])
+    assert c.tested is not None and c.tested.delta == pytest.approx(expected)
+    assert "failures as 90°" in evidence(c, 0.05)
+    assert c.changes.deltas["MTE"].delta == pytest.approx(expected)

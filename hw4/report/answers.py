@@ -25,10 +25,11 @@ def answer(c: Comparison) -> str:
 
 def _fact(c: Comparison, kind: str) -> str:
     if kind == MEAN:
-        over = "their mean, failures as 180°," if c.penalize else "their mean"
+        over = f"their mean, failures as {c.worst_deg:g}°," if c.penalize else "their mean"
         return f"{over} changes by {_change(c.tested)}"
     if kind == FAILURES:
-        return f"over all {c.n_shared}, failures as 180°, the mean changes by {_change(c.all_failures_180)}"
+        over = f"over all {c.n_shared}, failures as {c.worst_deg:g}°,"
+        return f"{over} the mean changes by {_change(c.all_penalized)}"
     s = c.success
     before, after = s.both + s.only_a, s.both + s.only_b
     return (
@@ -48,11 +49,11 @@ def difference(c: Comparison) -> str:
     """The change of the tested mean, for readers who see the answer alone; empty where that has it."""
     if c.tested is None or MEAN in c.against:
         return ""
-    over = ", failures as 180°," if c.penalize else ""
+    over = f", failures as {c.worst_deg:g}°," if c.penalize else ""
     to_bound = f", from {short_names(c)[0]} to its bound," if c.kind == BOUND else ""
     text = f"The {MEANS[c.mode]}{over}{to_bound} changes by {_change(c.tested)}"
     if c.is_partial and FAILURES not in c.against:
-        text += f"; over all {c.n_shared}, failures as 180°, by {_change(c.all_failures_180)}"
+        text += f"; over all {c.n_shared}, failures as {c.worst_deg:g}°, by {_change(c.all_penalized)}"
     return f"{text}."
 
 
@@ -95,11 +96,12 @@ def _means(c: Comparison, a: str, b: str) -> str:
             f"a change of {change_text('MRE', delta.delta)}{interval}."
         )
 
+    over_all = f"Over all {c.n_shared}, failures as {c.worst_deg:g}°,"
     if c.penalize:
-        return f"{solved}. Over all {c.n_shared}, failures as 180°, the {MEANS[c.mode]} {goes(c.tested)}"
+        return f"{solved}. {over_all} the {MEANS[c.mode]} {goes(c.tested)}"
     text = f"{solved}: their {MEANS[c.mode]} {goes(c.tested)}"
-    if c.is_partial and c.all_failures_180 is not None:
-        text += f" Over all {c.n_shared}, failures as 180°, it {goes(c.all_failures_180)}"
+    if c.is_partial and c.all_penalized is not None:
+        text += f" {over_all} it {goes(c.all_penalized)}"
     return text
 
 

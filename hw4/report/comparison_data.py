@@ -35,7 +35,7 @@ def _row(c: Comparison, alpha: float, metrics: Sequence[str]) -> dict[str, Any]:
         "n_unmatched": c.n_unmatched,
         "n_undirected": c.n_undirected,
         **_delta("tested", c.tested),
-        **_delta("failures_as_180", c.all_failures_180),
+        **_delta("failures_as_worst", c.all_penalized),
         "wilcoxon_p": c.rank.p,
         "wilcoxon_adjusted_p": c.adjusted_p,
         "wilcoxon_n": c.rank.n,

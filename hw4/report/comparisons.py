@@ -22,7 +22,7 @@ from hw4.report.paired import (
 )
 from hw4.report.pairing import candidates, is_oracle
 from hw4.report.questions import question, title_of
-from hw4.report.runs import Run, headline_deg, penalized
+from hw4.report.runs import Run, headline_deg, penalized, worst_deg
 from hw4.report.shared_samples import Changes, matched, metric_changes, with_direction
 from hw4.stages import POSE
 
@@ -39,13 +39,14 @@ class Comparison:
     Attributes:
         kind: see `hw4.report.pairing`.
         mode: of A's metrics, ``R``, ``T`` or ``both``: which error is tested.
-        penalize: whether samples without a result count 180° in every number.
+        penalize: whether samples without a result count as failures in every number.
+        worst_deg: the error that a failure then has: 180°, or 90° for a folded translation.
         n_shared: samples that both runs have, `n_unmatched` those that only one has, `n_undirected` those
             left out of `n_shared` because the truth has no translation direction and the mode needs one.
         n_both: shared samples with a result in both.
-        changes: of every metric, over the `n_both` samples (all shared ones where failures count 180°).
+        changes: of every metric, over the `n_both` samples (all shared ones where failures count).
         tested: change of the mean of the tested error over the same samples; None where there is none.
-        all_failures_180: change of that mean over all shared samples, failures as 180°.
+        all_penalized: change of that mean over all shared samples, failures as `worst_deg`.
         rank: Wilcoxon's test of the tested errors, `sign` the sign test.
         adjusted_p: `rank.p` adjusted for the number of comparisons in the report; `least_adjusted_p` the
             least that it could have been, whatever this comparison's errors.
@@ -61,13 +62,14 @@ class Comparison:
     b: Run
     mode: str
     penalize: bool
+    worst_deg: float
     n_shared: int
     n_unmatched: int
     n_undirected: int
     n_both: int
     changes: Changes
     tested: Delta | None
-    all_failures_180: Delta | None
+    all_penalized: Delta | None
     rank: Significance
     sign: Significance
     success: Success
@@ -104,9 +106,11 @@ def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
     shared = every if mode == "R" else with_direction(every)
     errors = [(headline_deg(x, mode), headline_deg(y, mode)) for x, y in shared]
     solved = [(x, y) for x, y in errors if x is not None and y is not None]
-    used = [(penalized(x), penalized(y)) for x, y in errors] if penalize else solved
+    worst = worst_deg(a, mode)
+    all_errors = [(penalized(x, worst), penalized(y, worst)) for x, y in errors]
+    used = all_errors if penalize else solved
     first, second = (np.array([pair[i] for pair in used], dtype=float) for i in (0, 1))
-    all_first, all_second = (np.array([penalized(pair[i]) for pair in errors], dtype=float) for i in (0, 1))
+    all_first, all_second = (np.array([pair[i] for pair in all_errors], dtype=float) for i in (0, 1))
 
     def mean_change(x: np.ndarray, y: np.ndarray) -> Delta | None:
         return paired_bootstrap(x, y, lambda e: e.mean(axis=-1), draws, seed) if len(x) else None
@@ -118,13 +122,14 @@ def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
         b,
         mode,
         penalize,
+        worst,
         n_shared=len(shared),
         n_unmatched=n_unmatched,
         n_undirected=len(every) - len(shared),
         n_both=len(solved),
-        changes=metric_changes(shared, mode, penalize, draws, seed),
+        changes=metric_changes(shared, mode, worst_deg(a, "T") if penalize else None, draws, seed),
         tested=mean_change(first, second),
-        all_failures_180=mean_change(all_first, all_second),
+        all_penalized=mean_change(all_first, all_second),
         rank=signed_rank(first, second),
         sign=sign_test(first, second),
         success=mcnemar(all_first < success_deg, all_second < success_deg),
@@ -150,7 +155,7 @@ def contradictions(c: Comparison, direction: str, alpha: float) -> tuple[str, ..
         ends = [c.tested.delta if end is None else end for end in (c.tested.low, c.tested.high)]
         if min(sign * end for end in ends) > 0:
             found.append(MEAN)
-    if c.is_partial and c.all_failures_180 is not None and sign * c.all_failures_180.delta > 0:
+    if c.is_partial and c.all_penalized is not None and sign * c.all_penalized.delta > 0:
         found.append(FAILURES)
     test = c.success.test
     if test.p is not None and test.effect is not None and test.p < alpha and sign * test.effect < 0:

@@ -105,10 +105,10 @@ def comparison_table(c: Comparison) -> Table:
         [name, *_cells(name, c.changes.deltas[name])] if name in c.changes.deltas else [name, *[MISSING] * 4]
         for name in c.changes.names
     ]
-    if c.all_failures_180 is not None:
-        rows.append(["mean, failures as 180°", *_cells("MRE", c.all_failures_180)])
+    if c.all_penalized is not None:
+        rows.append([f"mean, failures as {c.worst_deg:g}°", *_cells("MRE", c.all_penalized)])
     n = c.n_shared if c.penalize else c.n_both
-    over = f"all {n} shared, failures as 180°" if c.penalize else f"the {n} solved by both"
+    over = f"all {n} shared, failures as {c.worst_deg:g}°" if c.penalize else f"the {n} solved by both"
     notes = [
         f"{c.a.label} ({c.a.name}) → {c.b.label} ({c.b.name}); metrics over {over}; the last row: the "
         f"{MEANS[c.mode]} over all {c.n_shared} shared samples",

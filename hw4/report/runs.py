@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from hw4.config import DATA_NODES, MODEL_NODES, Config, DataConfig, MetricsConfig, ModelConfig
 from hw4.config.input import input_label
 from hw4.errors import UserError
-from hw4.pose.metrics import FAILURE_ERROR_DEG, PoseError, summarize
+from hw4.pose.metrics import FAILURE_ERROR_DEG, FOLDED_FAILURE_DEG, PoseError, summarize
 from hw4.report import PLAN_FILE
 from hw4.report.compare import flatten
 from hw4.stages import POSE, SCORE, SPLAT, selected
@@ -299,6 +299,12 @@ def headline_deg(sample: dict[str, Any], mode: str) -> float | None:
     return None if any(part is None for part in parts) else max(cast(tuple[float, ...], parts))
 
 
-def penalized(error_deg: float | None) -> float:
-    """The error, or 180 degrees for a sample without one."""
-    return FAILURE_ERROR_DEG if error_deg is None else error_deg
+def worst_deg(run: Run, mode: str) -> float:
+    """Error in degrees that a failure counts as under a metrics mode, where failures count."""
+    folded = mode == "T" and bool(run.option("metrics.fold_translation", False))
+    return FOLDED_FAILURE_DEG if folded else FAILURE_ERROR_DEG
+
+
+def penalized(error_deg: float | None, worst: float = FAILURE_ERROR_DEG) -> float:
+    """The error, or `worst` degrees for a sample without one."""
+    return worst if error_deg is None else error_deg

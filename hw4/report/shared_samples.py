@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hw4.pose.metrics import ACC_THRESHOLDS, AUC_THRESHOLDS, accuracy, auc
+from hw4.pose.metrics import ACC_THRESHOLDS, AUC_THRESHOLDS, FAILURE_ERROR_DEG, accuracy, auc
 from hw4.report.paired import Delta, paired_bootstrap
 from hw4.report.runs import NO_DIRECTION, Run, headline_deg, penalized
 
@@ -69,13 +69,16 @@ def with_direction(pairs: Pairs) -> list[tuple[Sample, Sample]]:
     return [pair for pair in pairs if not undirected(pair)]
 
 
-def metric_changes(pairs: Pairs, mode: str, penalize: bool, draws: int, seed: int) -> Changes:
+def metric_changes(
+    pairs: Pairs, mode: str, worst_translation_deg: float | None, draws: int, seed: int
+) -> Changes:
     """Every metric's change from the first to the second record of each pair.
 
     Args:
         pairs: records of the same samples; under mode ``T`` and ``both``, those of `with_direction`.
         mode: ``R``, ``T`` or ``both``, which decides the error that ``Acc`` and ``AUC`` count.
-        penalize: whether a sample without a result counts 180 degrees; else it needs one in both runs.
+        worst_translation_deg: what a sample without a result counts as in translation (in rotation: 180
+            degrees); None: it needs a result in both runs.
         draws: bootstrap resamples, `seed` theirs.
     """
     changes = Changes()
@@ -87,8 +90,10 @@ def metric_changes(pairs: Pairs, mode: str, penalize: bool, draws: int, seed: in
 
         of = directed if name == "translation_error_deg" else pairs
         both = [(value(x), value(y)) for x, y in of]
-        if penalize:
-            both = [(penalized(x), penalized(y)) for x, y in both]
+        if worst_translation_deg is not None:
+            of_translation = name == "translation_error_deg" or (name == "headline" and mode == "T")
+            worst = worst_translation_deg if of_translation else FAILURE_ERROR_DEG
+            both = [(penalized(x, worst), penalized(y, worst)) for x, y in both]
         known = [(x, y) for x, y in both if x is not None and y is not None]
         return np.array([x for x, _ in known], dtype=float), np.array([y for _, y in known], dtype=float)
 
