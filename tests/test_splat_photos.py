@@ -158,7 +158,10 @@ def test_a_training_view_without_a_camera_is_left_out(photos: Path, tmp_path: Pa
             KnowingModel(lost=[f"{n}.png" for n in range(1, 7)]),
             "placed 1 of 6 training views.*1.png: 1.png shows nothing; 2.png.*data.train_pick=neighbours",
         ),
-        (KnowingModel(points=False), "reconstruction by knowing has no points .* data.train_views"),
+        (
+            KnowingModel(points=False),
+            "knowing has no points .*: it gives cameras only.*data.train_views",
+        ),
         (
             KnowingModel(lost=[f"{n}.png" for n in range(8)]),
             "could not reconstruct the 6 training photos: no two views share enough. Photos that see more",
