@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: setup demo test lint bench bench-table clean-env
+.PHONY: screenshots setup demo test lint bench bench-table clean-env
 
 setup: $(STAMP)
 
@@ -42,6 +42,22 @@ bench: setup
 bench-table: setup
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.table
+
+# The pictures of docs/, of real runs: the demo, and the report's five settings at 96x72. Needs a Chromium.
+SHOTS := outputs/screenshots
+HW4 := $(BIN)/python -m hw4
+SHOOT := $(BIN)/python scripts/screenshots.py
+screenshots: setup
+	$(HW4) -m task=all splat.init.source=model model=dust3r,vggt input=pair,interpolated hydra.sweep.dir=$(SHOTS)/demo
+	$(HW4) -m '+experiment=glob(p2_setting_*)' data.width=96 data.height=72 hydra.sweep.dir=$(SHOTS)/settings
+	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --until 'h2:has-text("comparisons")'
+	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --name report_samples \
+		--at 'h2:has-text("error by sample")' --until 'h2:has-text("Splatting")'
+	$(SHOOT) $(SHOTS)/demo/report.html --widths 375 --themes dark --until 'h2:has-text("summaries")'
+	$(SHOOT) $(SHOTS)/settings/report.html --widths 1280 --themes dark --name report_settings \
+		--until 'h3:has-text("Training loss")'
+	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/viewer_pose.png --choose 68
+	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/viewer_splats.png --choose 40
 
 clean-env:
 	rm -rf $(VENV)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from screenshots import make_small
 
 from hw4.show.run_folder import find_subjects
 from hw4.show.viewer import Viewer
@@ -66,6 +67,7 @@ def main() -> int:
         page.wait_for_timeout(1000)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(options.out))
+        make_small(options.out)
     viewer.stop()
     print(options.out)
     for error in errors:

@@ -3,6 +3,7 @@
     apt-get install -y chromium; pip install playwright
     python scripts/screenshots.py report.html --out docs [--widths 1280 375] [--themes light dark]
 
+`make screenshots` takes all pictures of docs/, of runs that it makes for them.
 Exits with status 1 if a page loads anything from a network or is wider than its window.
 """
 
@@ -11,13 +12,28 @@ import shutil
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, FloatRect, sync_playwright
+
+# A picture above this size gets a palette, which is half the bytes.
+MAX_BYTES = 400_000
+# Pixels between a heading and what stands above it.
+FRAME = 20
+
+
+def make_small(picture: Path) -> None:
+    """Reduce a PNG of more than MAX_BYTES to 256 colours."""
+    if picture.stat().st_size > MAX_BYTES:
+        with Image.open(picture) as image:
+            colors = image.convert("RGB")
+            small = colors.quantize(256, palette=colors.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
+        small.save(picture, optimize=True)
 
 
 def shoot(
-    browser: Browser, page_file: Path, width: int, theme: str, target: Path, at: str, height: int | None
+    browser: Browser, page_file: Path, width: int, theme: str, target: Path, at: str, until: str | None
 ) -> list[str]:
-    """Write one PNG of `height` pixels (None: all) from the element `at`; returns what is wrong, in words."""
+    """Write one PNG from the element `at` to the element `until` (None: all); returns what is wrong."""
     page = browser.new_page(
         viewport={"width": width, "height": 900},
         device_scale_factor=2 if width < 600 else 1,
@@ -27,10 +43,12 @@ def shoot(
     page.on("request", lambda request: requests.append(request.url))
     page.goto(page_file.resolve().as_uri())
     clip: FloatRect | None = None
-    if height:
-        top = page.evaluate("at => document.querySelector(at).getBoundingClientRect().top", at)
-        clip = {"x": 0, "y": max(0.0, top - 8), "width": width, "height": height}
+    if until:
+        ends = [page.locator(selector).first.bounding_box(timeout=5000) for selector in (at, until)]
+        top, end = (box["y"] - FRAME if box else 0.0 for box in ends)
+        clip = {"x": 0, "y": max(0.0, top), "width": width, "height": end - max(0.0, top)}
     page.screenshot(path=str(target), full_page=True, clip=clip)
+    make_small(target)
     needed = page.evaluate("document.documentElement.scrollWidth")
     page.close()
     problems = [
@@ -48,8 +66,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--widths", nargs="+", type=int, default=[1280, 375])
     parser.add_argument("--themes", nargs="+", choices=("light", "dark"), default=["light", "dark"])
-    parser.add_argument("--height", type=int, help="only so many pixels")
-    parser.add_argument("--at", default="html", help="CSS selector of where these pixels start")
+    parser.add_argument("--at", default="html", help="selector of where the picture starts")
+    parser.add_argument("--until", help="selector of where it ends, such as h2:has-text('Splatting')")
     parser.add_argument("--name", help="start of the file names, instead of the page's")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +82,7 @@ def main() -> int:
                     stem = page.stem if len(options.pages) == 1 else f"{page.parent.name}_{page.stem}"
                     stem = options.name or stem
                     target = options.out / f"{stem}_{width}_{theme}.png"
-                    problems += shoot(browser, page, width, theme, target, options.at, options.height)
+                    problems += shoot(browser, page, width, theme, target, options.at, options.until)
                     print(target)
         browser.close()
     for problem in problems:
