@@ -6,126 +6,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from plyfile import PlyData
 from scipy.spatial.transform import Rotation
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from hw4.config import DensifyConfig, EvalConfig, InitConfig, SplatConfig
+from hw4.config import EvalConfig, InitConfig, SplatConfig
 from hw4.data.scenes import TestViews, TrainScene
 from hw4.errors import UserError
 from hw4.models.base import Reconstruction
 from hw4.splat.align import Similarity, align_cameras, camera_centers, umeyama
 from hw4.splat.cameras import scene_extent
-from hw4.splat.densify import compute_relocation, density_control
 from hw4.splat.evaluate import evaluate
-from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, render_gaussians, save_ply
+from hw4.splat.gaussians import load_ply, make_gaussians
 from hw4.splat.init import from_reconstruction, lr_factors
 from hw4.splat.losses import depth_loss, psnr, ssim
-from hw4.splat.perceptual import LpipsUnavailable, load_lpips
-from tests.splat_scenes import HEIGHT, WIDTH, disturbed, ring_cameras, true_scene, written_views
-
-
-def step_with_marked_state(config: DensifyConfig, n: int = 50, opacity: float = 0.9):  # type: ignore[no-untyped-def]
-    """One step of density control; every Gaussian's optimiser state holds the Gaussian's own number."""
-    start = true_scene(n_points=n)[1]
-    gaussians = start.gaussians
-    with torch.no_grad():
-        gaussians["opacities"].fill_(float(np.log(opacity / (1 - opacity))))
-    optimizers = {name: torch.optim.Adam([gaussians[name]], lr=0.0) for name in TRAINED}
-    control = density_control(config, scene_extent(start.cam_from_world))
-    assert control is not None
-    for _ in range(2):
-        for optimizer in optimizers.values():
-            optimizer.zero_grad()
-        images, _, info = render_gaussians(
-            gaussians,
-            torch.tensor(start.cam_from_world[:1], dtype=torch.float32),
-            torch.tensor(start.Ks[:1], dtype=torch.float32),
-            WIDTH,
-            HEIGHT,
-        )
-        control.before_backward(gaussians, optimizers, 1, info)
-        images.square().mean().backward()
-    for name, optimizer in optimizers.items():
-        optimizer.step()
-        shape = (n, *[1] * (gaussians[name].dim() - 1))
-        marks = torch.arange(1.0, n + 1).reshape(shape).expand_as(gaussians[name])
-        optimizer.state[gaussians[name]]["exp_avg"] = marks.clone()
-    marked = gaussians["means"].detach().clone()
-    control.after_step(gaussians, optimizers, config.every, info, 1e-4)
-    return gaussians, optimizers, marked
-
-
-def assert_survivors_keep_their_state(gaussians, optimizers, before: torch.Tensor) -> int:  # type: ignore[no-untyped-def]
-    """Every Gaussian that stands where one stood has that one's state; returns how many do."""
-    survivors = 0
-    for row, mean in enumerate(gaussians["means"].detach()):
-        origin = (before == mean).all(dim=1).nonzero().flatten()
-        for name in TRAINED:
-            state = optimizers[name].state[gaussians[name]]["exp_avg"]
-            assert state.shape == gaussians[name].shape
-            value = state[row].flatten()
-            assert (value == value[0]).all() if len(value) else True
-            if len(origin) and len(value) and value[0] != 0:
-                assert value[0] == origin[0] + 1, (name, row)
-                survivors += name == "means"
-            elif len(value):
-                assert value[0] == 0, "a new Gaussian starts without momentum"
-    return survivors
-
-
-def test_growing_and_pruning_carry_optimiser_state_along() -> None:
-    config = DensifyConfig(strategy="default", every=2, start=0, stop=10, grad_threshold=5e-3)
-    gaussians, optimizers, before = step_with_marked_state(config)
-    assert len(gaussians["means"]) > 50
-    assert assert_survivors_keep_their_state(gaussians, optimizers, before) > 10
-    assert len({len(p) for p in gaussians.values()}) == 1, "lr_factors grow with the rest"
-
-
-def test_pruning_alone() -> None:
-    config = DensifyConfig(
-        strategy="default", every=2, start=0, stop=10, grad_threshold=1e9, prune_opacity=0.45
-    )
-    gaussians, _, _ = step_with_marked_state(config, opacity=0.4)
-    assert len(gaussians["means"]) == 0
-    gaussians, _, _ = step_with_marked_state(config)
-    assert len(gaussians["means"]) == 50, "all have opacity 0.9"
-
-
-def test_the_cap_holds() -> None:
-    config = DensifyConfig(
-        strategy="default", every=2, start=0, stop=10, grad_threshold=1e-9, max_gaussians=50
-    )
-    gaussians, _, _ = step_with_marked_state(config)
-    assert len(gaussians["means"]) <= 50
-
-
-def test_mcmc_adds_and_keeps_the_survivors_state() -> None:
-    config = DensifyConfig(strategy="mcmc", every=2, start=0, stop=10, max_gaussians=52)
-    gaussians, optimizers, _ = step_with_marked_state(config)
-    assert len(gaussians["means"]) == 52
-    state = optimizers["opacities"].state[gaussians["opacities"]]["exp_avg"]
-    marks = state[state != 0]
-    assert len(marks) >= 45 and len(marks.unique()) == len(marks)
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 51])
-def test_relocation_keeps_the_opacity_of_a_stack(n: int) -> None:
-    """n Gaussians with the new opacity cover as much as the old one: the identity behind equation 9."""
-    from math import comb
-
-    binoms = torch.tensor([[float(comb(i, k)) for k in range(51)] for i in range(51)])
-    opacities, scales = torch.tensor([0.3, 0.9]), torch.tensor([[1.0, 2, 3], [0.1, 0.1, 0.2]])
-    new_opacities, new_scales = compute_relocation(opacities, scales, torch.full((2,), n), binoms)
-    torch.testing.assert_close(1 - (1 - new_opacities) ** n, opacities, rtol=1e-5, atol=1e-6)
-    # One dimension of the paper's claim: the integral of the stack's opacity profile is that of the old one.
-    x = torch.linspace(-8, 8, 20001, dtype=torch.float64)
-    for old, new, scale, new_scale in zip(
-        opacities.double(), new_opacities.double(), scales[:, 0], new_scales[:, 0].double(), strict=True
-    ):
-        profile = torch.exp(-(x**2) / 2)
-        stack = 1 - (1 - new * profile) ** n
-        assert float((stack * new_scale).sum() / (old * profile * scale).sum()) == pytest.approx(1, rel=1e-3)
+from hw4.splat.train import train
+from tests.splat_scenes import disturbed, ring_cameras, true_scene, written_views
 
 
 def random_similarity(seed: int) -> Similarity:
@@ -233,31 +128,6 @@ def test_missing_lpips_is_missing_and_the_rest_goes_on(
     assert "splat.eval.lpips_weights" in result.missing["lpips"]
 
 
-def test_lpips_is_the_packages_own_with_given_weights(tmp_path: Path) -> None:
-    import lpips
-    import torchvision
-
-    torch.manual_seed(0)
-    backbone = torchvision.models.alexnet(weights=None)
-    torch.save(backbone.state_dict(), tmp_path / "alex.pth")
-    config = EvalConfig(lpips_net="alex", lpips_weights=str(tmp_path / "alex.pth"))
-    ours = load_lpips(config)
-    theirs = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
-    features = {
-        k[len("features.") :]: v for k, v in backbone.state_dict().items() if k.startswith("features.")
-    }
-    theirs.net.load_state_dict({k: features[k.split(".", 1)[1]] for k in theirs.net.state_dict()})
-    x, y = torch.rand(2, 1, 3, 64, 64)
-    torch.testing.assert_close(ours(x, y), theirs(x, y))
-    with pytest.raises(UserError, match="does not hold torchvision's weights of vgg"):
-        load_lpips(EvalConfig(lpips_weights=str(tmp_path / "alex.pth")))
-    (tmp_path / "alex.pth").write_bytes(b"junk")
-    with pytest.raises(UserError, match="cannot read the LPIPS weights"):
-        load_lpips(config)
-    with pytest.raises(LpipsUnavailable, match="lpips_download=false"):
-        load_lpips(EvalConfig(lpips_net="alex", lpips_download=False))
-
-
 def test_aligned_test_cameras_score_higher_and_are_marked(tmp_path: Path) -> None:
     test, _ = written_views(tmp_path)
     truth = true_scene()[1]
@@ -273,20 +143,7 @@ def test_aligned_test_cameras_score_higher_and_are_marked(tmp_path: Path) -> Non
     assert scores[True] > scores[False] + 6, scores
 
 
-def test_ply_is_the_3dgs_standard_and_comes_back(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    gaussians = make_gaussians(rng.normal(size=(7, 3)), rng.integers(0, 255, (7, 3)).astype(np.uint8), 3, 0.3)
-    with torch.no_grad():
-        gaussians["shN"].normal_()
-        gaussians["quats"].normal_()
-    save_ply(gaussians, tmp_path / "g.ply")
-    vertex = PlyData.read(str(tmp_path / "g.ply"))["vertex"]
-    names = vertex.data.dtype.names
-    assert names[:9] == ("x", "y", "z", "nx", "ny", "nz", "f_dc_0", "f_dc_1", "f_dc_2") and len(names) == 62
-    # Kerbl et al. write the coefficients channel by channel.
-    np.testing.assert_array_equal(vertex["f_rest_15"], gaussians["shN"].detach()[:, 0, 1])
-    again = load_ply(tmp_path / "g.ply")
-    assert all(torch.equal(again[name], gaussians[name]) for name in TRAINED)
+def test_a_broken_ply_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "bad.ply").write_bytes(b"ply\n")
     for name in ("bad.ply", "none.ply"):
         with pytest.raises(UserError, match="cannot read the Gaussians"):
@@ -342,6 +199,22 @@ def test_initial_points_are_in_the_scenes_world_and_chosen_by_confidence() -> No
         scene, reconstruction, SplatConfig(init=InitConfig(min_conf_quantile=0.6)), "fake"
     )
     assert (np.abs(best.gaussians["means"].detach().numpy()).max(axis=1) < 2).all()
+
+
+def test_all_points_are_taken_where_no_limit_is_set() -> None:
+    scene, reconstruction, points = fake_reconstruction()
+    start = from_reconstruction(scene, reconstruction, SplatConfig(init=InitConfig(max_points=None)), "fake")
+    assert len(start.gaussians["means"]) == points.size // 3
+
+
+def test_a_view_that_was_not_placed_has_no_depth_and_the_others_do(tmp_path: Path) -> None:
+    scene, reconstruction, _ = fake_reconstruction(3)
+    reconstruction.cam_from_world[1] = np.nan
+    start = from_reconstruction(scene, reconstruction, SplatConfig(), "fake")
+    assert start.depths is not None and start.views == [0, 1, 2]
+    assert [bool(depth.any()) for depth in start.depths] == [True, False, True]
+    result = train(scene, start, SplatConfig(iterations=3, depth_weight=0.1), tmp_path)
+    assert result.stopped is None and result.steps == 3
 
 
 def test_unsure_points_get_the_larger_rates() -> None:
