@@ -1,5 +1,7 @@
 """The CPU rasterizer against plain PyTorch autograd, finite differences and gsplat's own torch code."""
 
+import threading
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -327,6 +329,21 @@ def test_results_repeat_bit_for_bit_on_any_number_of_threads():
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_every_thread_takes_its_share(monkeypatch: pytest.MonkeyPatch):
+    """Parts go through in twos, each on a thread of its own: one thread alone would wait for ever."""
+    monkeypatch.setattr("hw4.splat.rasterize.threads.n_threads", lambda: 2)
+    meeting = threading.Barrier(2, timeout=20)
+    by_thread: dict[int, int] = {}
+
+    def kernel(first: int, stop: int) -> None:
+        meeting.wait()
+        me = threading.get_ident()
+        by_thread[me] = by_thread.get(me, 0) + stop - first
+
+    spread(kernel, 16, per_thread=8)
+    assert list(by_thread.values()) == [8, 8] and threading.get_ident() in by_thread
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

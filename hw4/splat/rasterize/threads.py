@@ -40,8 +40,14 @@ def spread(kernel: Callable[..., None], n: int, *args: Any, per_thread: int = 1)
         return
     parts = min(n, per_thread * threads)
     bounds = [n * part // parts for part in range(parts + 1)]
-    first, *others = itertools.pairwise(bounds)
-    waiting = [_pool(threads - 1, os.getpid()).submit(kernel, *part, *args) for part in others]
-    kernel(*first, *args)
+    # Every thread, this one too, takes the next part when it is done with one.
+    coming = iter(list(itertools.pairwise(bounds)))
+
+    def work() -> None:
+        for first, stop in coming:
+            kernel(first, stop, *args)
+
+    waiting = [_pool(threads - 1, os.getpid()).submit(work) for _ in range(threads - 1)]
+    work()
     for future in waiting:
         future.result()
