@@ -10,18 +10,25 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 def _run(arguments: list[str]) -> int:
-    import hydra
-
-    from hw4.durable import write_json
-    from hw4.launch.explain import explain
-    from hw4.launch.flags import check, is_printing, is_sweep, prints_config, split
-    from hw4.launch.folders import RUN, SWEEP, fresh_folder, usable_folder
-    from hw4.launch.register import conf_dir, register
-    from hw4.launch.search import install_search, quoted, search_overrides
-    from hw4.report import PLAN_FILE
+    from hw4.launch.flags import asks_for_help, check, is_printing, is_sweep, prints_config, split
 
     flags, overrides = split(arguments)
     check(flags)
+    if asks_for_help(flags) and not is_sweep(flags):
+        from hw4.launch.help import help_text
+
+        print(help_text())
+        return 0
+    import hydra
+
+    from hw4.durable import write_json
+    from hw4.launch.conf import conf_dir
+    from hw4.launch.explain import explain
+    from hw4.launch.folders import RUN, SWEEP, fresh_folder, usable_folder
+    from hw4.launch.register import register
+    from hw4.launch.search import install_search, quoted, search_overrides
+    from hw4.report import PLAN_FILE
+
     printing, asked_sweep = is_printing(flags), is_sweep(flags)
     if printing and asked_sweep:
         raise UserError(

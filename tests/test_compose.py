@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from hw4.config import Config, Dust3rConfig, SampleConfig, SfmConfig, SplatConfig, VggtConfig
 from hw4.data.sample import ensure_sample
 from hw4.errors import ConfigError
+from hw4.launch.conf import conf_dir
 from hw4.launch.explain import explain, known_keys
-from hw4.launch.register import conf_dir
 from hw4.launch.sweep import Plan, plan
 from hw4.stages import splat_uses_model
 

@@ -37,3 +37,24 @@ def test_a_pose_run_without_a_network_does_without_torch() -> None:
     found = imported("import hw4.jobs.run, hw4.jobs.pose, hw4.models.factory, hw4.models.sfm")
     assert "torch" not in found and "gsplat" not in found
     assert "scipy" in found, "or the check sees nothing"
+
+
+def test_help_is_what_hydra_would_print(tmp_path: Path) -> None:
+    """Ours reads the template alone; Hydra composes everything first."""
+    hydras = """
+import sys, hydra
+from hw4.launch.conf import conf_dir
+from hw4.launch.register import register
+register()
+sys.argv = ["hw4", "--help"]
+hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(lambda config: None)()
+"""
+    root = str(Path(__file__).parents[1])
+    printed = [
+        subprocess.run(
+            [sys.executable, *how], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": root}
+        )
+        for how in (["-m", "hw4", "--help"], ["-c", hydras])
+    ]
+    assert [done.returncode for done in printed] == [0, 0]
+    assert printed[0].stdout.strip() == printed[1].stdout.strip() != ""

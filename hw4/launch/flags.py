@@ -6,10 +6,11 @@ from hw4.config.checks import nearest
 from hw4.errors import UserError
 
 _SWEEP = ("-m", "--multirun")
+_HELP = ("--help", "-h")
 _CFG = ("--cfg", "-c")
 _INFO = ("--info", "-i")
 # Options with which Hydra prints something and runs no job.
-_PRINTING = ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc", *_CFG, *_INFO)
+_PRINTING = (*_HELP, "--hydra-help", "--version", "--shell-completion", "-sc", *_CFG, *_INFO)
 _CHOICES = {
     **dict.fromkeys(_CFG, ("job", "hydra", "all")),
     **dict.fromkeys(_INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
@@ -53,6 +54,11 @@ def check(flags: Sequence[str]) -> None:
 
 def _listed(flag: str) -> str:
     return f": {', '.join(_CHOICES[flag])}" if flag in _CHOICES else ""
+
+
+def asks_for_help(flags: Sequence[str]) -> bool:
+    """Whether the flags ask for the program's own help."""
+    return any(flag in _HELP for flag in flags)
 
 
 def is_sweep(flags: Sequence[str]) -> bool:

@@ -1,7 +1,6 @@
-"""Tell Hydra about the typed configuration and where ``conf/`` is."""
+"""Tell Hydra about the typed configuration."""
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
@@ -15,19 +14,6 @@ class _Schema(Config):
     # Left open here so that the chosen group option alone decides their fields.
     model: ModelConfig = MISSING
     data: DataConfig = MISSING
-
-
-def conf_dir() -> Path:
-    """The folder of config groups: inside the installed package, or at the top of a checkout.
-
-    Raises:
-        ConfigError: neither exists.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise ConfigError(f"no conf/config.yaml beside {package}; install the project again (make setup).")
 
 
 def register() -> None:
