@@ -17,12 +17,13 @@ from torch.nn import ParameterDict
 
 from hw4.config import EvalConfig
 from hw4.errors import UserError
-from hw4.splat import figures
+from hw4.splat import pictures
 from hw4.splat.align import camera_centers
 from hw4.splat.evaluate import render_view
 from hw4.splat.figures import fly_through, interpolated_path
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
-from hw4.splat.perceptual import LpipsUnavailable, load_lpips, lpips_distance
+from hw4.splat.lpips_weights import LpipsUnavailable
+from hw4.splat.perceptual import load_lpips, lpips_distance
 from tests.splat_scenes import HEIGHT, WIDTH, ring_cameras, true_scene
 
 
@@ -181,7 +182,7 @@ def test_a_video_of_one_pixel_is_refused(tmp_path: Path) -> None:
 
 def test_strips_show_truth_render_and_error() -> None:
     truth, render = np.full((2, 3, 3), 10, np.uint8), np.full((2, 3, 3), 250, np.uint8)
-    strip = figures.strip(truth, render)
+    strip = pictures.strip(truth, render)
     assert strip.shape == (2, 9, 3)
     assert (strip[:, :3] == 10).all() and (strip[:, 3:6] == 250).all() and (strip[:, 6:] == 240).all()
 

@@ -15,7 +15,8 @@ from hw4.errors import UserError
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm import SfmModel
 from hw4.splat.init import Initialisation
-from hw4.splat.stage import SplatResult, run_splat
+from hw4.splat.result import SplatResult
+from hw4.splat.stage import run_splat
 from hw4.splat.start import estimated_test_views, initialise
 
 from .splat_scenes import ring_cameras, true_scene

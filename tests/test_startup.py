@@ -33,8 +33,8 @@ except SystemExit:
     assert imported(code) == set()
 
 
-def test_a_pose_run_without_a_network_does_without_torch() -> None:
-    found = imported("import hw4.jobs.run, hw4.jobs.pose, hw4.models.factory, hw4.models.sfm")
+def test_a_run_from_the_cache_or_without_a_network_does_without_torch() -> None:
+    found = imported("import hw4.jobs.run, hw4.jobs.pose, hw4.jobs.splat, hw4.models.factory, hw4.models.sfm")
     assert "torch" not in found and "gsplat" not in found
     assert "scipy" in found, "or the check sees nothing"
 

@@ -18,9 +18,8 @@ from hw4.jobs.context import JobContext
 from hw4.models.base import ReconstructionModel
 from hw4.report.progress import StepProgress
 from hw4.report.splat_tables import splat_table, views_table
-from hw4.splat.evaluate import METRICS
-from hw4.splat.perceptual import LpipsUnavailable, find_weights
-from hw4.splat.stage import RESULT_FILE, run_splat
+from hw4.splat.lpips_weights import LpipsUnavailable, find_weights
+from hw4.splat.result import METRICS, RESULT_FILE
 from hw4.splat.training_log import TrainingLog
 from hw4.stages import SPLAT, model_address, splat_address, splat_uses_model
 
@@ -132,6 +131,9 @@ def _listeners(context: JobContext) -> tuple[Any, Any]:
 def _compute(
     context: JobContext, folder: Path, scored: Path, fingerprint: str, weights: str
 ) -> dict[str, Any]:
+    # Here, because torch takes seconds to import and a result from the cache does without.
+    from hw4.splat.stage import run_splat
+
     config = context.config
     get_model = (lambda: cached_model(config, fingerprint, weights)) if splat_uses_model(config) else None
     with StepProgress(context.console, config.splat.iterations, "splat") as progress:

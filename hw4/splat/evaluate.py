@@ -16,13 +16,14 @@ from hw4.data.scenes import TestViews
 from hw4.durable import write_bytes
 from hw4.errors import UserError
 from hw4.splat.cameras import corrected
-from hw4.splat.figures import png_bytes, strip
 from hw4.splat.gaussians import render_gaussians
 from hw4.splat.init import clone
 from hw4.splat.losses import psnr
-from hw4.splat.perceptual import LpipsUnavailable, load_lpips, lpips_distance
+from hw4.splat.lpips_weights import LpipsUnavailable
+from hw4.splat.perceptual import load_lpips, lpips_distance
+from hw4.splat.pictures import png_bytes, strip
+from hw4.splat.result import METRICS
 
-METRICS = ("psnr", "ssim", "lpips")
 # torchmetrics mirrors 5 pixels at each edge, half of its window.
 MIN_SSIM_SIZE = 6
 

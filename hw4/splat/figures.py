@@ -11,7 +11,6 @@ import torch
 from imageio_ffmpeg import count_frames_and_secs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 from torch.nn import ParameterDict
@@ -22,19 +21,6 @@ from hw4.splat.align import camera_centers
 from hw4.splat.gaussians import render_gaussians
 
 VIDEO_FPS = 30
-
-
-def png_bytes(pixels: np.ndarray) -> bytes:
-    """PNG of (H, W, 3) uint8 pixels."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def strip(truth: np.ndarray, render: np.ndarray) -> np.ndarray:
-    """(H, 3W, 3) uint8: truth, render, and their absolute difference."""
-    error = np.abs(truth.astype(np.int16) - render.astype(np.int16)).astype(np.uint8)
-    return np.concatenate([truth, render, error], axis=1)
 
 
 def curves(history: list[dict[str, float]], path: Path) -> Path | None:

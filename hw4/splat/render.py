@@ -15,8 +15,8 @@ from hw4.data.scene_layouts import colmap_folder, sparse_views_folder, split_ind
 from hw4.data.scenes import limited_size, scaled_K
 from hw4.durable import write_bytes
 from hw4.errors import UserError
-from hw4.splat.figures import png_bytes
 from hw4.splat.gaussians import render_gaussians
+from hw4.splat.pictures import png_bytes
 from hw4.splat.rasterize import device_for
 from hw4.splat.train import to_uint8
 from hw4.splat.training_run import BACKGROUNDS
