@@ -105,7 +105,7 @@ def test_the_same_run_again_trains_nothing(
     def train_again(*_: object) -> None:
         pytest.fail("trained again")
 
-    monkeypatch.setattr("hw4.jobs.splat.run_splat", train_again)
+    monkeypatch.setattr("hw4.splat.stage.run_splat", train_again)
     again = run(config, tmp_path / "again")["splat"]
     assert again["reused"] and not results["splat"]["reused"]
     assert again["views"] == results["splat"]["views"]

@@ -68,3 +68,20 @@ def test_generated_data_counts_by_its_configuration(tmp_path: Path) -> None:
     before = inputs_stamp(config)
     (tmp_path / "made.png").touch()
     assert inputs_stamp(config) == before
+
+
+def test_what_runs_write_is_none_of_it(
+    pairs_folder: MakePairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data and results in one folder: the second job still finds the first one's data unchanged."""
+    root, _ = pairs_folder(1)
+    monkeypatch.chdir(root)
+    config = Config(data=PairsConfig(root="."), cache=CacheConfig(root="kept"))
+    before = inputs_stamp(config)
+    for folder in ("outputs/2026-11-24/1", "multirun/2026-11-24/2", "kept/pose"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "results.json").touch()
+    assert inputs_stamp(config) == before
+    (root / "images" / "outputs").mkdir()
+    (root / "images" / "outputs" / "photo.png").touch()
+    assert inputs_stamp(config) != before

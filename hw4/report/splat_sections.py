@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from hw4.report.compare import compare
 from hw4.report.confounds import factors, is_confounded, show, warning
 from hw4.report.pose_charts import drawn_of
 from hw4.report.runs import Run
-from hw4.report.splat_strip import common_view
+from hw4.report.splat_strip import shared_view, view_file
 from hw4.report.svg import Axis, Series, chart
 from hw4.report.tables import MISSING, Table, number
 from hw4.report.words import signed
@@ -179,28 +178,28 @@ def _shrunk(pixels: np.ndarray) -> bytes:
 
 
 def _pixels(run: Run, view: str, kind: str) -> np.ndarray | None:
-    for recorded in (run.splat or {}).get("files", {}).get(kind, []):
-        path = run.file(recorded)
-        if Path(recorded).stem == view and path is not None:
-            try:
-                with Image.open(path) as image:
-                    return np.array(image.convert("RGB"))
-            except OSError:
-                return None
-    return None
+    recorded = view_file(run.splat or {"views": []}, view, kind)
+    path = None if recorded is None else run.file(recorded)
+    if path is None:
+        return None
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert("RGB"))
+    except OSError:
+        return None
 
 
 def same_view(results: Sequence[Result]) -> Gallery | None:
     """The photo of one test view and its render under every setting; None where there is no render."""
     with_views = [result for result in results if result.splat["views"]]
-    view = common_view([result.splat for result in with_views])
+    view = shared_view([result.splat for result in with_views])
     if view is None:
         return None
     pictures: list[Picture] = []
     rows: list[list[str]] = []
     for result in with_views:
         render = _pixels(result.first, view, "renders")
-        scores: dict[str, Any] = next(v for v in result.splat["views"] if Path(v["name"]).stem == view)
+        scores: dict[str, Any] = next(v for v in result.splat["views"] if v["name"] == view)
         cells = ["" if scores[k] is None else str(scores[k]) for k in ("psnr", "ssim", "lpips")]
         rows.append([result.label, view, *cells])
         if render is None:

@@ -43,12 +43,6 @@ def shared_view(results: Sequence[dict[str, Any]]) -> str | None:
     return next((name for name in names[0] if all(name in other for other in names)), None) if names else None
 
 
-def common_view(results: Sequence[dict[str, Any]]) -> str | None:
-    """The first test view that every splat result has, without suffix."""
-    names = [[Path(view["name"]).stem for view in result["views"]] for result in results]
-    return next((name for name in names[0] if all(name in other for other in names)), None) if names else None
-
-
 def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Figure] | None:
     """The photo of a test view and its render under each setting, with PSNR; None where jobs share no view.
 

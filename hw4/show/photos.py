@@ -1,13 +1,12 @@
 """The user's own photos: a folder, or frames of a video file."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from hw4.data.image_names import IMAGE_SUFFIXES
+from hw4.data.image_names import IMAGE_SUFFIXES, find_images
 from hw4.durable import write_bytes
 from hw4.errors import UserError
 
@@ -17,19 +16,13 @@ def spread(n: int, at_most: int) -> list[int]:
     return np.unique(np.linspace(0, n - 1, min(n, at_most)).round().astype(int)).tolist()
 
 
-def _by_number(path: Path) -> list[tuple[int, int | str]]:
-    """Sort key under which IMG_9 comes before IMG_10."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
-
-
 def photos_in(folder: Path, at_most: int) -> list[Path]:
     """At most that many photos of a folder, in the order of their names, spread evenly.
 
     Raises:
         UserError: the folder holds fewer than two photos.
     """
-    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=_by_number)
+    paths = find_images(folder)
     if len(paths) < 2:
         raise UserError(
             f"{folder} holds {len(paths)} photos ({', '.join(IMAGE_SUFFIXES)}); at least two are needed."
