@@ -15,8 +15,6 @@ from hw4.durable import write_json
 from hw4.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
-# Above this, other programs have a part in the times.
-BUSY = 0.5
 
 
 @dataclass
@@ -57,7 +55,11 @@ class Scaling:
 
 @dataclass
 class Record:
-    """What a benchmark leaves for `benchmarks.table`; `facts` are further lines of text."""
+    """What a benchmark leaves for `benchmarks.table`.
+
+    `load` is the load average of the minute before, in which the benchmark before may have run; `facts` are
+    further lines of text.
+    """
 
     name: str
     quick: bool
@@ -140,6 +142,6 @@ def start(name: str, description: str, argv: Sequence[str] | None = None) -> Rec
     record = Record(name, quick, about, os.getloadavg()[0])
     packages = ", ".join(f"{k} {v}" for k, v in about["packages"].items() if k in ("torch", "numpy", "numba"))
     print(f"{about['cpu']}, {about['cpu_count']} cores; Python {about['python']}, {packages}")
-    busy = ": the machine is busy, times are upper bounds" if record.load > BUSY else ""
-    print(f"{about['started']}, commit {about['git_commit']}; load average {record.load:.2f}{busy}\n")
+    load = f"load average of the minute before {record.load:.2f}"
+    print(f"{about['started']}, commit {about['git_commit']}; {load}\n")
     return record

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.measure import BUSY, RESULTS, Record, Scaling, load_record, seconds
+from benchmarks.measure import RESULTS, Record, Scaling, load_record, seconds
 from hw4.durable import write_text
 
 FOLDER = Path(__file__).parent
@@ -36,14 +36,11 @@ def _section(record: Record) -> list[str]:
     about = record.provenance
     packages = ", ".join(f"{name} {about['packages'][name]}" for name in SHOWN if about["packages"].get(name))
     hardware = f"{about['cpu']}, {about['cpu_count']} cores" + "".join(f", {gpu}" for gpu in about["gpus"])
-    busy = f" Other programs were running (load {record.load:.1f}): times are upper bounds." * (
-        record.load > BUSY
-    )
-    commit = str(about["git_commit"])[:12]
+    origin = f"commit {str(about['git_commit'])[:12]}; load average of the minute before {record.load:.2f}"
     lines = [
         f"## {record.name}",
         "",
-        f"{about['started'][:10]}, {hardware}, Python {about['python']}, {packages}; commit {commit}.{busy}",
+        f"{about['started'][:10]}, {hardware}, Python {about['python']}, {packages}; {origin}",
         "",
         "| what | size | against | ours | theirs | ratio | goal | how far apart |",
         "|---|---|---|---:|---:|---:|---:|---|",

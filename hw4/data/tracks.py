@@ -43,7 +43,7 @@ def training_points(
         )
         for K, size in zip(model.Ks[list(train_ids)], model.sizes[list(train_ids)], strict=True)
     ]
-    poses = [pycolmap.Rigid3d(model.cam_from_world[view][:3]) for view in train_ids]
+    cams_from_world = [pycolmap.Rigid3d(model.cam_from_world[view][:3]) for view in train_ids]
     options = pycolmap.EstimateTriangulationOptions()
     options.residual_type = pycolmap.TriangulationResidualType.REPROJECTION_ERROR
     options.min_tri_angle = np.deg2rad(MIN_ANGLE_DEG)
@@ -62,7 +62,7 @@ def training_points(
         if len(at) < 2:
             continue
         found = pycolmap.estimate_triangulation(
-            pixels[rows], [poses[k] for k in at], [cameras[k] for k in at], options
+            pixels[rows], [cams_from_world[k] for k in at], [cameras[k] for k in at], options
         )
         if found is None or not np.isfinite(found["xyz"]).all():
             continue
