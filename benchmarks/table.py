@@ -24,7 +24,7 @@ prints the same lines:
 
 ```bash
 make bench              # quick cells of all of them, about four minutes; leaves no record
-make bench-table        # all cells, about an hour, then this file
+make bench-table        # all cells, about twelve minutes, then this file
 python -m benchmarks.rasterize
 ```
 
@@ -53,7 +53,17 @@ def _section(record: Record) -> list[str]:
     for s in record.scalings:
         lines.append(f"- {s.what}: time grows as {s.x_name}^{s.exponent:.2f}")
     lines += [f"- {fact}" for fact in record.facts]
-    return [*lines, ""]
+    return lines
+
+
+def _apart(values: np.ndarray) -> list[float]:
+    """Those of the values whose labels do not run into each other on a logarithmic axis."""
+    least = 0.15 * np.log(values.max() / values.min())
+    kept: list[float] = []
+    for value in sorted(values):
+        if not kept or np.log(value / kept[-1]) > least:
+            kept.append(float(value))
+    return kept
 
 
 def _draw(scalings: Sequence[Scaling]) -> Figure:
@@ -68,9 +78,11 @@ def _draw(scalings: Sequence[Scaling]) -> Figure:
         axes.loglog(fine, np.exp(intercept) * fine**slope, color="0.6", label=f"{scaling.x_name}^{slope:.2f}")
         axes.loglog(x, y, "o", color="C0")
         axes.set_xlabel(scaling.x_name)
-        axes.set_ylabel("seconds")
         axes.set_title(scaling.what, fontsize=9)
-        axes.set_xticks(x, [f"{value:g}" for value in x])
+        at = _apart(x)
+        axes.set_xticks(at, [f"{round(value):,}".replace(",", " ") for value in at])
+        at = _apart(y)
+        axes.set_yticks(at, [seconds(value) for value in at])
         axes.minorticks_off()
         axes.legend(frameon=False)
     return figure
