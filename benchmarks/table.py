@@ -23,7 +23,7 @@ ours: more than 1 is faster. Both were measured in the same run, on the machine 
 prints the same lines:
 
 ```bash
-make bench              # quick cells of all of them, about four minutes; leaves no record
+make bench              # quick cells of all of them, about a minute; leaves no record
 make bench-table        # all cells, about twelve minutes, then this file
 python -m benchmarks.rasterize
 ```
