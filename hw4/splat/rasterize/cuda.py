@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -41,12 +42,10 @@ def load_gsplat() -> ModuleType:
     except UserError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()
         raise UserError(
-            "gsplat's CUDA extension could not be compiled "
-            f"({type(error).__name__}: {reason[0] if reason else 'no message'}): it needs an nvcc of the "
-            f"same major version as torch's CUDA {torch.version.cuda} and ninja (pip install 'hw4[gpu]'); or "
-            "use splat.rasterizer=cpu."
+            f"gsplat's CUDA extension could not be compiled ({type(error).__name__}: {_first_error(error)}): it "
+            f"needs an nvcc of the same major version as torch's CUDA {torch.version.cuda}, CUDA_HOME set to "
+            "that toolkit's folder, and ninja (pip install 'hw4[gpu]'); or use splat.rasterizer=cpu."
         ) from error
     if _C is None:
         raise UserError(
@@ -54,6 +53,13 @@ def load_gsplat() -> ModuleType:
             "CUDA_HOME, or use splat.rasterizer=cpu."
         )
     return gsplat
+
+
+def _first_error(error: Exception) -> str:
+    """What a compiler complained about first, among thousands of lines of commands and warnings."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    complaints = (line for line in lines if re.search(r"\berror( \w+)?:", line) and len(line) < 400)
+    return next(complaints, lines[0][:200] if lines else "no message")
 
 
 def _build_root() -> Path:
