@@ -43,8 +43,8 @@ def load_gsplat() -> ModuleType:
         raise
     except Exception as error:
         raise UserError(
-            f"gsplat's CUDA extension could not be compiled ({type(error).__name__}: {_first_error(error)}): it "
-            f"needs an nvcc of the same major version as torch's CUDA {torch.version.cuda}, CUDA_HOME set to "
+            f"gsplat's CUDA extension could not be compiled ({type(error).__name__}: {_first_error(error)}): "
+            f"it needs an nvcc of the same major version as torch's CUDA {torch.version.cuda}, CUDA_HOME set to "
             "that toolkit's folder, and ninja (pip install 'hw4[gpu]'); or use splat.rasterizer=cpu."
         ) from error
     if _C is None:
