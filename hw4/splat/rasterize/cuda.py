@@ -44,8 +44,8 @@ def load_gsplat() -> ModuleType:
     except Exception as error:
         raise UserError(
             f"gsplat's CUDA extension could not be compiled ({type(error).__name__}: {_first_error(error)}): "
-            f"it needs an nvcc of the same major version as torch's CUDA {torch.version.cuda}, CUDA_HOME set to "
-            "that toolkit's folder, and ninja (pip install 'hw4[gpu]'); or use splat.rasterizer=cpu."
+            f"it needs an nvcc of the same major version as torch's CUDA {torch.version.cuda}, CUDA_HOME set "
+            "to that toolkit's folder, and ninja (pip install 'hw4[gpu]'); or use splat.rasterizer=cpu."
         ) from error
     if _C is None:
         raise UserError(
