@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.dust3r import complete, difference, random_images
+from benchmarks.dust3r import complete, difference, official_network, random_images, upstream
 from benchmarks.measure import Ratio, Record, seconds, start
 from benchmarks.rasterize import SH_DEGREE, SIZES, leaves, surface
 from benchmarks.vggt import outputs
@@ -22,8 +22,7 @@ from hw4.config import SampleConfig, SplatConfig
 from hw4.data.scenes import scene_of
 from hw4.errors import UserError
 from hw4.models import dust3r_fast
-from hw4.models.networks import OFFICIAL_DUST3R
-from hw4.models.upstream import import_dust3r_inference, import_dust3r_model, import_vggt_parts, quiet
+from hw4.models.upstream import import_vggt_parts, quiet
 from hw4.splat.init import from_scene
 from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.cuda import load_gsplat
@@ -102,29 +101,11 @@ def training(record: Record) -> None:
 
 def dust3r(record: Record) -> None:
     """The official network on all pairs, random weights."""
-    torch.manual_seed(0)
-    with quiet():
-        network = (
-            import_dust3r_model()
-            .AsymmetricCroCo3DStereo(**OFFICIAL_DUST3R, landscape_only=False)
-            .eval()
-            .to(DEVICE)
-        )
+    network = official_network().to(DEVICE)
     n = 4 if record.quick else 16
     images, pairs = random_images(n, 288, 512), complete(n)
-    views = [
-        {"img": i[None], "true_shape": torch.tensor([i.shape[1:]]).numpy(), "idx": k, "instance": str(k)}
-        for k, i in enumerate(images)
-    ]
-    chosen = [(views[a], views[b]) for a, b in pairs]
-    inference = import_dust3r_inference().inference
-
-    def upstream() -> dict[str, Any]:
-        with quiet():
-            output: dict[str, Any] = inference(chosen, network, DEVICE, batch_size=8, verbose=False)
-        return output
-
-    apart = difference(dust3r_fast.infer(network, images, pairs), upstream())
+    theirs = partial(upstream, network, images, pairs, 8, "cuda")
+    apart = difference(dust3r_fast.infer(network, images, pairs), theirs())
     ours = timed(lambda: dust3r_fast.infer(network, images, pairs), 2)
     record.add(
         Ratio(
@@ -132,7 +113,7 @@ def dust3r(record: Record) -> None:
             f"{n} views, {len(pairs)} pairs, 512x288",
             "upstream's inference, batches of 8",
             ours,
-            timed(upstream, 2),
+            timed(theirs, 2),
             f"largest relative difference {apart:.0e}",
         )
     )

@@ -38,7 +38,18 @@ def random_images(n: int, height: int, width: int) -> list[Tensor]:
     return [2 * torch.rand(3, height, width, generator=generator) - 1 for _ in range(n)]
 
 
-def upstream(network: nn.Module, images: list[Tensor], pairs: Pairs, batch_size: int) -> dict[str, Any]:
+def official_network() -> nn.Module:
+    torch.manual_seed(0)
+    with quiet():
+        network: nn.Module = import_dust3r_model().AsymmetricCroCo3DStereo(
+            **OFFICIAL_DUST3R, landscape_only=False
+        )
+    return network.eval()
+
+
+def upstream(
+    network: nn.Module, images: list[Tensor], pairs: Pairs, batch_size: int, device: str = "cpu"
+) -> dict[str, Any]:
     views = [
         {
             "img": image[None],
@@ -51,7 +62,7 @@ def upstream(network: nn.Module, images: list[Tensor], pairs: Pairs, batch_size:
     chosen = [(views[a], views[b]) for a, b in pairs]
     with quiet():
         output: dict[str, Any] = import_dust3r_inference().inference(
-            chosen, network, "cpu", batch_size=batch_size, verbose=False
+            chosen, network, device, batch_size=batch_size, verbose=False
         )
     return output
 
@@ -101,11 +112,7 @@ def tiny(record: Record, counts: list[int], repeats: int) -> None:
 
 
 def official(record: Record, height: int, width: int, n: int) -> None:
-    torch.manual_seed(0)
-    with quiet():
-        network = (
-            import_dust3r_model().AsymmetricCroCo3DStereo(**OFFICIAL_DUST3R, landscape_only=False).eval()
-        )
+    network = official_network()
     images, pairs = random_images(n, height, width), complete(n)
 
     def encode() -> dust3r_fast.PairPredictor:

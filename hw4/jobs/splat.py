@@ -3,8 +3,9 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,14 @@ def run_splat_stage(context: JobContext) -> list[str]:
         UserError: the data, the model or the rasterizer cannot do what was asked.
     """
     config = context.config
-    fingerprint, weights = "", "none"
+    fingerprint, weights, get_model = "", "none", None
+    # Asked once: `auto` reads the scene's COLMAP model for the answer.
     if splat_uses_model(config):
         from hw4.models.factory import model_labels
 
         labels = model_labels(config.model)
         fingerprint, weights = labels.fingerprint, labels.weights
+        get_model = partial(cached_model, config, fingerprint, weights)
     scene = scene_files(config.data)
     address = splat_address(config, fingerprint, _stamps(scene.root, scene.train.files))
     folder = Path(config.cache.root) / SPLAT / address
@@ -55,7 +58,7 @@ def run_splat_stage(context: JobContext) -> list[str]:
         result = _finished(scored, config.splat)
         reused = result is not None
         if result is None:
-            result = _compute(context, folder, scored, fingerprint, weights)
+            result = _compute(context, folder, scored, get_model)
         else:
             TrainingLog(folder, *_listeners(context)).replay(result["history"])
         result |= {"weights": weights, "reused": reused, "cache_dir": str(folder)}
@@ -129,13 +132,12 @@ def _listeners(context: JobContext) -> tuple[Any, Any]:
 
 
 def _compute(
-    context: JobContext, folder: Path, scored: Path, fingerprint: str, weights: str
+    context: JobContext, folder: Path, scored: Path, get_model: Callable[[], ReconstructionModel] | None
 ) -> dict[str, Any]:
     # Here, because torch takes seconds to import and a result from the cache does without.
     from hw4.splat.stage import run_splat
 
     config = context.config
-    get_model = (lambda: cached_model(config, fingerprint, weights)) if splat_uses_model(config) else None
     with StepProgress(context.console, config.splat.iterations, "splat") as progress:
         result = run_splat(
             config.splat, config.data, get_model, scored, *_listeners(context), progress, folder

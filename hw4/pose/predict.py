@@ -24,13 +24,14 @@ from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import diagnose_sequence
 from hw4.pose.results import BAD_INPUT, BROKEN, FAILED, OK, Prediction
 
-CloudName = Callable[[PairSample], str]
 if TYPE_CHECKING:
     # torch takes seconds to import, and a model without a network does without.
     from hw4.models.preprocess import ModelView
 
 # Samples decoded ahead of the network. Long sequences of large photos take about 50 MB each.
 AHEAD = 4
+
+CloudName = Callable[[PairSample], str]
 
 
 @dataclass

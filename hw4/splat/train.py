@@ -108,9 +108,13 @@ def train(
                     run.restore(good)
                     save(good)
                     break
+            # Reading the losses waits for the device: once, and not in every step.
+            if logs or (progress is not None and not measured):
+                values = losses.read()
+                measured = f"loss {values['loss']:.4f}, PSNR {values['psnr_train']:.1f} dB at {run.step}"
             if logs:
                 record = {
-                    **losses.read(),
+                    **values,
                     "n_gaussians": len(run.gaussians["means"]),
                     "lr_means": run.means_lr(),
                     "sh_degree": run.sh_degree(),
@@ -124,10 +128,6 @@ def train(
                 good = run.state()
                 save(good)
             if progress is not None:
-                # Reading the losses waits for the device: not in every step.
-                if logs or not measured:
-                    read = losses.read()
-                    measured = f"loss {read['loss']:.4f}, PSNR {read['psnr_train']:.1f} dB at {run.step}"
                 progress(run.step, config.iterations, f"{measured}, {len(run.gaussians['means'])} Gaussians")
         cameras = run.cameras().detach().cpu().double().numpy()
         return TrainResult(run.gaussians, cameras, run.step, stopped, seconds, resumed_at, run.history)
