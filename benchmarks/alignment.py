@@ -25,12 +25,12 @@ import torch
 
 from benchmarks.measure import Ratio, Scaling, start
 from hw4.config.model import Dust3rConfig
-from hw4.models.alignment_fast import optimise
-from hw4.models.alignment_guard import InitGuard
-from hw4.models.preprocess import load_dust3r_view
-from hw4.models.upstream import import_dust3r_alignment, quiet
+from hw4.models.dust3r.aligner import optimise
+from hw4.models.dust3r.guard import InitGuard
+from hw4.models.network.upstream import import_dust3r_alignment, quiet
+from hw4.models.network.views import load_dust3r_view
 from hw4.pose.metrics import rotation_error_deg
-from tests.pointmap_networks import SceneNetwork, arc_cameras, dust3r_with, make_photos
+from tests.support.pointmap_networks import SceneNetwork, arc_cameras, dust3r_with, make_photos
 
 # Views, long edge in pixels.
 CELLS = [(4, 64), (8, 64), (16, 64), (4, 128), (8, 128)]

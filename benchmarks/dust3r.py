@@ -1,4 +1,4 @@
-"""DUSt3R on all pairs of N views: `hw4.models.dust3r_fast` against upstream's `inference`, in the same run.
+"""DUSt3R on all pairs of N views: `hw4.models.dust3r.pairs` against upstream's `inference`, in the same run.
 
     python -m benchmarks.dust3r [--quick]
 
@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measure import Ratio, Record, Scaling, start
-from hw4.models import dust3r_fast
-from hw4.models.networks import OFFICIAL_DUST3R
-from hw4.models.tiny import TINY_HEIGHT, TINY_WIDTH, build_tiny_dust3r
-from hw4.models.upstream import import_dust3r_inference, import_dust3r_model, quiet
+from hw4.models.dust3r import pairs as dust3r_fast
+from hw4.models.network.load import OFFICIAL_DUST3R
+from hw4.models.network.tiny import TINY_HEIGHT, TINY_WIDTH, build_tiny_dust3r
+from hw4.models.network.upstream import import_dust3r_inference, import_dust3r_model, quiet
 
 Pairs = list[tuple[int, int]]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hw4.durable import write_json
-from hw4.provenance import provenance
+from hw4.core.durable import write_json
+from hw4.core.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -26,7 +26,7 @@ from benchmarks.limits import blend_limits
 from benchmarks.measure import Ratio, Record, Scaling, start
 from hw4.splat.rasterize import binning, functions, rasterize
 from hw4.splat.rasterize.threads import spread
-from tests.reference_rasterizer import reference_gradients
+from tests.support.reference_rasterizer import reference_gradients
 
 SIZES = [(160, 120), (320, 240), (640, 480)]
 COUNTS = [10_000, 50_000, 200_000]

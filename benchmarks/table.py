@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.measure import RESULTS, Record, Scaling, load_record, seconds
-from hw4.durable import write_text
+from hw4.core.durable import write_text
 
 FOLDER = Path(__file__).parent
 PICTURE = "scaling.png"

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from benchmarks.measure import Ratio, Record, Scaling, best, start
 from hw4.config.model import VggtConfig
-from hw4.models.networks import LoadedNetwork
-from hw4.models.preprocess import ModelView
-from hw4.models.tiny import TINY_HEIGHT, TINY_PATCH, TINY_WIDTH, build_tiny_vggt
-from hw4.models.upstream import import_vggt_parts, quiet
-from hw4.models.vggt import VggtModel
-from hw4.models.weights import WeightsSource
+from hw4.models.network.load import LoadedNetwork
+from hw4.models.network.tiny import TINY_HEIGHT, TINY_PATCH, TINY_WIDTH, build_tiny_vggt
+from hw4.models.network.upstream import import_vggt_parts, quiet
+from hw4.models.network.views import ModelView
+from hw4.models.network.weights import WeightsSource
+from hw4.models.vggt.model import VggtModel
 
 PAIRS = 40
 

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -21,7 +21,7 @@ def _run(arguments: list[str]) -> int:
         return 0
     import hydra
 
-    from hw4.durable import write_json
+    from hw4.core.durable import write_json
     from hw4.launch.conf import conf_dir
     from hw4.launch.explain import explain
     from hw4.launch.folders import RUN, SWEEP, fresh_folder, usable_folder
@@ -77,8 +77,8 @@ def _run(arguments: list[str]) -> int:
     if sweep_dir is None:
         return 0
     from hw4.jobs.report import report_at_the_end
-    from hw4.report.compare import load_jobs, write_comparison
-    from hw4.report.terminal import make_console
+    from hw4.output.terminal import make_console
+    from hw4.records.sweep_table import load_jobs, write_comparison
 
     if not load_jobs(sweep_dir):
         raise UserError(f"no job of the sweep left anything in {sweep_dir}: there is nothing to compare.")
@@ -91,8 +91,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _list_runs(arguments: list[str]) -> int:
-    from hw4.report.listing import list_runs
-    from hw4.report.terminal import make_console
+    from hw4.output.terminal import make_console
+    from hw4.records.listing import list_runs
 
     make_console().print(list_runs(arguments).rich(whole_first=True))
     return 0

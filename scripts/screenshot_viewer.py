@@ -16,8 +16,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 from screenshots import make_small
 
-from hw4.show.run_folder import find_subjects
-from hw4.show.viewer import Viewer
+from hw4.show.viewer.run_folder import find_subjects
+from hw4.show.viewer.serve import Viewer
 
 # SwiftShader draws on the CPU: a machine without a GPU has no other WebGL.
 CHROMIUM_ARGUMENTS = [

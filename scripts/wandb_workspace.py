@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 from hw4.tracking.workspace import build_workspace
 
 

@@ -1,7 +1,7 @@
 """Typed configuration: one dataclass per config group, each checking its own values.
 
 The dataclasses are plain Python: a notebook builds them directly, Hydra builds them from ``conf/``. A value
-that no run could use raises `hw4.errors.ConfigError`, which names the key and what would be valid.
+that no run could use raises `hw4.core.errors.ConfigError`, which names the key and what would be valid.
 """
 
 from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig

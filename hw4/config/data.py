@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hw4.config.checks import in_range, one_of
+from hw4.config.fields import in_range, one_of
 
 
 @dataclass

@@ -4,14 +4,14 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hw4.config.checks import in_range, one_of
 from hw4.config.data import DataConfig, SampleConfig
+from hw4.config.fields import in_range, one_of
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import Dust3rConfig, ModelConfig
 from hw4.config.show import DemoConfig, ViewConfig
 from hw4.config.splat import SplatConfig
-from hw4.errors import ConfigError
+from hw4.core.errors import ConfigError
 
 TASKS = (
     "all",

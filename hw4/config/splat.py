@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from hw4.config.checks import in_range, one_of
-from hw4.errors import ConfigError
+from hw4.config.fields import in_range, one_of
+from hw4.core.errors import ConfigError
 
 
 @dataclass

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from hw4.config.interpolate import VideoConfig
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 from hw4.interpolate.base import InterpolationFailed, Interpolator
 
 # Wan's autoencoder (8) times its transformer's patch (2).

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from hw4.config.interpolate import InterpolateConfig
-from hw4.data.pairs import PhotoPair
-from hw4.durable import exclusive, write_bytes, write_json
-from hw4.errors import UserError
+from hw4.core.durable import exclusive, write_bytes, write_json
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import PhotoPair
+from hw4.data.photos import open_upright
 from hw4.interpolate.base import InterpolationFailed, Interpolator
-from hw4.models.images import open_upright
 
 RECORD = "interpolation.json"
 FORMAT = 1

@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from hw4.config import InputConfig
+from hw4.config.decides import CASE
 from hw4.config.input import INTERPOLATED, PAIR
-from hw4.data.pairs import load_pairs, load_photo_pairs
-from hw4.errors import UserError
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import load_pairs, load_photo_pairs
 from hw4.jobs.context import JobContext
 from hw4.jobs.demo import model_of
-from hw4.report.progress import StepProgress
-from hw4.stages import CASE
+from hw4.output.progress import StepProgress
 
 
 def run_case_stage(context: JobContext) -> list[str]:
@@ -19,7 +19,7 @@ def run_case_stage(context: JobContext) -> list[str]:
     Raises:
         UserError: no such sample, its photos or frames cannot be read, or unusable weights.
     """
-    from hw4.show.case import run_case
+    from hw4.show.case.run import run_case
 
     config = context.config
     if config.data.sample is None:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from hw4.config import Config, SampleConfig, SceneConfig
-from hw4.errors import UserError
+from hw4.config.decides import DEMO
+from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.models.base import ReconstructionModel
-from hw4.report.progress import StepProgress
-from hw4.stages import DEMO
+from hw4.output.progress import StepProgress
 
 
 def model_of(config: Config) -> ReconstructionModel:
@@ -17,7 +17,7 @@ def model_of(config: Config) -> ReconstructionModel:
         UserError: the weights do not exist.
     """
     from hw4.jobs.splat import cached_model
-    from hw4.models.factory import build_model, model_labels
+    from hw4.models.registry import build_model, model_labels
 
     labels = model_labels(config.model)
     if config.cache.reuse:
@@ -31,8 +31,8 @@ def run_demo_stage(context: JobContext) -> list[str]:
     Raises:
         UserError: no photos, unusable weights, or the model failed.
     """
-    from hw4.show.demo import run_demo
-    from hw4.show.photos import find_photos
+    from hw4.show.demo.photos import find_photos
+    from hw4.show.demo.run import run_demo
 
     config, out_dir = context.config, context.out_dir
     options = config.demo

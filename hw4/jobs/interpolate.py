@@ -5,12 +5,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from hw4.data.pairs import load_photo_pairs, pair_layout
+from hw4.config.decides import INTERPOLATE
+from hw4.data.pairs.layout import load_photo_pairs, pair_layout
 from hw4.interpolate.factory import build_interpolator
 from hw4.interpolate.write import BAD_INPUT, FAILED, Outcome, interpolate_pairs
 from hw4.jobs.context import JobContext
-from hw4.report.progress import StepProgress
-from hw4.stages import INTERPOLATE
+from hw4.output.progress import StepProgress
 
 
 def run_interpolate(context: JobContext) -> list[str]:

@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 
 from hw4.config import Dust3rConfig, InputConfig
+from hw4.config.decides import POSE, SCORE, pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.model import NetworkConfig
-from hw4.data.pairs import PairSample, load_pairs, load_truth
-from hw4.durable import JsonlLog, write_json, write_text
-from hw4.errors import UserError
+from hw4.core.durable import JsonlLog, write_json, write_text
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
+from hw4.output.progress import SampleProgress
+from hw4.output.tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.evaluate_candidates import evaluate_candidates
+from hw4.pose.figures import error_cdf, extremes_figure, save_figure
 from hw4.pose.predictions import score_predictions, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
-from hw4.report.figures import error_cdf, extremes_figure, save_figure
-from hw4.report.progress import SampleProgress
-from hw4.report.tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
-from hw4.stages import POSE, SCORE, pose_address
 from hw4.tracking.tracker import Tracker
 
 
 def run_pose(context: JobContext) -> list[str]:
     """Predict and score every sample; returns what could not be read, one sentence each."""
     config = context.config
-    from hw4.models.factory import build_model, model_labels
+    from hw4.models.registry import build_model, model_labels
 
     labels = model_labels(config.model)
     cache_dir = Path(config.cache.root) / "pose" / pose_address(config, labels.fingerprint)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from hw4.config.decides import PRETRAIN, pretrain_address
 from hw4.config.model import NetworkConfig
-from hw4.durable import exclusive
-from hw4.errors import UserError
+from hw4.core.durable import exclusive
+from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.report.progress import StepProgress
-from hw4.stages import PRETRAIN, pretrain_address
+from hw4.output.progress import StepProgress
 
 
 def run_pretraining(context: JobContext) -> list[str]:
@@ -22,7 +22,7 @@ def run_pretraining(context: JobContext) -> list[str]:
     """
     import torch
 
-    from hw4.models.devices import pick_device
+    from hw4.models.network.devices import pick_device
     from hw4.pretrain.export import export_weights
     from hw4.pretrain.train import run_pretrain
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from hw4.config import SceneConfig
+from hw4.config.decides import RENDER
+from hw4.core.errors import UserError
 from hw4.data.image_names import without_suffix
-from hw4.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.report.progress import StepProgress
-from hw4.stages import RENDER
+from hw4.output.progress import StepProgress
 
 
 def run_render(context: JobContext) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from hw4.config import Config, ReportConfig
-from hw4.errors import UserError
+from hw4.config.decides import POSE, REPORT, SCORE, SPLAT, selected
+from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.stages import POSE, REPORT, SCORE, SPLAT, selected
 
 
 def run_report(context: JobContext) -> list[str]:
@@ -31,7 +31,7 @@ def run_report(context: JobContext) -> list[str]:
 
 
 def _recorded(folder: Path) -> list[Config]:
-    from hw4.report.runs import load_runs
+    from hw4.records.runs import load_runs
 
     try:
         return [run.typed for run in load_runs(folder).runs if run.typed is not None]

@@ -9,14 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from hw4.config import Config
-from hw4.data.stamps import inputs_stamp
-from hw4.durable import write_json
-from hw4.errors import UserError
-from hw4.jobs.context import JobContext
-from hw4.jobs.report import report_at_the_end, run_report
-from hw4.memory import peak_memory
-from hw4.provenance import provenance
-from hw4.stages import (
+from hw4.config.decides import (
     CASE,
     DEMO,
     INTERPOLATE,
@@ -31,6 +24,13 @@ from hw4.stages import (
     has_scene,
     selected,
 )
+from hw4.core.durable import write_json
+from hw4.core.errors import UserError
+from hw4.core.memory import peak_memory
+from hw4.core.provenance import provenance
+from hw4.data.stamps import inputs_stamp
+from hw4.jobs.context import JobContext
+from hw4.jobs.report import report_at_the_end, run_report
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 

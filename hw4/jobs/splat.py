@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from hw4.config import Config, SplatConfig
+from hw4.config.decides import SPLAT, model_address, splat_address, splat_uses_model
+from hw4.core.durable import exclusive, write_bytes
 from hw4.data.image_names import without_suffix
-from hw4.data.scene_layouts import scene_files
-from hw4.durable import exclusive, write_bytes
+from hw4.data.scenes.layouts import scene_files
 from hw4.jobs.context import JobContext
 from hw4.models.base import ReconstructionModel
-from hw4.report.progress import StepProgress
-from hw4.report.splat_tables import splat_table, views_table
-from hw4.splat.lpips_weights import LpipsUnavailable, find_weights
+from hw4.output.progress import StepProgress
+from hw4.output.splat_tables import splat_table, views_table
 from hw4.splat.result import METRICS, RESULT_FILE
-from hw4.splat.training_log import TrainingLog
-from hw4.stages import SPLAT, model_address, splat_address, splat_uses_model
+from hw4.splat.scoring.lpips_weights import LpipsUnavailable, find_weights
+from hw4.splat.training.log import TrainingLog
 
 # Wandb draws these against training iterations, whatever else the run has logged before.
 STEP = "splat/step"
@@ -42,7 +42,7 @@ def run_splat_stage(context: JobContext) -> list[str]:
     fingerprint, weights, get_model = "", "none", None
     # Asked once: `auto` reads the scene's COLMAP model for the answer.
     if splat_uses_model(config):
-        from hw4.models.factory import model_labels
+        from hw4.models.registry import model_labels
 
         labels = model_labels(config.model)
         fingerprint, weights = labels.fingerprint, labels.weights
@@ -113,7 +113,7 @@ def _finished(folder: Path, config: SplatConfig) -> dict[str, Any] | None:
 def cached_model(config: Config, fingerprint: str, weights: str) -> ReconstructionModel:
     """The model of `model=`, its reconstructions kept in the cache."""
     from hw4.models.cached import CachedModel
-    from hw4.models.factory import build_model
+    from hw4.models.registry import build_model
 
     folder = Path(config.cache.root) / "reconstruction" / model_address(config, fingerprint)
     return CachedModel(folder, config.model.name, weights, lambda: build_model(config.model))

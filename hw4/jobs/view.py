@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hw4.errors import UserError
+from hw4.config.decides import VIEW
+from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.stages import VIEW
 
 
 def run_view(context: JobContext) -> list[str]:
@@ -16,8 +16,8 @@ def run_view(context: JobContext) -> list[str]:
     options = context.config.view
     if options.run is None:
         raise UserError("task=view needs view.run=<folder of a finished pose, splat, demo or case run>.")
-    from hw4.show.run_folder import find_subjects
-    from hw4.show.viewer import Viewer, serve
+    from hw4.show.viewer.run_folder import find_subjects
+    from hw4.show.viewer.serve import Viewer, serve
 
     subjects = find_subjects(Path(options.run).expanduser())
     viewer = Viewer(subjects, options.host, options.port)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hw4.errors import ConfigError
+from hw4.core.errors import ConfigError
 
 
 def conf_dir() -> Path:

@@ -9,9 +9,9 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from hw4.config import DATA_NODES, MODEL_NODES
-from hw4.config.checks import nearest
+from hw4.config.fields import nearest
 from hw4.config.keys import field_names, known_keys
-from hw4.errors import ConfigError
+from hw4.core.errors import ConfigError
 
 SEE_KEYS = " See `python -m hw4 --cfg job` for all keys."
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hw4.config.checks import nearest
-from hw4.errors import UserError
+from hw4.config.fields import nearest
+from hw4.core.errors import UserError
 
 _SWEEP = ("-m", "--multirun")
 _HELP = ("--help", "-h")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from hw4.errors import ConfigError, UserError
+from hw4.core.errors import ConfigError, UserError
 
 RUN, SWEEP = "hydra.run.dir", "hydra.sweep.dir"
 # Hydra's own; two runs in the same second would share a folder.

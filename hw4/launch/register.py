@@ -6,7 +6,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
 
 from hw4.config import DATA_NODES, MODEL_NODES, Config, DataConfig, ModelConfig
-from hw4.errors import ConfigError
+from hw4.core.errors import ConfigError
 
 
 @dataclass

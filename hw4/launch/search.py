@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 
 STUDY_FILE = "search.db"
 

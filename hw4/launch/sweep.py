@@ -12,13 +12,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
-from hw4.errors import ConfigError
+from hw4.config.decides import reads, selected
+from hw4.core.errors import ConfigError
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import refuse_unknown
 from hw4.launch.folders import chosen_folder
 from hw4.launch.register import register, to_config
 from hw4.launch.search import is_search
-from hw4.stages import reads, selected
 
 MAX_CHECKED_JOBS = 128
 

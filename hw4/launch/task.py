@@ -12,9 +12,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
+from hw4.core.durable import jsonable, write_json, write_text
+from hw4.core.errors import UserError
 from hw4.data.stamps import inputs_stamp
-from hw4.durable import jsonable, write_json, write_text
-from hw4.errors import UserError
 from hw4.launch.folders import group_of
 from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
@@ -76,7 +76,7 @@ def run_task(composed: DictConfig) -> float | None:
         JobFailed: from the job's error, in a single run. In a sweep the next job goes on instead.
     """
     from hw4.jobs.run import run_job
-    from hw4.report.terminal import make_console
+    from hw4.output.terminal import make_console
 
     hydra = HydraConfig.get()
     out_dir = Path(hydra.runtime.output_dir)

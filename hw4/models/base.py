@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from hw4.models.preprocess import ModelView
+    from hw4.models.network.views import ModelView
 
 
 @dataclass

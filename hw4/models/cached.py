@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw4.durable import exclusive, jsonable, write_bytes
+from hw4.core.durable import exclusive, jsonable, write_bytes
 from hw4.models.base import Reconstruction, ReconstructionModel
 
 FORMAT = 1

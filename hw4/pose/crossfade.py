@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hw4.models.images import open_upright
+from hw4.data.photos import open_upright
 
 # Coarse: details that resampling or compression changes must not count.
 SIZE = 32

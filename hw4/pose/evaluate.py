@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hw4.config import MetricsConfig
-from hw4.data.pairs import PairSample
-from hw4.durable import JsonlLog, exclusive
+from hw4.core.durable import JsonlLog, exclusive
+from hw4.data.pairs.layout import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
 from hw4.pose.results import (

@@ -11,8 +11,8 @@ import numpy as np
 
 from hw4.config import InputConfig, MetricsConfig
 from hw4.config.input import MEDOID, ORACLE
-from hw4.data.candidates import Candidate
-from hw4.data.pairs import PairSample
+from hw4.data.pairs.candidates import Candidate
+from hw4.data.pairs.layout import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.evaluate import cached_predictions, inputs_digest
 from hw4.pose.metrics import PoseError, relative_from_cameras
@@ -161,7 +161,7 @@ def evaluate_candidates(
     kept (some 0.2 MB), since any of them may be picked.
 
     Args:
-        samples: with candidates, from `hw4.data.pairs.load_pairs`.
+        samples: with candidates, from `hw4.data.pairs.layout.load_pairs`.
         make_model: builds the model; called once, only if some prediction is missing.
         metrics: how to score; the oracle minimises the error of `metrics.mode`.
         inputs: `selection`, and whether the bias term is used.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hw4.data.pairs import PairSample
-from hw4.durable import write_bytes
-from hw4.errors import UserError
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import PairSample
 from hw4.models.base import (
     BatchedModel,
     Reconstruction,
@@ -26,7 +26,7 @@ from hw4.pose.results import BAD_INPUT, BROKEN, FAILED, OK, Prediction
 
 if TYPE_CHECKING:
     # torch takes seconds to import, and a model without a network does without.
-    from hw4.models.preprocess import ModelView
+    from hw4.models.network.views import ModelView
 
 # Samples decoded ahead of the network. Long sequences of large photos take about 50 MB each.
 AHEAD = 4

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from hw4.config import MetricsConfig
-from hw4.data.pairs import PairSample
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import PairSample
 from hw4.data.pickles import load_npy_dict
-from hw4.durable import write_bytes
-from hw4.errors import UserError
 from hw4.pose.results import (
     BAD_INPUT,
     FAILED,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hw4.config import MetricsConfig
-from hw4.data.pairs import PairSample
+from hw4.data.pairs.layout import PairSample
 from hw4.pose.metrics import (
     PoseError,
     PoseSummary,

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from hw4.data.sample.cameras import sample_view_cameras
 from hw4.data.sample.scene import intrinsics, make_scene, render
-from hw4.models.tiny import TINY_HEIGHT, TINY_WIDTH
+from hw4.models.network.tiny import TINY_HEIGHT, TINY_WIDTH
 
 MAX_YAW_DEG = 90.0
 # Scene seeds of training start here; the sample sets use seed * 1_000_003 + small numbers, far below.

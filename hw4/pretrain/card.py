@@ -16,14 +16,14 @@ import numpy as np
 from safetensors import safe_open
 
 from hw4.config import Dust3rConfig, InputConfig, MetricsConfig, SampleConfig, VggtConfig
-from hw4.data.pairs import load_pairs
+from hw4.core.durable import write_json, write_text
+from hw4.core.provenance import provenance
+from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample import ensure_sample
-from hw4.durable import write_json, write_text
-from hw4.models.factory import build_model
+from hw4.models.registry import build_model
+from hw4.output.tables import Table, number
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.metrics import auc
-from hw4.provenance import provenance
-from hw4.report.tables import Table, number
 
 WEIGHTS_DIR = Path(__file__).resolve().parents[1] / "models" / "weights"
 CONFIGS = {"dust3r": Dust3rConfig, "vggt": VggtConfig}

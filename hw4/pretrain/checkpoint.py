@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from hw4.config import PretrainConfig
-from hw4.durable import JsonlLog, write_bytes, write_text
-from hw4.errors import UserError
+from hw4.core.durable import JsonlLog, write_bytes, write_text
+from hw4.core.errors import UserError
 
 
 @dataclass

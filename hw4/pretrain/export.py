@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save
 
 from hw4.config import PretrainConfig
-from hw4.durable import write_bytes
-from hw4.errors import UserError
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
 from hw4.pretrain.train import PretrainResult
 
 

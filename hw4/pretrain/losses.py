@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hw4.models.upstream import import_vggt_pose_encoding
+from hw4.models.network.upstream import import_vggt_pose_encoding
 from hw4.pretrain.batches import Views
 
 DUST3R_ALPHA = 0.2

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from hw4.config import PretrainConfig
-from hw4.durable import JsonlLog
-from hw4.models.devices import precision
-from hw4.models.tiny import build_tiny_dust3r, build_tiny_vggt
-from hw4.models.upstream import quiet
+from hw4.core.durable import JsonlLog
+from hw4.models.network.devices import precision
+from hw4.models.network.tiny import build_tiny_dust3r, build_tiny_vggt
+from hw4.models.network.upstream import quiet
 from hw4.pretrain.batches import Views, stream
 from hw4.pretrain.checkpoint import PretrainState, cut_log, load_checkpoint, save_checkpoint
 from hw4.pretrain.losses import dust3r_loss, vggt_loss

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hw4.models.upstream import import_vggt_pose_encoding, quiet
+from hw4.models.network.upstream import import_vggt_pose_encoding, quiet
 from hw4.pose.metrics import FAILURE_ERROR_DEG, rotation_error_deg
 from hw4.pretrain.batches import SceneStream, Views
 from hw4.pretrain.losses import dust3r_forward

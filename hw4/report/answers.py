@@ -1,10 +1,10 @@
 """What a comparison answers, and the numbers that the answer stands on, in sentences."""
 
-from hw4.report.comparisons import FAILURES, MEAN, MIXED, UNTESTED, Comparison
-from hw4.report.paired import BETTER, NOT_SHOWN, Delta
-from hw4.report.pairing import BOUND
 from hw4.report.questions import short_names
-from hw4.report.shared_samples import ERRORS, MEANS
+from hw4.report.statistics.comparisons import FAILURES, MEAN, MIXED, UNTESTED, Comparison
+from hw4.report.statistics.paired import BETTER, NOT_SHOWN, Delta
+from hw4.report.statistics.pairing import BOUND
+from hw4.report.statistics.shared_samples import ERRORS, MEANS
 from hw4.report.words import change_text, counted, interval_text, metric_text, p_equals, p_text, signed
 
 

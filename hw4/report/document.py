@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hw4.config import ReportConfig
-from hw4.durable import write_bytes, write_json, write_text
-from hw4.report.blocks import NOTE, Chart, Document, Folded, Gallery, Numbers, Section, Text
-from hw4.report.compare import compare
-from hw4.report.comparisons import Comparison, all_comparisons
-from hw4.report.confounds import factors, show
-from hw4.report.html import to_html
-from hw4.report.markdown import to_markdown
-from hw4.report.overview import overview_section
-from hw4.report.pairing import SETTING
-from hw4.report.pose_charts import error_curves, scatter, yaw_chart
-from hw4.report.pose_sections import MAX_COMPARISONS, comparison_section, failures_section, summary_section
-from hw4.report.runs import Folder, Run, load_runs
-from hw4.report.splat_sections import splat_section
-from hw4.report.svg import standalone
-from hw4.report.tables import MISSING, Table
-from hw4.stages import POSE, SCORE, SPLAT
+from hw4.config.decides import POSE, SCORE, SPLAT
+from hw4.core.durable import write_bytes, write_json, write_text
+from hw4.output.blocks import NOTE, Chart, Document, Folded, Gallery, Numbers, Section, Text
+from hw4.output.html import to_html
+from hw4.output.markdown import to_markdown
+from hw4.output.svg import standalone
+from hw4.output.tables import MISSING, Table
+from hw4.records.runs import Folder, Run, load_runs
+from hw4.records.sweep_table import compare
+from hw4.report.sections.overview import overview_section
+from hw4.report.sections.pose import MAX_COMPARISONS, comparison_section, failures_section, summary_section
+from hw4.report.sections.pose_charts import error_curves, scatter, yaw_chart
+from hw4.report.sections.splat import splat_section
+from hw4.report.statistics.comparisons import Comparison, all_comparisons
+from hw4.report.statistics.confounds import factors, show
+from hw4.report.statistics.pairing import SETTING
 
 DATA_FOLDER = "report"
 MANIFEST = "files.json"

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from hw4.config.input import ORACLE
-from hw4.report.confounds import show
-from hw4.report.pairing import BOUND, INPUT, MODEL, SELECTION, model_of, selection
-from hw4.report.runs import Run
+from hw4.records.runs import Run
+from hw4.report.statistics.confounds import show
+from hw4.report.statistics.pairing import BOUND, INPUT, MODEL, SELECTION, model_of, selection
 
 if TYPE_CHECKING:
-    from hw4.report.comparisons import Comparison
+    from hw4.report.statistics.comparisons import Comparison
 
 PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT"}
 

@@ -1,8 +1,8 @@
 """Numbers of a comparison as people read them."""
 
-from hw4.report.paired import Delta
-from hw4.report.shared_samples import LARGER_MEAN
-from hw4.report.tables import MISSING, format_metric
+from hw4.output.tables import MISSING, format_metric
+from hw4.report.statistics.paired import Delta
+from hw4.report.statistics.shared_samples import LARGER_MEAN
 
 DEGREES = ("MRE", "MTE", "median rotation error", LARGER_MEAN)
 

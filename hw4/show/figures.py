@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from hw4.show.geometry import FRUSTUM_EDGES
+from hw4.models.clouds import FRUSTUM_EDGES
 
 SHOWN_POINTS = 20_000
 TRUE_COLOR = "#1a1a1a"

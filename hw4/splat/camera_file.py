@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hw4.data.scenes import Scene, TestViews
-from hw4.durable import write_json
+from hw4.core.durable import write_json
+from hw4.data.scenes.scene import Scene, TestViews
 
 TRAIN, TEST = "train", "test"
 # Cameras with their intrinsics: (N, 4, 4) cam_from_world, (N, 3, 3) Ks.

@@ -15,9 +15,9 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 from torch.nn import ParameterDict
 
-from hw4.durable import write_bytes
-from hw4.errors import UserError
-from hw4.splat.align import camera_centers
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
+from hw4.geometry.align import camera_centers
 from hw4.splat.gaussians import render_gaussians
 
 VIDEO_FPS = 30

@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
 
-from hw4.durable import write_bytes
-from hw4.errors import UserError
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
 from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.harmonics import C0
 

@@ -8,10 +8,10 @@ import torch
 from torch.nn import ParameterDict
 
 from hw4.config import SplatConfig
-from hw4.data.scenes import TrainScene
-from hw4.errors import UserError
+from hw4.core.errors import UserError
+from hw4.data.scenes.scene import TrainScene
+from hw4.geometry.align import Similarity, align_cameras
 from hw4.models.base import Reconstruction
-from hw4.splat.align import Similarity, align_cameras
 from hw4.splat.gaussians import make_gaussians
 
 MORE_OVERLAP = (

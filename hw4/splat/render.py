@@ -9,17 +9,17 @@ import torch
 from torch.nn import ParameterDict
 
 from hw4.config import DataConfig, SampleConfig, SceneConfig
-from hw4.data.colmap import read_colmap
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
 from hw4.data.image_names import render_names
-from hw4.data.scene_layouts import colmap_folder, sparse_views_folder, split_indices
-from hw4.data.scenes import limited_size, scaled_K
-from hw4.durable import write_bytes
-from hw4.errors import UserError
+from hw4.data.scenes.colmap import read_colmap
+from hw4.data.scenes.layouts import colmap_folder, sparse_views_folder, split_indices
+from hw4.data.scenes.scene import limited_size, scaled_K
 from hw4.splat.gaussians import render_gaussians
-from hw4.splat.pictures import png_bytes
 from hw4.splat.rasterize import device_for
-from hw4.splat.train import to_uint8
-from hw4.splat.training_run import BACKGROUNDS
+from hw4.splat.scoring.pictures import png_bytes
+from hw4.splat.training.step import BACKGROUNDS
+from hw4.splat.training.train import to_uint8
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from hw4.config import DataConfig, SplatConfig
-from hw4.data.scenes import Scene, TestViews, scene_of
-from hw4.durable import write_json
-from hw4.errors import UserError
+from hw4.core.durable import write_json
+from hw4.core.errors import UserError
+from hw4.data.scenes.scene import Scene, TestViews, scene_of
 from hw4.models.base import ReconstructionModel
 from hw4.splat.camera_file import write_cameras
-from hw4.splat.cameras import scene_extent
-from hw4.splat.evaluate import EvalResult, evaluate
 from hw4.splat.figures import curves, fly_through
 from hw4.splat.gaussians import save_ply
 from hw4.splat.init import Initialisation
-from hw4.splat.lpips_weights import configured_weights
 from hw4.splat.rasterize import device_for
 from hw4.splat.result import METRICS, RESULT_FILE, SplatResult
+from hw4.splat.scoring.evaluate import EvalResult, evaluate
+from hw4.splat.scoring.lpips_weights import configured_weights
 from hw4.splat.start import GetModel, estimated_test_views, initialise
-from hw4.splat.train import OnProgress, TrainResult, train
-from hw4.splat.training_log import OnImage, OnMetrics
-from hw4.splat.training_run import BACKGROUNDS
+from hw4.splat.training.cameras import scene_extent
+from hw4.splat.training.log import OnImage, OnMetrics
+from hw4.splat.training.step import BACKGROUNDS
+from hw4.splat.training.train import OnProgress, TrainResult, train
 
 
 def run_splat(

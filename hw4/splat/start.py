@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from hw4.config import SplatConfig
+from hw4.core.errors import UserError
 from hw4.data.image_names import by_number
-from hw4.data.scenes import Scene, TestViews, limited_size
-from hw4.errors import UserError
+from hw4.data.scenes.scene import Scene, TestViews, limited_size
+from hw4.geometry.align import align_cameras
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.splat.align import align_cameras
 from hw4.splat.init import (
     MORE_OVERLAP,
     Initialisation,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hw4.config import WandbConfig
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 from hw4.tracking.tracker import Tracker
 
 

@@ -5,7 +5,7 @@ Needs the optional package ``wandb-workspaces`` (``pip install "hw4[workspace]"`
 
 from typing import TYPE_CHECKING, Any
 
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace

@@ -16,9 +16,9 @@ from plyfile import PlyData, PlyElement
 from scipy.spatial.transform import Rotation
 
 from hw4.config import SampleConfig
+from hw4.core.errors import UserError
 from hw4.data.sample.cameras import orbit_cameras, path_between, sample_pair_cameras
 from hw4.data.sample.scene import Rendered, Scene, intrinsics, make_scene, render
-from hw4.errors import UserError
 
 GENERATOR_VERSION = 1
 FINISHED = "sample.json"

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hw4.errors import UserError
+from hw4.core.errors import UserError
 from hw4.splat.rasterize.cpu import rasterize_cpu
 from hw4.splat.rasterize.cuda import load_gsplat, rasterize_gsplat
 from hw4.splat.rasterize.harmonics import MAX_DEGREE

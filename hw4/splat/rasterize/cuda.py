@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hw4.durable import exclusive
-from hw4.errors import UserError
+from hw4.core.durable import exclusive
+from hw4.core.errors import UserError
 
 
 @cache

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, durable files, identity of files, provenance, memory."""

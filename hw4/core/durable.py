@@ -1,0 +1,137 @@
+"""Writes that survive a crash: atomic files, an append-only JSONL log, a lock between processes."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hw4.core.errors import UserError
+
+
+def _disk_error(path: Path, error: OSError) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = "Free some space, then run the same command again: finished samples are kept."
+    else:
+        what = "Let that folder be written to, or change the key of the configuration that names it."
+    return UserError(f"cannot write {path}: {error.strerror or error}. {what}")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all (temporary file beside it, fsync, rename).
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise _disk_error(path, error) from error
+
+
+def write_text(path: Path, content: str) -> None:
+    """`write_bytes` for UTF-8 text."""
+    write_bytes(path, content.encode())
+
+
+def jsonable(value: Any) -> Any:
+    """The value with NaN and infinities as null, and numpy scalars and arrays as plain Python."""
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "tolist"):
+        return jsonable(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write strict JSON (no NaN), indented, atomically."""
+    write_text(path, json.dumps(jsonable(value), indent=2, allow_nan=False) + "\n")
+
+
+class JsonlLog:
+    """A file of one JSON object per line; an appended line is on disk when `append` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> list[dict[str, Any]]:
+        """All whole records. A line cut short by a kill is removed from the file.
+
+        Raises:
+            UserError: the file cannot be read, or a line in the middle of it is not JSON.
+        """
+        try:
+            content = self.path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if len(whole) < len(content):
+                with self.path.open("r+b") as file:
+                    file.truncate(len(whole))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UserError(
+                f"cannot read {self.path}: {error.strerror}; let it be read, or delete it to compute its "
+                "results again."
+            ) from error
+        records = []
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise UserError(
+                    f"{self.path}, line {number}, is not JSON ({error}); "
+                    "delete the file to compute its results again."
+                ) from error
+        return records
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Append one record durably.
+
+        Raises:
+            UserError: the disk is full or the folder cannot be written.
+        """
+        line = json.dumps(jsonable(record), allow_nan=False) + "\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _disk_error(self.path, error) from error
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a folder alone among processes; a second process waits. The lock dies with its process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise _disk_error(folder, error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""Pairs of photos with their video frames and ground truth."""

@@ -1,0 +1,1 @@
+"""Scenes to splat: training and test views with cameras, and points."""

@@ -1,0 +1,1 @@
+"""Cameras, similarity alignment, PnP and camera paths, in numpy."""

@@ -1,0 +1,1 @@
+"""DUSt3R: two views, and many through global alignment."""

@@ -1,0 +1,108 @@
+"""DUSt3R (Wang et al., CVPR 2024) as a reconstruction model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw4.config.model import Dust3rConfig
+from hw4.models.base import Reconstruction, ViewsModel
+from hw4.models.dust3r import pairs as dust3r_fast
+from hw4.models.dust3r.alignment import Alignment, align_pair, align_views
+from hw4.models.network.devices import pick_device, pick_dtype, precision
+from hw4.models.network.load import LoadedNetwork, load_dust3r_network
+from hw4.models.network.upstream import import_dust3r_inference, quiet
+from hw4.models.network.views import ModelView, load_dust3r_view
+
+
+class Dust3rModel(ViewsModel):
+    """Pointmaps of photo pairs by the network, cameras from them by PnP (two views) or global alignment."""
+
+    name = "dust3r"
+
+    def __init__(self, loaded: LoadedNetwork, config: Dust3rConfig) -> None:
+        self.config = config
+        self.device = pick_device(config)
+        self.dtype = pick_dtype(config, self.device)
+        self.network = loaded.network.to(self.device)
+        self.image_size = config.image_size or loaded.image_size
+        self.patch_size = loaded.patch_size
+        self.weights_label = loaded.source.label
+        self.license = loaded.source.license
+
+    @classmethod
+    def from_config(cls, config: Dust3rConfig) -> "Dust3rModel":
+        """Load the configured weights.
+
+        Raises:
+            UserError: as `load_dust3r_network`, or no such device.
+        """
+        pick_device(config)
+        return cls(load_dust3r_network(config), config)
+
+    def predict_pairs(self, views: Sequence[ModelView], scene_graph: str) -> dict[str, Any]:
+        """Upstream's inference on the symmetrised pairs of a scene graph; its output, on the CPU.
+
+        More than two views go through `hw4.models.dust3r.pairs` where it knows the network: the same values
+        up to rounding, without the images that upstream hands on.
+        """
+        upstream = import_dust3r_inference()
+        images: list[dict[str, Any]] = [
+            {
+                "img": view.pixels.sub(0.5).div(0.5)[None],
+                "true_shape": np.array([view.pixels.shape[1:]], np.int32),
+                "idx": index,
+                "instance": str(index),
+            }
+            for index, view in enumerate(views)
+        ]
+        pairs = upstream.make_pairs(images, scene_graph=scene_graph, prefilter=None, symmetrize=True)
+        # Upstream's small windows wrap around to the view itself.
+        pairs = [(first, second) for first, second in pairs if first["idx"] != second["idx"]]
+        if len(views) > 2 and dust3r_fast.supported(self.network):
+            edges = [(first["idx"], second["idx"]) for first, second in pairs]
+            with quiet(), precision(self.device, self.dtype):
+                return dust3r_fast.infer(self.network, [image["img"][0] for image in images], edges)
+
+        def network(view1: dict[str, Any], view2: dict[str, Any]) -> Any:
+            # Inside `inference`, which turns autocast off.
+            with precision(self.device, self.dtype):
+                return self.network(view1, view2)
+
+        with quiet():
+            output: dict[str, Any] = upstream.inference(
+                pairs, network, self.device, batch_size=self.config.batch_size, verbose=False
+            )
+        return output
+
+    def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
+        """See `ViewsModel.load_views`."""
+        return [load_dust3r_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
+
+    def reconstruct_views(self, views: Sequence[ModelView], seed: int = 0) -> Reconstruction:
+        """See `ViewsModel.reconstruct_views`."""
+        n = len(views)
+        alignment: Alignment
+        if n == 2:
+            alignment = align_pair(self.predict_pairs(views, "complete"), seed)
+        else:
+            options = self.config.alignment
+            options.check_views(n)
+            output = self.predict_pairs(views, options.scene_graph)
+            alignment = align_views(output, n, options, seed, self.device)
+            alignment.notes["scene_graph"] = options.scene_graph
+        if self.license is not None:
+            alignment.notes["license"] = self.license
+        return Reconstruction(
+            cam_from_world=alignment.cam_from_world,
+            Ks=alignment.Ks,
+            image_sizes=np.array([view.original_size for view in views]),
+            original_from_model=np.stack([view.original_from_model for view in views]),
+            images=[view.image for view in views],
+            pts3d=alignment.pts3d,
+            conf=alignment.conf,
+            depth=alignment.depth,
+            diagnoses=alignment.diagnoses,
+            notes=alignment.notes,
+        )

@@ -1,0 +1,218 @@
+"""Which weights a configuration means: where they lie, what tables call them, what identifies them."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw4.config.model import NetworkConfig
+from hw4.core.durable import write_json
+from hw4.core.errors import UserError
+
+log = logging.getLogger(__name__)
+
+OFFICIAL = {"dust3r": "naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt", "vggt": "facebook/VGGT-1B"}
+LICENSES = {
+    "dust3r": "DUSt3R's official weights are licensed CC BY-NC-SA 4.0: non-commercial use only",
+    "vggt": "VGGT-1B's official weights are licensed for non-commercial use (VGGT-1B-Commercial is not)",
+}
+SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+SUFFIXES = (".safetensors", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """Weights that exist.
+
+    Attributes:
+        path: the file; None for random weights.
+        label: ``random weights``, ``tiny``, ``official``, a hub name, or a file's name.
+        license: a sentence where the weights' licence limits their use, or None.
+    """
+
+    path: Path | None
+    label: str
+    license: str | None = None
+
+
+def weights_label(config: NetworkConfig) -> str:
+    """What tables say about the weights; looks nothing up."""
+    if config.weights == "random":
+        return "random weights"
+    if config.weights in ("tiny", "official") or _is_hub_name(config.weights):
+        return config.weights
+    return Path(config.weights).name
+
+
+def find_weights(config: NetworkConfig) -> WeightsSource:
+    """Resolve `config.weights`; weights on the hub are downloaded on first use, by huggingface_hub.
+
+    Raises:
+        UserError: no such file, an unreadable one, or the hub cannot be reached and has not been before.
+    """
+    label = weights_label(config)
+    if config.weights == "random":
+        return WeightsSource(None, label)
+    if config.weights == "tiny":
+        path = SHIPPED / f"{config.name}_tiny.safetensors"
+        if not path.is_file():
+            raise UserError(
+                f"the small network's weights {path} are not there; make them with `python -m hw4 "
+                f"task=pretrain model={config.name}`, or use model.weights=random or model.weights=official."
+            )
+        return WeightsSource(path, label)
+    if config.weights == "official":
+        return WeightsSource(_fetch(OFFICIAL[config.name]), label, LICENSES[config.name])
+    local = _local_file(Path(config.weights).expanduser())
+    if local is not None:
+        return WeightsSource(local, label)
+    if _is_hub_name(config.weights):
+        notices = {OFFICIAL[model]: notice for model, notice in LICENSES.items()}
+        notice = LICENSES["dust3r"] if config.weights.startswith("naver/") else notices.get(config.weights)
+        return WeightsSource(_fetch(config.weights), label, notice)
+    raise UserError(
+        f"model.weights={config.weights} does not exist; give tiny, official, random, a hub name "
+        f"owner/name, or a file ({', '.join(SUFFIXES)})."
+    )
+
+
+def _local_file(path: Path) -> Path | None:
+    """The file, or the only weights file of the folder; None: there is neither."""
+    try:
+        if not path.is_dir():
+            return path if path.is_file() else None
+        found = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES)
+    except OSError as error:
+        raise UserError(f"cannot read model.weights={path}: {error.strerror}.") from error
+    if len(found) != 1:
+        raise UserError(f"model.weights={path} is a folder with {len(found)} weight files; name the file.")
+    return found[0]
+
+
+def weights_fingerprint(config: NetworkConfig) -> str:
+    """Identifies the weights' content: equal fingerprints, equal network.
+
+    A file's SHA-256 is remembered by path, size and time, in the user's cache folder. The ``config.json``
+    beside a ``.safetensors`` file counts: it decides what network the weights are put into.
+
+    Raises:
+        UserError: as `find_weights`.
+    """
+    source = find_weights(config)
+    if source.path is None:
+        recipe = Path(__file__).with_name("tiny.py").read_bytes()
+        return f"random-{config.seed}-{hashlib.sha256(recipe).hexdigest()[:16]}"
+    digest = _file_digest(source.path.resolve())
+    description = source.path.with_name("config.json")
+    if config.name == "dust3r" and source.path.suffix == ".safetensors" and description.is_file():
+        digest = hashlib.sha256(digest.encode() + description.read_bytes()).hexdigest()
+    return digest
+
+
+def _is_hub_name(weights: str) -> bool:
+    local = Path(weights).suffix in SUFFIXES or weights.startswith((".", "~", "/"))
+    return not local and HUB_NAME.fullmatch(weights) is not None
+
+
+def _fetch(repo: str) -> Path:
+    """The weights file of a hub repository, downloaded beside its ``config.json``; the cached one if any."""
+    from huggingface_hub.utils import logging as hub_logging
+
+    verbosity = hub_logging.get_verbosity()
+    hub_logging.set_verbosity_error()
+    filename = "model.safetensors"
+    try:
+        cached = _cached(repo)
+        if cached is not None:
+            return cached
+        filename = _weights_name(repo)
+        return _download(repo, filename)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"the weights {repo} cannot be fetched from the hub ({_cause(error)}); download {filename} from "
+            f"https://huggingface.co/{repo} elsewhere, put it on this machine and give "
+            f"model.weights=/path/to/{filename} - or use model.weights=tiny."
+        ) from error
+    finally:
+        hub_logging.set_verbosity(verbosity)
+
+
+def _cached(repo: str) -> Path | None:
+    """The one weights file of the repository's snapshot in the hub's cache, without asking the network."""
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(huggingface_hub.snapshot_download(repo, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    found = {path.name: path for path in folder.iterdir() if path.suffix in SUFFIXES}
+    only = next(iter(found.values())) if len(found) == 1 else None
+    return found.get("model.safetensors", only)
+
+
+def _weights_name(repo: str) -> str:
+    import huggingface_hub
+
+    names = [name for name in huggingface_hub.list_repo_files(repo) if Path(name).suffix in SUFFIXES]
+    if "model.safetensors" in names:
+        return "model.safetensors"
+    if len(names) != 1:
+        raise UserError(
+            f"{repo} on the hub has {len(names)} weight files; download the one you mean and give "
+            "model.weights=/path/to/it."
+        )
+    return names[0]
+
+
+def _download(repo: str, filename: str) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        huggingface_hub.hf_hub_download(repo, "config.json")
+    except EntryNotFoundError:
+        log.info("%s has no config.json; the network's sizes are taken from the weights.", repo)
+    return Path(huggingface_hub.hf_hub_download(repo, filename))
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost cause's first line: the hub's client wraps `no network` in several layers."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _file_digest(path: Path) -> str:
+    status = path.stat()
+    key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    memory = cache_home / "hw4" / "fingerprints.json"
+    try:
+        known = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if not isinstance(known, dict):
+        known = {}
+    if isinstance(known.get(key), str):
+        return known[key]
+    hasher = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hasher.update(block)
+    except OSError as error:
+        raise UserError(f"cannot read weights {path}: {error.strerror}; let the file be read.") from error
+    digest = hasher.hexdigest()
+    try:
+        write_json(memory, {**known, key: digest})
+    except UserError as error:
+        log.info("the weights' fingerprint is not remembered: %s", error)
+    return digest

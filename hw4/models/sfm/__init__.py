@@ -1,0 +1,1 @@
+"""Classical structure from motion with pycolmap."""

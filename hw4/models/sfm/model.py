@@ -1,0 +1,153 @@
+"""Classical structure from motion: the yardstick that needs no weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+
+from hw4.config.model import SfmConfig
+from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.sfm.cameras import make_cameras
+from hw4.models.sfm.features import Features, extract
+from hw4.models.sfm.mapping import Mapping, chain_rotations, map_views, pairs_to_match
+from hw4.models.sfm.two_view import TwoView, estimate_two_view, triangulate, verify_two_view
+
+# glog level above ERROR: what COLMAP has to say per failed pair is in our diagnoses.
+GLOG_FATAL = 3
+
+
+class SfmModel(ReconstructionModel):
+    """SIFT, verified matches, then a relative camera (two views) or incremental mapping (more), by pycolmap.
+
+    Two views: the world is the first camera and the baseline has unit length. With known intrinsics the
+    cameras are kept as given; a guessed focal length is refined where there are more than two views.
+    """
+
+    name = "sfm"
+    weights_label = "none"
+
+    def __init__(self, config: SfmConfig) -> None:
+        self.config = config
+        pycolmap.logging.minloglevel = GLOG_FATAL
+
+    def reconstruct(
+        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+    ) -> Reconstruction:
+        """See `ReconstructionModel.reconstruct`; `Ks` may also be (2, 3, 3), of the first and last view."""
+        pycolmap.set_random_seed(seed)
+        features = [extract(Path(path), self.config) for path in image_paths]
+        names = [Path(path).name for path in image_paths]
+        known = Ks if self.config.intrinsics == "data" else None
+        cameras, camera_of = make_cameras(features, known)
+        if len(features) == 2:
+            return self._pair(features, cameras, camera_of, names, seed)
+        return self._sequence(features, cameras, camera_of, names, seed)
+
+    def _pair(
+        self,
+        features: Sequence[Features],
+        cameras: Sequence[pycolmap.Camera],
+        camera_of: Sequence[int],
+        names: Sequence[str],
+        seed: int,
+    ) -> Reconstruction:
+        two_view = estimate_two_view(
+            features[0], features[1], cameras[camera_of[0]], cameras[camera_of[1]], self.config, seed
+        )
+        verified = len(two_view.inliers)
+        if two_view.cam2_from_cam1 is None or verified < self.config.min_inliers:
+            raise ReconstructionFailed(
+                f"only {verified} verified matches between {names[0]} and {names[1]} "
+                f"({len(two_view.matches)} before verification; model.min_inliers={self.config.min_inliers})"
+            )
+        Ks = np.stack([cameras[c].calibration_matrix() for c in camera_of])
+        points, colors = triangulate(two_view, features[0], features[1], Ks[0], Ks[1])
+        mapping = Mapping(np.stack([np.eye(3, 4), two_view.cam2_from_cam1]), Ks, points, colors)
+        notes: dict[str, object] = {
+            "features": [len(f.keypoints) for f in features],
+            "matches": len(two_view.matches),
+            "verified_matches": verified,
+            "geometry": two_view.kind,
+        }
+        if two_view.kind == "panoramic":
+            notes["warning"] = "the camera only turned: the translation cannot be observed"
+        return _reconstruction(features, mapping, [None, None], notes)
+
+    def _sequence(
+        self,
+        features: Sequence[Features],
+        cameras: Sequence[pycolmap.Camera],
+        camera_of: Sequence[int],
+        names: Sequence[str],
+        seed: int,
+    ) -> Reconstruction:
+        n = len(features)
+        two_views = {}
+        for i, j in pairs_to_match(n, self.config.overlap):
+            two_view = verify_two_view(
+                features[i], features[j], cameras[camera_of[i]], cameras[camera_of[j]], self.config, seed
+            )
+            if len(two_view.inliers) >= self.config.min_inliers:
+                two_views[i, j] = two_view
+        notes: dict[str, object] = {
+            "features": [len(f.keypoints) for f in features],
+            "verified_pairs": len(two_views),
+        }
+        if not two_views:
+            raise ReconstructionFailed(
+                f"no two of the {n} views, {names[0]} to {names[-1]}, share {self.config.min_inliers} "
+                "verified matches"
+            )
+        mapping = map_views(features, cameras, camera_of, two_views, self.config, seed)
+        if mapping is not None:
+            notes |= {
+                "method": "incremental mapping",
+                "registered": int(mapping.registered.sum()),
+                "points": len(mapping.points),
+                "reprojection_error_px": mapping.reprojection_error,
+            }
+            diagnoses = [
+                None if ok else _why_unregistered(view, two_views)
+                for view, ok in enumerate(mapping.registered)
+            ]
+            return _reconstruction(features, mapping, diagnoses, notes)
+
+        Ks = np.stack([cameras[c].calibration_matrix() for c in camera_of])
+        mapping = Mapping(chain_rotations(n, two_views), Ks)
+        notes |= {"method": "chained rotations", "registered": int(mapping.registered.sum())}
+        reason = (
+            "the views carry too little parallax for a 3D model; rotations were chained, translation unknown"
+        )
+        diagnoses = [
+            reason if ok else _why_unregistered(view, two_views) for view, ok in enumerate(mapping.registered)
+        ]
+        return _reconstruction(features, mapping, diagnoses, notes)
+
+
+def _why_unregistered(view: int, two_views: dict[tuple[int, int], TwoView]) -> str:
+    shared = {
+        (pair[0] if pair[1] == view else pair[1]): len(t.inliers)
+        for pair, t in two_views.items()
+        if view in pair
+    }
+    if not shared:
+        return "not registered: no other view shares enough verified matches"
+    best = max(shared, key=lambda other: shared[other])
+    return f"not registered: its best neighbour is view {best}, with {shared[best]} verified matches"
+
+
+def _reconstruction(
+    features: Sequence[Features], mapping: Mapping, diagnoses: list[str | None], notes: dict[str, object]
+) -> Reconstruction:
+    return Reconstruction(
+        cam_from_world=mapping.cam_from_world,
+        Ks=mapping.Ks,
+        image_sizes=np.array([f.original_size for f in features]),
+        original_from_model=np.stack([f.original_from_model for f in features]),
+        images=[f.image for f in features],
+        points=mapping.points,
+        point_colors=mapping.colors,
+        diagnoses=diagnoses,
+        notes=notes,
+    )

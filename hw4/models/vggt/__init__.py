@@ -1,0 +1,1 @@
+"""VGGT: all views in one forward pass."""

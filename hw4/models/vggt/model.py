@@ -1,0 +1,139 @@
+"""VGGT (Wang et al., CVPR 2025) as a reconstruction model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hw4.config.model import VggtConfig
+from hw4.core.errors import UserError
+from hw4.geometry.pnp import diagnose_points
+from hw4.models.base import BatchedModel, Reconstruction
+from hw4.models.network.devices import pick_device, pick_dtype, precision
+from hw4.models.network.load import LoadedNetwork, load_vggt_network
+from hw4.models.network.upstream import import_vggt_geometry, import_vggt_pose_encoding, quiet
+from hw4.models.network.views import ModelView, load_vggt_views
+
+# Patches that go through the network at once: on a CPU more gain nothing, on a GPU they fill it.
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
+OUTPUTS = ("pose_enc", "depth", "depth_conf", "world_points", "world_points_conf")
+
+
+class VggtModel(BatchedModel):
+    """All views in one forward pass: cameras from the camera head, geometry from the depth or point head."""
+
+    name = "vggt"
+
+    def __init__(self, loaded: LoadedNetwork, config: VggtConfig) -> None:
+        self.config = config
+        self.device = pick_device(config)
+        self.dtype = pick_dtype(config, self.device)
+        network: Any = loaded.network
+        if config.pts3d_from == "depth":
+            # Upstream skips a head that is not there: a third of the time of a small network, memory of any.
+            network.point_head = None
+        self.network = network.to(self.device)
+        self.image_size = config.image_size or loaded.image_size
+        self.patch_size = loaded.patch_size
+        self.weights_label = loaded.source.label
+        self.license = loaded.source.license
+        if self.image_size % self.patch_size:
+            raise UserError(
+                f"model.image_size={self.image_size} is impossible for vggt: it must be a multiple of the "
+                f"patch size, {self.patch_size}."
+            )
+
+    @classmethod
+    def from_config(cls, config: VggtConfig) -> "VggtModel":
+        """Load the configured weights.
+
+        Raises:
+            UserError: as `load_vggt_network`, no such device, or an impossible image size.
+        """
+        pick_device(config)
+        return cls(load_vggt_network(config), config)
+
+    def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
+        """See `ViewsModel.load_views`."""
+        return load_vggt_views(image_paths, self.image_size, self.config.preprocess, self.patch_size)
+
+    def scenes_per_batch(self, views: Sequence[ModelView]) -> int:
+        """See `BatchedModel.scenes_per_batch`: as many as keep the device busy, or `model.batch_size`."""
+        if self.config.batch_size is not None:
+            return self.config.batch_size
+        patches = sum(view.pixels[0].numel() for view in views) // self.patch_size**2
+        return max(1, TOKENS_PER_BATCH[self.device.type] // max(1, patches))
+
+    def reconstruct_batch(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
+        """See `BatchedModel.reconstruct_batch`."""
+        images = torch.stack([torch.stack([view.pixels for view in views]) for views in scenes])
+        with torch.inference_mode(), quiet(), precision(self.device, self.dtype):
+            predictions = self.network(images.to(self.device))
+        names = [name for name in OUTPUTS if name in predictions]
+        output = {name: predictions[name].float().cpu() for name in names}
+        extrinsics, intrinsics = import_vggt_pose_encoding().pose_encoding_to_extri_intri(
+            output.pop("pose_enc"), tuple(images.shape[-2:])
+        )
+        return [
+            self._read(
+                views,
+                extrinsics[scene].double().numpy(),
+                intrinsics[scene].double().numpy(),
+                {name: values[scene].numpy() for name, values in output.items()},
+            )
+            for scene, views in enumerate(scenes)
+        ]
+
+    def _read(
+        self,
+        views: Sequence[ModelView],
+        cam_from_world: np.ndarray,
+        Ks_model: np.ndarray,
+        output: dict[str, np.ndarray],
+    ) -> Reconstruction:
+        """One scene's part of the network's output."""
+        n = len(views)
+        problems: list[list[str]] = [[] for _ in range(n)]
+        for view in range(n):
+            if not np.isfinite(cam_from_world[view]).all():
+                cam_from_world[view] = np.nan
+                problems[view].append("the camera head's output is not finite")
+            if not np.isfinite(Ks_model[view]).all():
+                Ks_model[view] = np.nan
+                problems[view].append("the camera head predicts no field of view")
+        depth = output["depth"][..., 0]
+        if self.config.pts3d_from == "depth":
+            # Without a camera, a depth map says nothing about the world.
+            pts3d = np.full((*depth.shape, 3), np.nan, np.float32)
+            conf = output["depth_conf"]
+            usable = [view for view in range(n) if not problems[view]]
+            if usable:
+                pts3d[usable] = import_vggt_geometry().unproject_depth_map_to_point_map(
+                    output["depth"][usable], cam_from_world[usable], Ks_model[usable]
+                )
+        else:
+            pts3d, conf = output["world_points"], output["world_points_conf"]
+        shapes = [diagnose_points(points) for points in pts3d]
+        for view, shape in enumerate(shapes):
+            if shape.degenerate:
+                problems[view].append(str(shape))
+        notes: dict[str, object] = {
+            "point_shapes": [shape.kind for shape in shapes],
+            "flatness": [s.flatness if np.isfinite(s.flatness) else None for s in shapes],
+        }
+        if self.license is not None:
+            notes["license"] = self.license
+        return Reconstruction(
+            cam_from_world=cam_from_world,
+            Ks=Ks_model,
+            image_sizes=np.array([view.original_size for view in views]),
+            original_from_model=np.stack([view.original_from_model for view in views]),
+            images=[view.image for view in views],
+            pts3d=[points.astype(np.float32) for points in pts3d],
+            conf=list(conf.astype(np.float32)),
+            depth=list(depth),
+            diagnoses=["; ".join(entry) or None for entry in problems],
+            notes=notes,
+        )

@@ -1,0 +1,1 @@
+"""How anything is shown: tables, terminal, HTML, Markdown, SVG."""

@@ -1,0 +1,100 @@
+"""Figures of the pose stage, drawn without a display."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
+from hw4.data.photos import open_upright
+from hw4.pose.metrics import auc, usable_errors
+from hw4.pose.results import PoseResult, SampleResult
+
+
+def save_figure(figure: Figure, path: Path, dpi: int = 120) -> Path:
+    """Write a figure as PNG, atomically."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
+    write_bytes(path, buffer.getvalue())
+    return path
+
+
+def headline_errors(result: PoseResult) -> np.ndarray:
+    """Errors (degrees) of the summary's mode, as its ``Acc`` and ``AUC`` count them."""
+    errors = [sample.error for sample in result.samples]
+    summary = result.summary
+    return usable_errors(errors, summary.mode, summary.failures, summary.fold_translation)
+
+
+def error_cdf(result: PoseResult, title: str, threshold: int = 30) -> Figure | None:
+    """Share of samples below each error, with the area that AUC@threshold measures; None without errors."""
+    errors = np.sort(headline_errors(result))
+    if not len(errors):
+        return None
+    figure = Figure(figsize=(6, 4))
+    axes = figure.add_subplot()
+    share = np.arange(1, len(errors) + 1) / len(errors)
+    axes.step([0, *errors, 180], [0, *share, 1], where="post", color="C0", label="share of samples")
+    steps = np.arange(1, threshold + 1)
+    heights = [(errors < t).mean() for t in steps]
+    area = float(auc(errors, threshold))
+    axes.bar(steps - 0.5, heights, width=1.0, color="C0", alpha=0.25, label=f"AUC@{threshold} = {area:.4f}")
+    axes.set(
+        xlim=(0, 180),
+        ylim=(0, 1.02),
+        xlabel=f"error, mode {result.summary.mode} (degrees)",
+        ylabel="share of samples",
+        title=title,
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _thumbnail(path: Path, height: int = 110) -> np.ndarray:
+    try:
+        photo = open_upright(path).convert("RGB")
+    except UserError:
+        # Scores do not need the photos; a grey square stands for one that cannot be shown.
+        return np.full((height, height, 3), 200, np.uint8)
+    return np.asarray(photo.resize((max(1, round(photo.width * height / photo.height)), height)))
+
+
+def extreme_samples(result: PoseResult, count: int = 3) -> list[tuple[str, SampleResult]]:
+    """The best and worst samples by rotation error, labelled; each sample once."""
+    known = [s for s in result.samples if s.error.rotation_deg is not None]
+    ordered = sorted(known, key=lambda s: s.error.rotation_deg or 0.0)
+    best = ordered[:count]
+    worst = ordered[len(best) :][::-1][:count]
+    return [("best", s) for s in best] + [("worst", s) for s in worst]
+
+
+def _spread(paths: Sequence[Path], at_most: int) -> list[Path]:
+    picks = np.unique(np.linspace(0, len(paths) - 1, min(at_most, len(paths))).round().astype(int))
+    return [paths[i] for i in picks]
+
+
+def extremes_figure(result: PoseResult, title: str, max_frames: int = 6) -> Figure | None:
+    """The best and worst samples with their frames; None if no sample has a result."""
+    chosen = extreme_samples(result)
+    if not chosen:
+        return None
+    figure = Figure(figsize=(9, 1.5 * len(chosen)))
+    rows = np.atleast_1d(figure.subplots(len(chosen), 1))
+    for axes, (label, sample) in zip(rows, chosen, strict=True):
+        thumbnails = [_thumbnail(path) for path in _spread(sample.sample.image_paths, max_frames)]
+        gap = np.full((thumbnails[0].shape[0], 4, 3), 255, np.uint8)
+        axes.imshow(np.hstack([part for image in thumbnails for part in (image, gap)][:-1]))
+        axes.set_axis_off()
+        axes.set_title(
+            f"{label}: idx {sample.sample.idx}, error {sample.error.rotation_deg:.2f}° "
+            f"(pair is {sample.true_angle_deg:.0f}° wide, {len(sample.sample.image_paths)} views)",
+            fontsize=8,
+            loc="left",
+        )
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    return figure

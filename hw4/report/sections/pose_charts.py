@@ -1,0 +1,164 @@
+"""The report's drawings of pose errors, each with its numbers."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hw4.output.blocks import Chart
+from hw4.output.svg import Axis, Series, chart
+from hw4.output.tables import Table
+from hw4.records.runs import Run, headline_deg
+from hw4.report.questions import short_names, title_of
+from hw4.report.statistics.comparisons import Comparison
+from hw4.report.statistics.shared_samples import matched
+
+MAX_SERIES = 8
+ERROR_LOW, ERROR_HIGH = 0.1, 180.0
+# Where a sample without a result is drawn: the largest error there is.
+FAILED_AT = ERROR_HIGH
+GUIDES = (5.0, 15.0, 30.0)
+
+
+def drawn_of(shown: int, total: int) -> str:
+    """Says so where not every run is drawn."""
+    return f" The first {shown} of {total} runs are drawn." if shown < total else ""
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _errors(run: Run) -> list[tuple[dict[str, Any], float | None]]:
+    pose = run.pose or {}
+    return [(sample, headline_deg(sample, pose["mode"])) for sample in pose["samples"]]
+
+
+def _error_axis(label: str, errors: Sequence[float | None]) -> Axis:
+    """Logarithmic, from the decade of the smallest error (at most 0.1, at least 0.001 degrees) to 180."""
+    smallest = min((e for e in errors if e), default=ERROR_LOW)
+    low = 10.0 ** math.floor(math.log10(min(max(smallest, 1e-3), ERROR_LOW)))
+    return Axis(label, low, ERROR_HIGH, log=True)
+
+
+def _axis_label(runs: Sequence[Run]) -> str:
+    modes = {(run.pose or {})["mode"] for run in runs}
+    names = {"R": "rotation error", "T": "translation error", "both": "larger of both errors"}
+    return f"{names[modes.pop()] if len(modes) == 1 else 'error'} (°)"
+
+
+def error_curves(runs: Sequence[Run]) -> Chart | None:
+    """Share of samples below each error, failures never; None without results."""
+    solved = [run for run in runs if any(e is not None for _, e in _errors(run))]
+    shown = solved[:MAX_SERIES]
+    if not shown:
+        return None
+    axis = _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)])
+    series, rows = [], []
+    for color, run in enumerate(shown):
+        pairs = sorted((e, s["idx"]) for s, e in _errors(run) if e is not None)
+        total = len(_errors(run))
+        shares = [(i + 1) / total for i in range(len(pairs))]
+        errors = [e for e, _ in pairs]
+        x, y = [axis.low, *errors, ERROR_HIGH], [0, *shares, shares[-1]]
+        series.append(Series(run.label, x, y, line=True, step=True, color=color))
+        rows += [[run.label, str(i), str(e), str(share)] for (e, i), share in zip(pairs, shares, strict=True)]
+    svg = chart(
+        series,
+        axis,
+        Axis("share of all samples", 0, 1),
+        "Share of samples below each error",
+        guides=GUIDES,
+    )
+    data = Table("", ["run", "idx", "error_deg", "share_of_all"], rows)
+    caption = "Higher and further left is better. Failed samples never count as solved. "
+    caption += "Vertical lines: 5°, 15°, 30°."
+    caption += drawn_of(len(shown), len(solved))
+    return Chart("error_distribution", "Share of samples below each error", svg, data, caption)
+
+
+def yaw_chart(runs: Sequence[Run]) -> Chart | None:
+    """Error against the true yaw between the photos; the rotation angle where runs did not record the yaw."""
+    recorded = [run for run in runs if _errors(run)]
+    shown = recorded[:MAX_SERIES]
+    samples = [sample for run in shown for sample, _ in _errors(run)]
+    has_yaw = bool(samples) and all(
+        s.get("true_yaw_deg") is not None for s in samples if s.get("true_angle_deg") is not None
+    )
+    key, name = ("true_yaw_deg", "yaw") if has_yaw else ("true_angle_deg", "rotation angle")
+    series, rows = [], []
+    for color, run in enumerate(shown):
+        known = [(abs(s[key]), e, s["idx"]) for s, e in _errors(run) if s.get(key) is not None]
+        tips = [
+            f"{run.label}, idx {i}: " + (f"{e:.2f}° at {x:.1f}°" if e is not None else f"failed, {x:.1f}°")
+            for x, e, i in known
+        ]
+        series.append(
+            Series(
+                run.label,
+                [x for x, _, _ in known],
+                [FAILED_AT if e is None else e for _, e, _ in known],
+                tips=tips,
+                hollow=[e is None for _, e, _ in known],
+                color=color,
+            )
+        )
+        rows += [[run.label, str(i), str(x), _cell(e)] for x, e, i in known]
+    if not rows:
+        return None
+    widest = max(float(row[2]) for row in rows)
+    svg = chart(
+        series,
+        Axis(f"true {name} between the photos (°)", 0, max(10.0, 10 * np.ceil(widest / 10))),
+        _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)]),
+        f"Error against true {name}",
+    )
+    data = Table("", ["run", "idx", f"abs_{key}", "error_deg"], rows)
+    caption = "Hollow marks at the top edge: samples without a result."
+    caption += drawn_of(len(shown), len(recorded))
+    return Chart(f"error_against_{name.replace(' ', '_')}", f"Error against true {name}", svg, data, caption)
+
+
+def scatter(c: Comparison, number: int) -> Chart | None:
+    """One comparison sample by sample; None if the runs share no sample."""
+    mode = (c.a.pose or {})["mode"]
+    pairs = matched(c.a, c.b)
+    if not pairs:
+        return None
+    a, b = short_names(c)
+    errors = [(headline_deg(x, mode), headline_deg(y, mode), x["idx"]) for x, y in pairs]
+    tips = [
+        f"idx {i}: {a} {'failed' if x is None else f'{x:.2f}°'}, {b} {'failed' if y is None else f'{y:.2f}°'}"
+        for x, y, i in errors
+    ]
+    series = Series(
+        "",
+        [FAILED_AT if x is None else x for x, _, _ in errors],
+        [FAILED_AT if y is None else y for _, y, _ in errors],
+        tips=tips,
+        hollow=[x is None or y is None for x, y, _ in errors],
+        color=number % 4,
+    )
+    axis, every = _axis_label([c.a]), [e for x, y, _ in errors for e in (x, y)]
+    svg = chart(
+        [series],
+        _error_axis(f"{a}: {axis}", every),
+        _error_axis(f"{b}: {axis}", every),
+        f"{b} against {a}, one mark per sample",
+        diagonal=True,
+    )
+    title = f"{title_of(c)}, per sample"
+    data = Table(
+        "",
+        ["idx", f"{c.a.label} error_deg", f"{c.b.label} error_deg"],
+        [[str(i), _cell(x), _cell(y)] for x, y, i in errors],
+    )
+    caption = f"Below the dashed line {b} is better. Hollow: no result in one run, drawn at 180°."
+    name = f"scatter_{number}_{c.kind}_{_slug(a)}_{_slug(b)}"
+    return Chart(name, title, svg, data, caption)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"\W+", "_", text).strip("_")

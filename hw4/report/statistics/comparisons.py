@@ -1,0 +1,192 @@
+"""Two runs on their shared samples, and what the comparison supports."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hw4.config.decides import POSE
+from hw4.records.runs import Run, headline_deg, penalized, worst_deg
+from hw4.report.questions import question, title_of
+from hw4.report.statistics.confounds import Factor, environment_differences, factors, warning
+from hw4.report.statistics.paired import (
+    BETTER,
+    NOT_SHOWN,
+    Delta,
+    Significance,
+    Success,
+    decide,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    sign_test,
+    signed_rank,
+)
+from hw4.report.statistics.pairing import candidates, is_oracle
+from hw4.report.statistics.shared_samples import Changes, matched, metric_changes, with_direction
+
+# Verdicts beside those of `decide`: the evidence disagrees; or an oracle is involved, which is not tested.
+MIXED, UNTESTED = "mixed", "bound"
+# What can disagree with the ranks.
+MEAN, FAILURES, SUCCESSES = "mean", "failures", "successes"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs on their shared samples; B is asked about, A is what it is compared with.
+
+    Attributes:
+        kind: see `hw4.report.statistics.pairing`.
+        mode: of A's metrics, ``R``, ``T`` or ``both``: which error is tested.
+        penalize: whether samples without a result count as failures in every number.
+        worst_deg: the error that a failure then has: 180°, or 90° for a folded translation.
+        n_shared: samples that both runs have, `n_unmatched` those that only one has, `n_undirected` those
+            left out of `n_shared` because the truth has no translation direction and the mode needs one.
+        n_both: shared samples with a result in both.
+        changes: of every metric, over the `n_both` samples (all shared ones where failures count).
+        tested: change of the mean of the tested error over the same samples; None where there is none.
+        all_penalized: change of that mean over all shared samples, failures as `worst_deg`.
+        rank: Wilcoxon's test of the tested errors, `sign` the sign test.
+        adjusted_p: `rank.p` adjusted for the number of comparisons in the report; `least_adjusted_p` the
+            least that it could have been, whatever this comparison's errors.
+        success: samples below the success threshold under both, one, neither; failures do not succeed.
+        factors: what differs; `warning` says so where it is more than one thing.
+        verdict: ``better``, ``worse``, ``not shown``, ``mixed`` or ``bound``.
+        direction: what the ranks alone say, `against` what disagrees with them.
+        which: tells it from others that ask the same, else empty.
+    """
+
+    kind: str
+    a: Run
+    b: Run
+    mode: str
+    penalize: bool
+    worst_deg: float
+    n_shared: int
+    n_unmatched: int
+    n_undirected: int
+    n_both: int
+    changes: Changes
+    tested: Delta | None
+    all_penalized: Delta | None
+    rank: Significance
+    sign: Significance
+    success: Success
+    success_deg: float
+    factors: list[Factor]
+    warning: str | None
+    environment: list[str]
+    n_comparisons: int = 1
+    adjusted_p: float | None = None
+    least_adjusted_p: float | None = None
+    verdict: str = NOT_SHOWN
+    direction: str = NOT_SHOWN
+    against: tuple[str, ...] = ()
+    which: str = ""
+
+    @property
+    def oracles(self) -> list[str]:
+        """Labels of the runs that pick by the ground truth."""
+        return [run.label for run in (self.a, self.b) if is_oracle(run)]
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the tested errors are those of some of the shared samples only."""
+        return not self.penalize and self.n_both < self.n_shared
+
+
+def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
+    """Everything about one pair of runs but the verdict; both must have pose results."""
+    summary = a.pose or {}
+    mode, penalize = summary.get("mode", "R"), summary.get("failures") == "penalize"
+    draws, seed = int(a.option("metrics.bootstrap", 2000)), int(a.option("metrics.seed", 0))
+    every = matched(a, b)
+    n_unmatched = sum(len((run.pose or {}).get("samples", [])) - len(every) for run in (a, b))
+    shared = every if mode == "R" else with_direction(every)
+    errors = [(headline_deg(x, mode), headline_deg(y, mode)) for x, y in shared]
+    solved = [(x, y) for x, y in errors if x is not None and y is not None]
+    worst = worst_deg(a, mode)
+    all_errors = [(penalized(x, worst), penalized(y, worst)) for x, y in errors]
+    used = all_errors if penalize else solved
+    first, second = (np.array([pair[i] for pair in used], dtype=float) for i in (0, 1))
+    all_first, all_second = (np.array([pair[i] for pair in all_errors], dtype=float) for i in (0, 1))
+
+    def mean_change(x: np.ndarray, y: np.ndarray) -> Delta | None:
+        return paired_bootstrap(x, y, lambda e: e.mean(axis=-1), draws, seed) if len(x) else None
+
+    found = factors(a, b, POSE)
+    return Comparison(
+        kind,
+        a,
+        b,
+        mode,
+        penalize,
+        worst,
+        n_shared=len(shared),
+        n_unmatched=n_unmatched,
+        n_undirected=len(every) - len(shared),
+        n_both=len(solved),
+        changes=metric_changes(shared, mode, worst_deg(a, "T") if penalize else None, draws, seed),
+        tested=mean_change(first, second),
+        all_penalized=mean_change(all_first, all_second),
+        rank=signed_rank(first, second),
+        sign=sign_test(first, second),
+        success=mcnemar(all_first < success_deg, all_second < success_deg),
+        success_deg=success_deg,
+        factors=found,
+        warning=warning(a, b, found, "pose errors"),
+        environment=environment_differences(a, b),
+    )
+
+
+def contradictions(c: Comparison, direction: str, alpha: float) -> tuple[str, ...]:
+    """What disagrees with the ranks' `BETTER` or `WORSE`.
+
+    `MEAN`: the whole interval of the mean change lies on the other side. `FAILURES`: over all shared samples,
+    failures as 180°, the mean changes the other way; its sign is enough, because whoever fails on the hard
+    samples wins on the rest. `SUCCESSES`: McNemar's test, at level alpha, finds the other run better.
+    """
+    if direction == NOT_SHOWN:
+        return ()
+    sign = 1 if direction == BETTER else -1
+    found = []
+    if c.tested is not None:
+        ends = [c.tested.delta if end is None else end for end in (c.tested.low, c.tested.high)]
+        if min(sign * end for end in ends) > 0:
+            found.append(MEAN)
+    if c.is_partial and c.all_penalized is not None and sign * c.all_penalized.delta > 0:
+        found.append(FAILURES)
+    test = c.success.test
+    if test.p is not None and test.effect is not None and test.p < alpha and sign * test.effect < 0:
+        found.append(SUCCESSES)
+    return tuple(found)
+
+
+def _with_verdict(c: Comparison, alpha: float) -> Comparison:
+    direction = decide(c.rank, c.adjusted_p, alpha)
+    if c.oracles:
+        return replace(c, verdict=UNTESTED)
+    against = contradictions(c, direction, alpha)
+    return replace(c, direction=direction, against=against, verdict=MIXED if against else direction)
+
+
+def all_comparisons(runs: Sequence[Run], alpha: float, success_deg: float) -> list[Comparison]:
+    """Every comparison that the runs allow, with p-values adjusted for their number and verdicts.
+
+    Those with an oracle are no tests and do not count for the adjustment.
+    """
+    with_pose = [run for run in runs if run.pose]
+    found = [compare_runs(kind, a, b, success_deg) for kind, a, b in candidates(with_pose)]
+    raw = [None if c.oracles else c.rank.p for c in found]
+    adjusted = holm(raw)
+    tests = sum(p is not None for p in adjusted)
+    times = Counter(question(c) for c in found) + Counter(title_of(c) for c in found)
+    judged = []
+    for i, (c, p) in enumerate(zip(found, adjusted, strict=True)):
+        least = holm([*raw[:i], c.rank.smallest_p, *raw[i + 1 :]])[i] if p is not None else None
+        same = max(times[question(c)], times[title_of(c)]) > 1
+        which = f" ({c.b.title} against {c.a.title})" if same else ""
+        c = replace(c, adjusted_p=p, least_adjusted_p=least, n_comparisons=tests, which=which)
+        judged.append(_with_verdict(c, alpha))
+    return judged

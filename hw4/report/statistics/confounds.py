@@ -1,0 +1,131 @@
+"""What else differs between two compared runs: scores have one cause only where one thing differs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hw4.config.decides import POSE, SCORE, stage_reads
+from hw4.records.runs import Run
+from hw4.records.sweep_table import IGNORED
+
+# Keys that a stage reads and that cannot change its scores on a sample.
+NO_EFFECT = (
+    "data.limit",
+    "data.sample",
+    "metrics.bootstrap",
+    "metrics.seed",
+    "model.batch_size",
+    "splat.checkpoint_every",
+    "splat.log_every",
+    "splat.render_every",
+    "splat.video_frames",
+)
+# A choice decides whether the keys below it are read at all.
+SELECTORS = {"model.name": "model.", "data.name": "data.", "input.name": "input."}
+DENSIFY = "splat.densify.strategy"
+ABSENT = "<absent>"
+UNKNOWN = "the configuration"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A configuration key that differs between two runs and can change the scores of both."""
+
+    key: str
+    a: Any
+    b: Any
+
+    def __str__(self) -> str:
+        return f"{self.key} ({show(self.a)} → {show(self.b)})"
+
+
+def show(value: Any) -> str:
+    """A configuration value as the command line writes it."""
+    return "null" if value is None else str(value)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return json.dumps(a, sort_keys=True, default=str) == json.dumps(b, sort_keys=True, default=str)
+
+
+def factors(a: Run, b: Run, stage: str) -> list[Factor]:
+    """Every key in which two runs differ and that a stage reads in both of them.
+
+    A key that only one of the two reads follows from another choice (the alignment options from
+    ``input.name``, a model's own options from ``model.name``) and is no factor of its own.
+    """
+    if a.typed is None or b.typed is None:
+        return [Factor(UNKNOWN, *("lost" if run.typed is None else "known" for run in (a, b)))]
+    configs = a.typed, b.typed
+    flat_a, flat_b = a.flat, b.flat
+    stages = [SCORE if stage == POSE and run.option("task") == SCORE else stage for run in (a, b)]
+    found = [] if stages[0] == stages[1] else [Factor("task", *stages)]
+    for key in sorted(flat_a.keys() | flat_b.keys()):
+        value_a, value_b = flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)
+        if _same(value_a, value_b) or key.startswith(IGNORED) or key in NO_EFFECT:
+            continue
+        if not all(stage_reads(s, config, key) for s, config in zip(stages, configs, strict=True)):
+            continue
+        if ABSENT in (value_a, value_b) and _follows_from_choice(key, flat_a, flat_b):
+            continue
+        off = "off" in (flat_a.get(DENSIFY), flat_b.get(DENSIFY))
+        if key.startswith("splat.densify.") and key != DENSIFY and off:
+            continue
+        found.append(Factor(key, value_a, value_b))
+    return found
+
+
+def _follows_from_choice(key: str, flat_a: dict[str, Any], flat_b: dict[str, Any]) -> bool:
+    return any(
+        key.startswith(prefix) and key != selector and flat_a.get(selector) != flat_b.get(selector)
+        for selector, prefix in SELECTORS.items()
+    )
+
+
+def is_confounded(found: Sequence[Factor]) -> bool:
+    """Whether more than one factor changed, or it is not known how many."""
+    return len(found) > 1 or any(factor.key == UNKNOWN for factor in found)
+
+
+def warning(
+    a: Run, b: Run, found: Sequence[Factor], what: str, names: tuple[str, str] | None = None
+) -> str | None:
+    """The warning that a comparison of two runs needs, or None where at most one factor changed.
+
+    `names` are what the runs are called where it stands; None: by their jobs.
+    """
+    if not is_confounded(found):
+        return None
+    first, second = names or (a.title, b.title)
+    if any(factor.key == UNKNOWN for factor in found):
+        return f"WARNING: {first} and {second}: a configuration is lost, so what else differs is not known."
+    keys = "; ".join(map(str, found))
+    return (
+        f"WARNING: {first} and {second} differ in {len(found)} factors: {keys}. A difference in {what} "
+        "cannot be assigned to any one of them."
+    )
+
+
+def environment_differences(a: Run, b: Run) -> list[str]:
+    """What differs in code version, packages and hardware, in words; empty where nothing or not known."""
+    first, second = a.results.get("provenance") or {}, b.results.get("provenance") or {}
+    if not first or not second:
+        return []
+    found = [
+        f"{label}: {show(first.get(key))} → {show(second.get(key))}"
+        for key, label in (("git_commit", "commit"), ("python", "Python"), ("cpu", "CPU"), ("gpus", "GPUs"))
+        if not _same(first.get(key), second.get(key))
+    ]
+    versions_a, versions_b = first.get("packages") or {}, second.get("packages") or {}
+    found += [
+        f"{name}: {show(versions_a.get(name))} → {show(versions_b.get(name))}"
+        for name in sorted(versions_a.keys() | versions_b.keys())
+        if versions_a.get(name) != versions_b.get(name)
+    ]
+    return found
+
+
+def closest(run: Run, others: Sequence[Run], stage: str) -> Run | None:
+    """The run among `others` that differs from `run` in the fewest factors; the first of equals."""
+    return min(others, key=lambda other: len(factors(other, run, stage)), default=None)

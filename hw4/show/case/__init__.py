@@ -1,0 +1,1 @@
+"""One sample under both inputs, explained."""

@@ -1,0 +1,237 @@
+"""The viewer in the browser (viser): clouds with a confidence slider, cameras, splats, ground truth."""
+
+import contextlib
+import io
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import viser
+from scipy.spatial.transform import Rotation
+
+from hw4.core.errors import UserError
+from hw4.data.scenes.scene import load_image
+from hw4.models.clouds import as_world_of_first, frustum_depth, moved
+from hw4.show.demo.files3d import camera_color
+from hw4.show.viewer.subject import ShownCamera, Subject, View3D
+
+TRUE_COLOR = (20, 20, 20)
+TRUE_SCALE = 1.15
+PHOTO_EDGE = 320
+# Field of view of a camera whose intrinsics are not known: it is drawn, and the text says so.
+UNKNOWN_FOV = np.radians(60)
+WORLD = "/world"
+
+
+class Viewer:
+    """A viser server that shows one subject at a time.
+
+    Args:
+        subjects: what can be chosen.
+        host: address to listen on.
+        port: the next free one is taken where it is in use.
+
+    Raises:
+        UserError: no port can be had.
+    """
+
+    def __init__(self, subjects: Sequence[Subject], host: str, port: int) -> None:
+        self._subjects = list(subjects)
+        try:
+            # It prints a banner of its own, verbose or not.
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.server = viser.ViserServer(host=host, port=port, label="hw4", verbose=False)
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"the viewer cannot listen on {host}:{port} ({error}); set view.port.") from error
+        self.url = (
+            f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{self.server.get_port()}"
+        )
+        self.view = View3D()
+        self._size = 1.0
+        labels = _distinct([subject.label for subject in self._subjects])
+        # Any: for the type checker, the handles' values are read-only.
+        gui: Any = self.server.gui
+        self.choice = gui.add_dropdown("show", labels, initial_value=labels[0])
+        self.words = gui.add_markdown("")
+        self.hidden = gui.add_slider("hide least sure (%)", 0, 99, 1, 0)
+        self.dot = gui.add_slider("point size", 0.1, 5.0, 0.1, 1.0)
+        self.show_points = gui.add_checkbox("points", True)
+        self.show_cameras = gui.add_checkbox("predicted cameras", True)
+        self.show_truth = gui.add_checkbox("true cameras", True)
+        self.show_photos = gui.add_checkbox("photos", True)
+        self.show_splats = gui.add_checkbox("splats", True)
+        self.choice.on_update(lambda _: self.show(labels.index(self.choice.value)))
+        for control in (self.hidden, self.dot, self.show_points):
+            control.on_update(lambda _: self._draw_points())
+        for control in (self.show_cameras, self.show_truth, self.show_photos):
+            control.on_update(lambda _: self._draw_cameras())
+        self.show_splats.on_update(lambda _: self._draw_splats())
+        self.show(0)
+
+    def show(self, number: int) -> None:
+        """Show a subject in the place of the last one; a file that cannot be read is said in its text."""
+        try:
+            self.view = self._subjects[number].load()
+        except (UserError, OSError, ValueError, KeyError) as error:
+            self.view = View3D(words=[f"This cannot be shown: {error}"])
+        view = self.view
+        cameras = [*view.cameras, *view.truth]
+        stacked = np.array([camera.cam_from_world for camera in cameras]).reshape(-1, 3, 4)
+        to_first = as_world_of_first(stacked)
+        words = list(view.words)
+        if any(camera.K is None for camera in cameras):
+            words.append("Cameras without intrinsics are drawn with 60° of view.")
+        scene = self.server.scene
+        scene.reset()
+        scene.set_up_direction("-y")
+        quat_xyzw = Rotation.from_matrix(to_first[:3, :3]).as_quat()
+        scene.add_frame(WORLD, show_axes=False, wxyz=quat_xyzw[[3, 0, 1, 2]], position=to_first[:3, 3])
+        self._size = frustum_depth(view.points, stacked) if len(stacked) or len(view.points) else 1.0
+        self.words.content = "\n\n".join(words)
+        self.hidden.disabled = view.conf is None
+        self.show_splats.visible = view.splats is not None
+        # Points would only hide the splats that grew from them.
+        self.show_points.value = view.splats is None
+        self.show_truth.visible = bool(view.truth)
+        self.show_cameras.visible = bool(view.cameras)
+        self._look(to_first)
+        self._draw_points()
+        self._draw_cameras()
+        self._draw_splats()
+
+    def _look(self, to_first: np.ndarray) -> None:
+        """Stand above the first camera, to its right, and look at the middle of the points."""
+        target = np.array([0.0, 0.0, 5 * self._size])
+        if len(self.view.points):
+            target = np.median(moved(self.view.points, to_first), axis=0)
+        away = max(float(np.linalg.norm(target)), 3 * self._size)
+        start = self.server.initial_camera
+        start.position = np.array([0.4, -0.5, -0.6]) * away
+        start.look_at = target
+        for client in self.server.get_clients().values():
+            client.camera.position, client.camera.look_at = start.position, target
+
+    def _draw_points(self) -> None:
+        view = self.view
+        keep = len(view.points)
+        if view.conf is not None:
+            keep = int(np.ceil(keep * (100 - self.hidden.value) / 100))
+        self.server.scene.add_point_cloud(
+            f"{WORLD}/points",
+            np.asarray(view.points[:keep], np.float32),
+            view.colors[:keep],
+            point_size=0.03 * self._size * self.dot.value,
+            point_shape="circle",
+            precision="float32",
+            visible=bool(self.show_points.value) and keep > 0,
+        )
+
+    def _draw_cameras(self) -> None:
+        kinds = (
+            ("predicted", self.view.cameras, bool(self.show_cameras.value)),
+            ("true", self.view.truth, bool(self.show_truth.value)),
+        )
+        taken = {camera.photo for camera in self.view.cameras}
+        for kind, cameras, visible in kinds:
+            for number, camera in enumerate(cameras):
+                true = kind == "true"
+                color = camera.color or (TRUE_COLOR if true else camera_color(number, len(cameras)))
+                # A true camera may stand where the predicted one does: it is an empty frame around that.
+                with_photo = self.show_photos.value and not (true and camera.photo in taken)
+                photo = self._photo(camera) if with_photo else None
+                scale = TRUE_SCALE if true and self.view.cameras else 1.0
+                self._draw_camera(f"{WORLD}/{kind}/{number}", camera, color, photo, visible, scale)
+
+    def _draw_camera(
+        self,
+        name: str,
+        camera: ShownCamera,
+        color: tuple[int, int, int],
+        photo: np.ndarray | None,
+        visible: bool,
+        scale: float,
+    ) -> None:
+        width, height = camera.size
+        fov = UNKNOWN_FOV if camera.K is None else 2 * np.arctan(height / (2 * camera.K[1, 1]))
+        if camera.K is None and photo is not None:
+            height, width = photo.shape[:2]
+        rotation, translation = camera.cam_from_world[:, :3], camera.cam_from_world[:, 3]
+        quat_xyzw = Rotation.from_matrix(rotation.T).as_quat()
+        self.server.scene.add_camera_frustum(
+            name,
+            fov=float(fov),
+            aspect=width / height,
+            scale=0.7 * self._size * scale,
+            thickness=0.02,
+            color=color,
+            image=photo,
+            wxyz=quat_xyzw[[3, 0, 1, 2]],
+            position=-rotation.T @ translation,
+            visible=visible,
+        )
+
+    def _photo(self, camera: ShownCamera) -> np.ndarray | None:
+        if camera.photo is None:
+            return None
+        try:
+            return load_image(camera.photo, PHOTO_EDGE)
+        except UserError:
+            return None
+
+    def _draw_splats(self) -> None:
+        if self.view.splats is None:
+            return
+        centers, covariances, rgbs, opacities = read_splats(self.view.splats)
+        self.server.scene.add_gaussian_splats(
+            f"{WORLD}/splats", centers, covariances, rgbs, opacities, visible=bool(self.show_splats.value)
+        )
+
+    def stop(self) -> None:
+        """End the server."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.server.stop()
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """The labels with a number behind those that stand there twice."""
+    seen: dict[str, int] = {}
+    result = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        result.append(label if seen[label] == 1 else f"{label} [{seen[label]}]")
+    return result
+
+
+def read_splats(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Gaussians of a 3DGS ``.ply`` as viser wants them; of the SH colours, the one that holds for all sides.
+
+    Returns:
+        centres (G, 3), covariances (G, 3, 3), colours (G, 3) in [0, 1], opacities (G, 1).
+
+    Raises:
+        UserError: it is no such file.
+    """
+    from hw4.splat.gaussians import load_ply
+    from hw4.splat.rasterize.harmonics import C0
+
+    values = {name: value.detach().numpy().astype(np.float64) for name, value in load_ply(path).items()}
+    rotation = Rotation.from_quat(values["quats"][:, [1, 2, 3, 0]]).as_matrix()
+    scaled = rotation * np.exp(values["scales"])[:, None, :]
+    covariances = scaled @ scaled.transpose(0, 2, 1)
+    rgbs = np.clip(0.5 + C0 * values["sh0"][:, 0], 0, 1)
+    opacities = 1 / (1 + np.exp(-values["opacities"]))[:, None]
+    return values["means"], covariances, rgbs, opacities
+
+
+def serve(viewer: Viewer, seconds: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Keep a viewer running until Ctrl-C, or for that many seconds, then end it."""
+    end = None if seconds is None else time.monotonic() + seconds
+    try:
+        while end is None or time.monotonic() < end:
+            sleep(0.2 if end is None else min(0.2, max(0.0, end - time.monotonic())))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        viewer.stop()

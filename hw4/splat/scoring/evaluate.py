@@ -1,0 +1,220 @@
+"""Scoring of renders on held-out views. The only place that opens test images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Parameter, ParameterDict
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from hw4.config import EvalConfig
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
+from hw4.data.image_names import render_names
+from hw4.data.scenes.scene import TestViews
+from hw4.splat.gaussians import render_gaussians
+from hw4.splat.init import clone
+from hw4.splat.result import METRICS
+from hw4.splat.scoring.lpips import load_lpips, lpips_distance
+from hw4.splat.scoring.lpips_weights import LpipsUnavailable
+from hw4.splat.scoring.pictures import png_bytes, strip
+from hw4.splat.training.cameras import corrected
+from hw4.splat.training.losses import psnr
+
+# torchmetrics mirrors 5 pixels at each edge, half of its window.
+MIN_SSIM_SIZE = 6
+
+
+@dataclass(frozen=True)
+class ViewScore:
+    """Scores of one test view; a metric that could not be computed is None."""
+
+    name: str
+    psnr: float
+    ssim: float | None
+    lpips: float | None
+    initial_psnr: float | None
+
+
+@dataclass
+class EvalResult:
+    """Scores on the test views.
+
+    Attributes:
+        views: one record per test view that could be scored.
+        missing: metric or test view -> why it is missing.
+        aligned: whether the test cameras were optimised before scoring.
+        problems: what could not be read, in sentences.
+        renders: the PNGs, one per record of `views` and in that order.
+        strips: likewise, strips of truth, render and absolute error.
+    """
+
+    views: list[ViewScore]
+    missing: dict[str, str]
+    aligned: bool
+    problems: list[str] = field(default_factory=list)
+    renders: list[Path] = field(default_factory=list)
+    strips: list[Path] = field(default_factory=list)
+
+    def mean(self, metric: str) -> float | None:
+        """Mean over views of ``psnr``, ``ssim``, ``lpips`` or ``initial_psnr``; None where it is missing."""
+        values = [getattr(view, metric) for view in self.views]
+        if not values or any(value is None for value in values):
+            return None
+        return float(np.mean(values))
+
+
+def render_view(
+    gaussians: ParameterDict,
+    cam_from_world: np.ndarray | Tensor,
+    K: np.ndarray | Tensor,
+    width: int,
+    height: int,
+    background: float = 0.0,
+) -> Tensor:
+    """(H, W, 3) image of one camera (4, 4), not clipped; differentiable in the camera."""
+    like = gaussians["means"]
+    viewmat = torch.as_tensor(cam_from_world).to(like)
+    colors, _, _ = render_gaussians(
+        gaussians,
+        viewmat[None],
+        torch.as_tensor(K).to(like)[None],
+        width,
+        height,
+        backgrounds=torch.full((1, 3), background).to(like),
+    )
+    return colors[0]
+
+
+def quantised(image: Tensor) -> Tensor:
+    """What an 8-bit PNG of the image holds, in [0, 1]: scores can be computed again from the files."""
+    return (image.clamp(0, 1) * 255).round() / 255
+
+
+def align_view(
+    gaussians: ParameterDict,
+    cam_from_world: np.ndarray,
+    K: np.ndarray,
+    target: Tensor,
+    config: EvalConfig,
+    background: float,
+    extent: float,
+) -> Tensor:
+    """(4, 4) camera that explains a test image best: Adam on its correction (InstantSplat's protocol).
+
+    Everything happens on the device of `target` (H, W, 3), which is that of the Gaussians.
+    """
+    frozen = ParameterDict({k: Parameter(p.detach(), requires_grad=False) for k, p in gaussians.items()})
+    base = torch.as_tensor(cam_from_world).to(target)
+    delta = torch.zeros(6, device=target.device, requires_grad=True)
+    optimizer = torch.optim.Adam([delta], lr=config.align_lr)
+    best, best_loss = base, torch.full((), torch.inf, device=target.device)
+    for _ in range(config.align_iterations):
+        camera = corrected(base, delta, extent)
+        image = render_view(frozen, camera, K, target.shape[1], target.shape[0], background)
+        loss = (image - target).abs().mean()
+        # Kept on the device: asking whether the loss fell would wait for it in every step.
+        better = loss.detach() < best_loss
+        best = torch.where(better, camera.detach(), best)
+        best_loss = torch.where(better, loss.detach(), best_loss)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return best
+
+
+def _similarity(render: Tensor, target: Tensor) -> float | None:
+    x, y = (t.permute(2, 0, 1)[None] for t in (render, target))
+    if min(render.shape[:2]) < MIN_SSIM_SIZE:
+        return None
+    return float(structural_similarity_index_measure(x, y, data_range=1.0))  # type: ignore[arg-type]
+
+
+def evaluate(
+    gaussians: ParameterDict,
+    test: TestViews,
+    config: EvalConfig,
+    out_dir: Path,
+    background: float = 0.0,
+    extent: float = 1.0,
+    initial: ParameterDict | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> EvalResult:
+    """Render and score every test view, writing renders and strips.
+
+    What cannot be scored is missing with its reason, and the rest goes on.
+
+    Args:
+        gaussians: what to render, on the rasterizer's device.
+        test: held-out views with cameras; their images are opened here.
+        config: `splat.eval`.
+        out_dir: receives ``renders/{image name}.png`` and ``strips/{image name}.png``.
+        background: gray level behind the Gaussians.
+        extent: the scene's extent, the unit of camera corrections.
+        initial: the Gaussians before training, scored (PSNR only) for comparison.
+        progress: called after each view with (done, total, one line of state).
+
+    Raises:
+        UserError: a file cannot be written, or two test views would have the same render.
+    """
+    device = gaussians["means"].device
+    initial = None if initial is None else clone(initial).to(device)
+    result = EvalResult([], {}, config.align_test_views)
+    network = None
+    try:
+        network = load_lpips(config).to(device) if len(test) else None
+    except LpipsUnavailable as error:
+        result.missing["lpips"] = str(error)
+    except UserError as error:
+        result.missing["lpips"] = str(error)
+        result.problems.append(str(error))
+    for i, file in enumerate(render_names(test.names, "the set of test views")):
+        try:
+            image, K = test.load(i)
+        except UserError as error:
+            result.missing[f"test view {test.names[i]}"] = str(error)
+            result.problems.append(str(error))
+            continue
+        if test.cam_from_world is None or K is None:
+            result.missing[f"test view {test.names[i]}"] = "it has no camera"
+            continue
+        camera: np.ndarray | Tensor = test.cam_from_world[i]
+        target = torch.from_numpy(image).to(device).float() / 255
+        height, width = image.shape[:2]
+        if config.align_test_views:
+            camera = align_view(gaussians, test.cam_from_world[i], K, target, config, background, extent)
+        with torch.no_grad():
+            render = quantised(render_view(gaussians, camera, K, width, height, background))
+            before = None
+            if initial is not None:
+                first = quantised(render_view(initial, camera, K, width, height, background))
+                before = float(psnr(first, target))
+        similarity = _similarity(render, target)
+        if similarity is None:
+            result.missing["ssim"] = (
+                f"its window needs {MIN_SSIM_SIZE} pixels, and {test.names[i]} is {width}x{height}"
+            )
+        perceptual = None
+        try:
+            perceptual = None if network is None else lpips_distance(network, render, target)
+        except LpipsUnavailable as error:
+            result.missing["lpips"] = str(error)
+        score = ViewScore(test.names[i], float(psnr(render, target)), similarity, perceptual, before)
+        result.views.append(score)
+        pixels = (render * 255).round().byte().cpu().numpy()
+        for kind, paths, content in (
+            ("renders", result.renders, pixels),
+            ("strips", result.strips, strip(image, pixels)),
+        ):
+            path = out_dir / kind / file
+            write_bytes(path, png_bytes(content))
+            paths.append(path)
+        if progress is not None:
+            progress(i + 1, len(test), f"{test.names[i]}: PSNR {score.psnr:.2f} dB")
+    if not result.views:
+        for metric in METRICS:
+            result.missing.setdefault(metric, "no test view could be scored")
+    return result

@@ -1,0 +1,57 @@
+"""LPIPS with its backbone's weights from a file, torch's cache or one download."""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hw4.config import EvalConfig
+from hw4.core.errors import UserError
+from hw4.splat.scoring.lpips_weights import LpipsUnavailable, find_weights
+
+
+def load_lpips(config: EvalConfig) -> nn.Module:
+    """The LPIPS network (Zhang et al. 2018, version 0.1), ready for `lpips_distance`.
+
+    Raises:
+        LpipsUnavailable: no weights are to be had.
+        UserError: the configured file does not exist or does not fit.
+    """
+    path = find_weights(config)
+    import lpips
+
+    try:
+        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+        features = {k.removeprefix("features."): v for k, v in weights.items() if k.startswith("features.")}
+    except Exception as error:
+        raise UserError(f"cannot read the LPIPS weights {path} ({type(error).__name__}).") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = lpips.LPIPS(net=config.lpips_net, pnet_rand=True, verbose=False)
+    state = network.net.state_dict()
+    # lpips cuts torchvision's `features` into slices but keeps the layers' numbers.
+    renamed = {name: features.get(name.split(".", 1)[1]) for name in state}
+    if any(v is None or v.shape != state[k].shape for k, v in renamed.items()):
+        raise UserError(
+            f"{path} does not hold torchvision's weights of {config.lpips_net} (splat.eval.lpips_net)."
+        )
+    network.net.load_state_dict({k: v for k, v in renamed.items() if v is not None})
+    return network.eval()
+
+
+@torch.no_grad()
+def lpips_distance(network: nn.Module, image: Tensor, target: Tensor) -> float:
+    """LPIPS of two (H, W, 3) images in [0, 1]; lower is better.
+
+    Raises:
+        LpipsUnavailable: the images are too small for the network.
+    """
+    x, y = (t.permute(2, 0, 1)[None] for t in (image, target))
+    try:
+        return float(network(x, y, normalize=True).item())
+    except RuntimeError as error:
+        if "too small" not in str(error) and "Kernel size" not in str(error):
+            raise
+        size = f"{image.shape[1]}x{image.shape[0]}"
+        raise LpipsUnavailable(f"images of {size} pixels are too small for the network") from error

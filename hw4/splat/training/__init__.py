@@ -1,0 +1,1 @@
+"""The trainer of 3D Gaussians."""

@@ -1,0 +1,70 @@
+"""Checkpoints of a training run: everything that decides how it goes on, written atomically."""
+
+import hashlib
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hw4.config import SplatConfig
+from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
+from hw4.splat.init import Initialisation
+
+FORMAT = 3
+# What may change between an interrupted run and its continuation without changing the steps in between.
+NOT_DECISIVE = (
+    "iterations",
+    "checkpoint_every",
+    "log_every",
+    "render_every",
+    "video_frames",
+    "eval",
+    "render",
+    "init",
+)
+
+
+def run_digest(config: SplatConfig, init: Initialisation, images: list[np.ndarray]) -> str:
+    """Hash of what decides the course of training: configuration, images, cameras and first Gaussians."""
+    values = {k: v for k, v in asdict(config).items() if k not in NOT_DECISIVE}
+    digest = hashlib.sha256(json.dumps([FORMAT, values], sort_keys=True).encode())
+    for array in [*images, init.cam_from_world, init.Ks, *(init.depths or [])]:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    for name in sorted(init.gaussians.keys()):
+        digest.update(init.gaussians[name].detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a state of tensors, numbers, strings, lists and dicts.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, digest: str) -> dict[str, Any] | None:
+    """The state in a checkpoint, or None where there is none or it belongs to another run.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(
+            f"cannot read the checkpoint {path} ({type(error).__name__}); delete it to start this run again."
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("digest") != digest:
+        return None
+    return state

@@ -1,0 +1,68 @@
+"""Image losses of 3DGS."""
+
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hw4.splat.training.ssim_kernel import C1, C2, WINDOW, FusedSsim
+
+SIGMA = 1.5
+
+
+@cache
+def _window(dtype: torch.dtype, device: torch.device) -> Tensor:
+    x = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
+    weights = torch.exp(-(x**2) / (2 * SIGMA**2))
+    return (weights / weights.sum()).to(dtype=dtype, device=device)
+
+
+def ssim(image: Tensor, target: Tensor) -> Tensor:
+    """Structural similarity of (H, W, 3) images in [0, 1] (Wang et al. 2004), 11x11 Gaussian window.
+
+    The mean is over windows that lie inside the image (gsplat's trainer: ``padding="valid"``); the reported
+    metric is torchmetrics', which mirrors the edges. Images under 11 pixels use the largest odd window that
+    fits. On the CPU, where the target needs no gradient, forward and backward are one fused kernel each.
+    """
+    fits = image.device.type == "cpu" and image.shape[2] == 3 and min(image.shape[:2]) >= WINDOW
+    if fits and image.dtype == target.dtype and not target.requires_grad:
+        return FusedSsim.apply(image, target, _window(image.dtype, image.device))
+    return ssim_torch(image, target)
+
+
+def ssim_torch(image: Tensor, target: Tensor) -> Tensor:
+    """`ssim` in torch alone, on any device, for any number of channels."""
+    size = min(WINDOW, *image.shape[:2])
+    size -= 1 - size % 2
+    window = _window(image.dtype, image.device)
+    if size < WINDOW:
+        margin = (WINDOW - size) // 2
+        window = window[margin : WINDOW - margin] / window[margin : WINDOW - margin].sum()
+    x, y = image.permute(2, 0, 1), target.permute(2, 0, 1)
+    maps = torch.stack([x, y, x * x, y * y, x * y]).reshape(1, 5 * len(x), *x.shape[1:])
+    channels = maps.shape[1]
+    rows = F.conv2d(maps, window.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    blurred = F.conv2d(rows, window.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
+    mean_x, mean_y, xx, yy, xy = blurred.view(5, len(x), *blurred.shape[2:])
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    covariance, variances = xy - mean_x * mean_y, xx - mean_x**2 + yy - mean_y**2
+    return (luminance * (2 * covariance + C2) / (variances + C2)).mean()
+
+
+def psnr(image: Tensor, target: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of images in [0, 1]."""
+    return -10 * torch.log10((image - target).square().mean().clamp(min=1e-12))
+
+
+def depth_loss(depth: Tensor, alpha: Tensor, prior: Tensor) -> Tensor:
+    """Mean relative error of rendered expected depth against a prior, both (H, W); prior 0 or NaN: no prior.
+
+    Weighted by the (constant) rendered alpha, so that empty pixels are not pulled anywhere.
+    """
+    valid = torch.isfinite(prior) & (prior > 0)
+    weight = alpha.detach() * valid
+    error = (depth - torch.where(valid, prior, depth)).abs() / torch.where(
+        valid, prior, torch.ones_like(prior)
+    )
+    return (error * weight).sum() / weight.sum().clamp(min=1e-6)

@@ -1,0 +1,244 @@
+"""State of one training run, and one iteration of it without waiting for the device."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Parameter, ParameterDict
+
+from hw4.config import SplatConfig
+from hw4.core.errors import UserError
+from hw4.data.scenes.scene import TrainScene
+from hw4.splat.gaussians import TRAINED, parameters, render_gaussians
+from hw4.splat.init import Initialisation, clone
+from hw4.splat.rasterize import device_for
+from hw4.splat.training.cameras import corrected, scene_extent
+from hw4.splat.training.densify import density_control
+from hw4.splat.training.losses import depth_loss, psnr, ssim
+
+BACKGROUNDS = {"black": 0.0, "white": 1.0}
+
+
+@dataclass
+class Losses:
+    """What an iteration measured, on the device; reading it waits for the device."""
+
+    loss: Tensor
+    l1: Tensor
+    ssim: Tensor
+    image: Tensor
+    target: Tensor
+
+    def read(self) -> dict[str, float]:
+        """``loss``, ``l1``, ``ssim`` and ``psnr_train`` as numbers, in one transfer."""
+        names = ("loss", "l1", "ssim", "psnr_train")
+        values = torch.stack([self.loss, self.l1, self.ssim, psnr(self.image, self.target)])
+        return dict(zip(names, values.tolist(), strict=True))
+
+
+def means_lr(config: SplatConfig, step: int, extent: float) -> float:
+    """Position learning rate at a step: exponential decay, scaled by the scene's extent (DESIGN §7)."""
+    t = min(step / config.lr_decay_steps, 1.0)
+    return config.lr * extent * config.lr_final_factor**t
+
+
+def _optimizers(
+    gaussians: ParameterDict, config: SplatConfig, extent: float
+) -> dict[str, torch.optim.Optimizer]:
+    rates = {
+        "means": means_lr(config, 0, extent),
+        "scales": config.scale_lr,
+        "quats": config.rotation_lr,
+        "opacities": config.opacity_lr,
+        "sh0": config.features_lr,
+        "shN": config.features_lr / 20,
+    }
+    return {
+        name: torch.optim.Adam([gaussians[name]], lr=rates[name], eps=1e-15, fused=True) for name in TRAINED
+    }
+
+
+def view_order(n_views: int, seed: int, step: int) -> int:
+    """View of a step (from 1): every view once per round, each round in an order of its own."""
+    turn, place = divmod(step - 1, n_views)
+    return int(np.random.default_rng([seed, 17, turn]).permutation(n_views)[place])
+
+
+class TrainingRun:
+    """State of one training run; everything in it goes into the checkpoint.
+
+    Attributes:
+        step: iterations done.
+        failed_at: () int64 on the device, the first iteration whose loss was no number; 0: none.
+        history: one record of metrics per logged iteration.
+    """
+
+    def __init__(self, scene: TrainScene, init: Initialisation, config: SplatConfig) -> None:
+        self.device = device_for(config.rasterizer)
+        self.config = config
+        self.extent = scene_extent(init.cam_from_world)
+        self.images = [torch.from_numpy(scene.images[v]).to(self.device).float() / 255 for v in init.views]
+        self.viewmats = torch.tensor(init.cam_from_world, dtype=torch.float32, device=self.device)
+        self.Ks = torch.tensor(init.Ks, dtype=torch.float32, device=self.device)
+        self.depths = None
+        if config.depth_weight > 0:
+            if init.depths is None:
+                raise UserError(
+                    f"splat.depth_weight needs a model's depth, and the start from {init.source} has none: "
+                    "use splat.init.source=model with model=dust3r or model=vggt, or splat.depth_weight=0."
+                )
+            self.depths = [torch.from_numpy(depth).to(self.device) for depth in init.depths]
+        self.gaussians = clone(init.gaussians).to(self.device)
+        self.optimizers = _optimizers(self.gaussians, config, self.extent)
+        self.deltas = Parameter(torch.zeros(len(self.viewmats), 6, device=self.device))
+        self.camera_optimizer = torch.optim.Adam([self.deltas], lr=config.camera_lr, eps=1e-15, fused=True)
+        self.density = density_control(config.densify, self.extent)
+        self.step = 0
+        self.failed_at = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.history: list[dict[str, float]] = []
+
+    def cameras(self) -> Tensor:
+        """(N, 4, 4) training cameras as they stand."""
+        return corrected(self.viewmats, self.deltas, self.extent)
+
+    def background(self) -> Tensor:
+        """(1, 3) colour behind the Gaussians in this step; draws where it is random."""
+        if self.config.background == "random":
+            # Drawn on the CPU: the same colours whatever the device; pinned, so that the copy does not wait.
+            drawn = torch.rand(1, 3, pin_memory=self.device.type == "cuda")
+            return drawn.to(self.device, non_blocking=True)
+        return self.shown_background()
+
+    def shown_background(self) -> Tensor:
+        """(1, 3) colour behind the Gaussians in pictures; black where training draws one for each step."""
+        return torch.full((1, 3), BACKGROUNDS.get(self.config.background, 0.0), device=self.device)
+
+    def sh_degree(self) -> int:
+        """SH degree in use at this step."""
+        return min(self.config.sh_degree, self.step // self.config.sh_every)
+
+    def render(
+        self, view: int, background: Tensor, mode: str = "RGB"
+    ) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        """Image (H, W, X), alpha (H, W) and info of a training view."""
+        height, width = self.images[view].shape[:2]
+        delta = self.deltas[view : view + 1]
+        if not self.config.optimize_cameras:
+            delta = delta.detach()
+        viewmats = corrected(self.viewmats[view : view + 1], delta, self.extent)
+        colors, alphas, info = render_gaussians(
+            self.gaussians,
+            viewmats,
+            self.Ks[view : view + 1],
+            width,
+            height,
+            sh_degree=self.sh_degree(),
+            backgrounds=background,
+            render_mode=mode,
+        )
+        return colors[0], alphas[0, ..., 0], info
+
+    def advance(self) -> Losses:
+        """One iteration. Waits for the device only where density control counts Gaussians (`refines`)."""
+        config = self.config
+        self.step += 1
+        self.optimizers["means"].param_groups[0]["lr"] = self.means_lr()
+        view = view_order(len(self.images), config.seed, self.step)
+        target = self.images[view]
+        rendered, alpha, info = self.render(view, self.background(), "RGB+ED" if self.depths else "RGB")
+        image = rendered[..., :3]
+        l1, similarity = (image - target).abs().mean(), ssim(image, target)
+        loss = (1 - config.ssim_weight) * l1 + config.ssim_weight * (1 - similarity)
+        if self.depths is not None:
+            loss = loss + config.depth_weight * depth_loss(rendered[..., 3], alpha, self.depths[view])
+        fails = (self.failed_at == 0) & ~torch.isfinite(loss.detach())
+        self.failed_at = torch.where(fails, self.step, self.failed_at)
+        if self.density is not None:
+            self.density.before_backward(self.gaussians, self.optimizers, self.step, info)
+        loss.backward()
+        self._update(info)
+        return Losses(loss.detach(), l1.detach(), similarity.detach(), image.detach(), target)
+
+    def means_lr(self) -> float:
+        """Position learning rate of this step."""
+        return means_lr(self.config, self.step, self.extent)
+
+    def refines(self) -> bool:
+        """Whether density control changed the number of Gaussians in this step, or tried to."""
+        return self.density is not None and self.density.refines(self.step)
+
+    def _update(self, info: dict[str, Any]) -> None:
+        before = self.gaussians["means"].detach().clone()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            means = self.gaussians["means"]
+            means.copy_(torch.lerp(before, means, self.gaussians["lr_factors"]))
+        if self.config.optimize_cameras:
+            self.camera_optimizer.step()
+        self.camera_optimizer.zero_grad(set_to_none=True)
+        # gsplat's strategies draw Gaussians by opacity: NaN there is an error of torch's, not a state.
+        if self.density is not None and not (self.refines() and self.problem() is not None):
+            self.density.after_step(self.gaussians, self.optimizers, self.step, info, self.means_lr())
+
+    def problem(self) -> str | None:
+        """Why training cannot go on: what stopped being a number, or that nothing is left; None: it can.
+
+        Waits for the device.
+        """
+        tensors = [*self.gaussians.values(), self.deltas]
+        finite = torch.stack([torch.isfinite(t.detach()).all() for t in tensors]).all()
+        failed_at, is_finite = torch.stack([self.failed_at, finite.to(self.failed_at.dtype)]).tolist()
+        if failed_at:
+            return f"the loss stopped being a number at iteration {failed_at}"
+        if not is_finite:
+            return f"a parameter stopped being a number by iteration {self.step}"
+        if self.density is not None and self.density.is_exhausted(self.gaussians, self.step):
+            limit = self.config.densify.prune_opacity
+            return f"at iteration {self.step} no Gaussian is above splat.densify.prune_opacity={limit:g}"
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """All that decides how training goes on, cloned."""
+        return {
+            "step": self.step,
+            "gaussians": {name: p.detach().clone() for name, p in self.gaussians.items()},
+            "optimizers": {name: _cloned(o.state_dict()) for name, o in self.optimizers.items()},
+            "deltas": self.deltas.detach().clone(),
+            "camera_optimizer": _cloned(self.camera_optimizer.state_dict()),
+            "density": _cloned(self.density.state) if self.density is not None else {},
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "history": list(self.history),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state."""
+        self.step, self.history = state["step"], list(state["history"])
+        self.gaussians = parameters(dict(state["gaussians"])).to(self.device)
+        self.optimizers = _optimizers(self.gaussians, self.config, self.extent)
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(_cloned(state["optimizers"][name]))
+        with torch.no_grad():
+            self.deltas.copy_(state["deltas"])
+        self.camera_optimizer.load_state_dict(_cloned(state["camera_optimizer"]))
+        if self.density is not None:
+            self.density.state = _cloned(state["density"], self.device)
+        torch.set_rng_state(state["rng"])
+        if self.device.type == "cuda" and state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        self.failed_at.zero_()
+
+
+def _cloned(value: Any, device: torch.device | None = None) -> Any:
+    """A copy that shares no tensor, on a device or where it was."""
+    if isinstance(value, Tensor):
+        return value.detach().clone() if device is None else value.detach().to(device, copy=True)
+    if isinstance(value, dict):
+        return {k: _cloned(v, device) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_cloned(v, device) for v in value]
+    return value

@@ -1,0 +1,65 @@
+"""Durable writes: nothing half-written, nothing lost."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw4.core import durable
+from hw4.core.durable import JsonlLog, write_bytes, write_json
+from hw4.core.errors import UserError
+
+
+def test_log_survives_a_line_cut_short(tmp_path: Path) -> None:
+    log = JsonlLog(tmp_path / "log.jsonl")
+    log.append({"idx": 0, "x": np.float64(0.1)})
+    log.append({"idx": 1, "x": np.array([1.0, np.nan])})
+    with log.path.open("ab") as file:
+        file.write(b'{"idx": 2, "x": [1.0,')
+    assert log.read() == [{"idx": 0, "x": 0.1}, {"idx": 1, "x": [1.0, None]}]
+    log.append({"idx": 3})
+    assert [r["idx"] for r in log.read()] == [0, 1, 3]
+
+
+def test_damage_in_the_middle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"idx": 0}\nnonsense\n{"idx": 1}\n')
+    with pytest.raises(UserError, match="line 2"):
+        JsonlLog(tmp_path / "log.jsonl").read()
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "results.json"
+    write_json(path, {"a": 1})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(durable.os, "fsync", full)
+    with pytest.raises(UserError, match=r"No space left on device.*Free some space"):
+        write_json(path, {"a": 2})
+    with pytest.raises(UserError, match="No space left"):
+        JsonlLog(tmp_path / "log.jsonl").append({"a": 1})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_floats_come_back_exactly(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=100) * 1e-7
+    log = JsonlLog(tmp_path / "log.jsonl")
+    log.append({"x": values})
+    assert log.read()[0]["x"] == values.tolist()
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .*: (Not a directory|File exists)\.") as caught:
+        write_bytes(tmp_path / "file" / "below", b"")
+    # Space would not help, and the writer does not know which key named the folder.
+    assert "space" not in str(caught.value) and "hydra" not in str(caught.value)
+
+
+def test_unreadable_log_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").mkdir()
+    with pytest.raises(UserError, match=r"cannot read .*log\.jsonl: Is a directory; .*delete it"):
+        JsonlLog(tmp_path / "log.jsonl").read()

@@ -1,0 +1,149 @@
+"""Where a run or a sweep writes, whatever the folder is called, and the options of the command line."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw4 import __main__ as entry
+from hw4.core.errors import UserError
+from hw4.launch import flags
+from hw4.launch.explain import explain
+from hw4.launch.folders import fresh_folder, group_of, usable_folder
+from hw4.launch.sweep import check_printed, plan
+from tests.config.test_compose import refused
+from tests.launch.test_cli import run_pose
+
+MakePairs = Callable[..., tuple[Path, np.ndarray]]
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ('hydra.sweep.dir="sw q"', "sw q"),
+        ("hydra.sweep.dir='it\\'s'", "it's"),
+    ],
+)
+def test_the_comparison_lies_beside_its_jobs(
+    pairs_folder: MakePairs, tmp_path: Path, given: str, folder: str
+) -> None:
+    root, _ = pairs_folder(1)
+    done = run_pose(tmp_path, root, "-m", "metrics.mode=R,T", given, "report.auto=false")
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / folder / "comparison.json").read_text())
+    assert len(content["jobs"]) == 2 and (tmp_path / folder / "1" / "results.json").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "outputs", folder.split("/")[0]}
+
+
+def test_the_folder_is_resolved_once() -> None:
+    planned = plan(["task=pose", "input=pair,interpolated", "hydra.sweep.dir=s/${now:%Y}/${task}"], True)
+    assert planned.folder is not None
+    first, year, task = planned.folder.split("/")
+    assert (first, task) == ("s", "pose") and year.isdigit()
+    assert plan(["task=pose", "input=pair,interpolated"], True).folder is None
+    assert plan(["hydra.run.dir=out"], False).folder == "out"
+
+
+def test_the_other_kinds_folder_is_refused() -> None:
+    sentence = refused("task=pose", "input=pair,interpolated", "hydra.run.dir=x", multirun=True)
+    assert sentence == "the folder of a sweep is set by hydra.sweep.dir=..., not by hydra.run.dir."
+    assert "set by hydra.run.dir=..., not by hydra.sweep.dir" in refused("hydra.sweep.dir=x")
+    assert "foo" in refused("hydra.run.dir=a/${foo}")
+
+
+def test_a_folder_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        for make in (usable_folder, lambda f, key: fresh_folder(str(f / "x"), key)):
+            with pytest.raises(UserError, match=r"cannot (write to|create) .*; set hydra\.sweep\.dir="):
+                make(folder, "hydra.sweep.dir")
+
+
+def test_a_run_below_a_file_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    for command in (["hydra.run.dir=file/out"], ["-m", "splat.lr=1e-4,2e-4", "hydra.sweep.dir=file/out"]):
+        monkeypatch.setattr("sys.argv", ["hw4", *command])
+        monkeypatch.setattr(os, "environ", {**os.environ, entry.FULL_ERROR: ""})
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        assert ended.value.code == 1
+        key = command[-1].split("=")[0]
+        assert capsys.readouterr().err == f"hw4: cannot write to file/out: Not a directory; set {key}=...\n"
+
+
+def test_a_sweep_that_left_no_job_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import hydra
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hydra, "main", lambda **_: lambda _: lambda: None)
+    monkeypatch.setattr("sys.argv", ["hw4", "-m", "splat.lr=1e-4,2e-4", "hydra.sweep.dir=s"])
+    monkeypatch.setattr(os, "environ", {**os.environ, entry.FULL_ERROR: ""})
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 1 and "no job of the sweep left anything in s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--frobnicate"], "there is no option --frobnicate"),
+        (["--multirn", "a=1"], "Did you mean --multirun?"),
+        (["--cfg"], "--cfg needs a value: job, hydra, all"),
+        (["--cfg", "jobs"], "--cfg jobs is not understood: job, hydra, all"),
+        (["-c", "--resolve"], "-c needs a value"),
+        (["pose"], "'pose' is not understood: give key=value"),
+    ],
+)
+def test_impossible_options_are_one_sentence(given: list[str], words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        flags.check(flags.split(given)[0])
+    assert words in str(caught.value)
+
+
+def test_hydras_options_are_accepted() -> None:
+    for given in (
+        ["-m", "a=1,2"],
+        ["--cfg", "job", "--resolve"],
+        ["--cfg=job"],
+        ["--info"],
+        ["-i", "plugins"],
+    ):
+        flags.check(flags.split(given)[0])
+    assert flags.split(["-m", "experiment=x", "~a", "b=1"]) == (["-m"], ["+experiment=x", "~a", "b=1"])
+
+
+def test_a_printed_configuration_is_checked() -> None:
+    check_printed(["data=pairs"])
+    for overrides in (["splat.lr=-1"], ["data=pairs", "splat.lr=-1"]):
+        with pytest.raises(UserError, match="splat.lr=-1 is impossible"):
+            check_printed(overrides)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("name=ü", "name=ü could not be understood: a value with special characters needs quotes"),
+        ("name=a;b", "name=a;b could not be understood"),
+        ("model.weights=null", "model.weights=null is impossible: it must have a value"),
+        ("model.alignment.lr=null", "model.alignment.lr=null is impossible"),
+        ("model=null", "cannot be null"),
+    ],
+)
+def test_values_that_hydra_cannot_read_are_one_sentence(override: str, words: str) -> None:
+    sentence = refused(override)
+    assert words in sentence and "\n" not in sentence
+    assert plan(['name="ü"'], False).jobs[0].name == "ü"
+    assert explain(ValueError("something else")) is None
+
+
+def test_the_jobs_of_two_days_are_two_groups() -> None:
+    assert group_of(Path("multirun/2026-11-24/13-45-02")) == "2026-11-24_13-45-02"
+    assert group_of(Path("sweeps/lr")) == "lr"

@@ -1,0 +1,62 @@
+"""What a command imports decides how soon it begins: nothing that takes seconds before it is needed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+SLOW = ("torch", "pycolmap", "numba", "matplotlib", "scipy", "wandb", "cv2", "gsplat", "viser")
+
+
+def imported(code: str) -> set[str]:
+    report = f"{code}\nimport json, sys; print(json.dumps([m for m in {SLOW!r} if m in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("flag", ["--help", "--cfg=job"])
+def test_help_imports_nothing_slow(flag: str) -> None:
+    code = f"""
+import sys
+from hw4.__main__ import main
+sys.argv = ["hw4", {flag!r}]
+try:
+    main()
+except SystemExit:
+    pass
+"""
+    assert imported(code) == set()
+
+
+def test_a_run_from_the_cache_or_without_a_network_does_without_torch() -> None:
+    found = imported(
+        "import hw4.jobs.run, hw4.jobs.pose, hw4.jobs.splat, hw4.models.registry, hw4.models.sfm.model"
+    )
+    assert "torch" not in found and "gsplat" not in found
+    assert "scipy" in found, "or the check sees nothing"
+
+
+def test_help_is_what_hydra_would_print(tmp_path: Path) -> None:
+    """Ours reads the template alone; Hydra composes everything first."""
+    hydras = """
+import sys, hydra
+from hw4.launch.conf import conf_dir
+from hw4.launch.register import register
+register()
+sys.argv = ["hw4", "--help"]
+hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(lambda config: None)()
+"""
+    root = str(ROOT)
+    printed = [
+        subprocess.run(
+            [sys.executable, *how], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": root}
+        )
+        for how in (["-m", "hw4", "--help"], ["-c", hydras])
+    ]
+    assert [done.returncode for done in printed] == [0, 0]
+    assert printed[0].stdout.strip() == printed[1].stdout.strip() != ""

@@ -1,0 +1,121 @@
+"""Structure from motion on rendered photos of known cameras, and what it says where it fails; devices."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hw4.config import InputConfig, PairsConfig, SampleConfig
+from hw4.config.model import Dust3rConfig, SfmConfig, VggtConfig
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.data.sample.write import write_pair
+from hw4.models.base import ReconstructionFailed
+from hw4.models.network.devices import pick_device, pick_dtype
+from hw4.models.registry import build_model
+from hw4.models.sfm.model import SfmModel
+from hw4.pose.metrics import rotation_error_deg
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[PairSample]]:
+    """Two pairs of the sample set, alone and as sequences."""
+    root = tmp_path_factory.mktemp("pairs")
+    config = SampleConfig(pairs=40, frames=5)
+    truth = {idx: write_pair(root, config, idx) for idx in (1, 3)}
+    (root / "gt.json").write_text(json.dumps(truth))
+    rows = "".join(f"{idx} {idx:04d}_a.png {idx:04d}_b.png\n" for idx in truth)
+    (root / "pairs.txt").write_text("idx img1 img2\n" + rows)
+    source = PairsConfig(root=str(root), generator="sample")
+    return {name: load_pairs(source, InputConfig(name=name)) for name in ("pair", "interpolated")}
+
+
+def relative_error_deg(cameras: np.ndarray, sample: PairSample) -> float:
+    assert sample.cam_from_world is not None
+    first, second = sample.cam_from_world[:, :3, :3]
+    return rotation_error_deg(cameras[-1, :, :3] @ cameras[0, :, :3].T, second @ first.T)
+
+
+@pytest.mark.parametrize("name", ["pair", "interpolated"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_relative_rotation_is_right(samples, name: str, place: int) -> None:
+    sample = samples[name][place]
+    reconstruction = SfmModel(SfmConfig()).reconstruct(sample.image_paths, sample.Ks)
+    assert relative_error_deg(reconstruction.cam_from_world, sample) < 3
+    assert reconstruction.points is not None and len(reconstruction.points) > 15
+    np.testing.assert_allclose(reconstruction.Ks_original[0], sample.Ks[0], rtol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_cameras(samples) -> None:
+    sample = samples["interpolated"][0]
+    one, other = (SfmModel(SfmConfig()).reconstruct(sample.image_paths, sample.Ks, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(one.cam_from_world, other.cam_from_world)
+
+
+def test_a_guessed_focal_length_does_too(samples) -> None:
+    sample = samples["interpolated"][0]
+    model = SfmModel(SfmConfig(intrinsics="guess"))
+    assert relative_error_deg(model.reconstruct(sample.image_paths).cam_from_world, sample) < 10
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_photos_without_texture_fail_with_the_reason(tmp_path: Path, n: int) -> None:
+    paths = [tmp_path / f"{view}.png" for view in range(n)]
+    for path in paths:
+        Image.new("RGB", (80, 60), (120, 120, 120)).save(path)
+    with pytest.raises(ReconstructionFailed, match="verified matches"):
+        SfmModel(SfmConfig()).reconstruct(paths)
+
+
+def test_a_foreign_view_in_a_sequence_is_diagnosed(samples, tmp_path: Path) -> None:
+    sample = samples["interpolated"][0]
+    noise = tmp_path / "noise.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)).save(noise)
+    paths = [*sample.image_paths[:3], noise, *sample.image_paths[3:]]
+    reconstruction = SfmModel(SfmConfig()).reconstruct(paths)
+    assert not reconstruction.is_valid(3) and "not registered" in str(reconstruction.diagnoses[3])
+    assert relative_error_deg(reconstruction.cam_from_world, sample) < 10
+
+
+def test_an_unreadable_photo_is_one_sentence(samples, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    with pytest.raises(UserError, match=r"cannot read image .*broken\.png"):
+        SfmModel(SfmConfig()).reconstruct([samples["pair"][0].image_paths[0], tmp_path / "broken.png"])
+
+
+@pytest.mark.parametrize("model", [Dust3rConfig, VggtConfig])
+def test_a_gpu_that_is_not_there_is_one_sentence(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="no CUDA GPU") as raised:
+        build_model(model(weights="random", device="cuda"))
+    assert "model.device=auto or cpu" in str(raised.value) and "\n" not in str(raised.value)
+    assert pick_device(model(device="auto")) == torch.device("cpu")
+
+
+def test_auto_takes_the_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    cuda = torch.device("cuda")
+    assert pick_device(VggtConfig(device="auto")) == pick_device(VggtConfig(device="cuda")) == cuda
+    assert pick_device(VggtConfig(device="cpu")) == torch.device("cpu")
+    # As upstream runs them.
+    assert pick_dtype(VggtConfig(), cuda) == torch.bfloat16
+    assert pick_dtype(VggtConfig(), torch.device("cpu")) == torch.float32
+    assert pick_dtype(Dust3rConfig(), cuda) == torch.float32
+    assert pick_dtype(Dust3rConfig(dtype="bfloat16"), cuda) == torch.bfloat16
+
+
+@pytest.mark.parametrize("model", [Dust3rConfig, VggtConfig])
+def test_half_precision_runs_and_stays_near_single(samples, model) -> None:
+    paths = samples["pair"][0].image_paths
+    single, half = (
+        build_model(model(weights="random", device="cpu", dtype=dtype)).reconstruct(paths)
+        for dtype in ("float32", "bfloat16")
+    )
+    # Confidences: what the networks say that no later choice of a world frame or scale changes.
+    one, other = np.stack(single.conf), np.stack(half.conf)
+    difference = np.abs(one - other).max() / np.abs(one).max()
+    assert 0 < difference < 0.05

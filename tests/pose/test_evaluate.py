@@ -1,0 +1,164 @@
+"""The pose stage: durable, resumable, honest about failures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hw4.config import InputConfig, MetricsConfig, PairsConfig
+from hw4.core.errors import UserError
+from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.predictions import score_predictions, write_predictions
+from hw4.pose.results import PoseResult
+from tests.data.pairs.test_pairs import Hostile
+from tests.support.fake_models import FakeModel
+from tests.support.paths import ROOT
+
+MakePairs = Callable[..., tuple[Path, np.ndarray]]
+METRICS = MetricsConfig(bootstrap=50)
+
+
+def samples_of(root: Path) -> list[PairSample]:
+    return load_pairs(PairsConfig(root=str(root)), InputConfig())
+
+
+def comparable(result: PoseResult) -> dict[str, object]:
+    content = result.to_json()
+    for key in ("n_reused", "seconds", "cache_dir"):
+        content.pop(key)
+    for row in content["samples"]:
+        row.pop("seconds")
+        row["cam_from_world"] = None if row["cam_from_world"] is None else row["cam_from_world"].tolist()
+    return content
+
+
+def test_failures_are_counted_and_explained(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(6)
+    (root / "images" / "2_a.png").unlink()
+    result = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "cache")
+    assert (result.summary.n_total, result.summary.n_valid, result.summary.n_failed) == (6, 3, 3)
+    reasons = {f["idx"]: (f["status"], f["reason"]) for f in result.to_json()["failures_by_sample"]}
+    assert reasons[4] == ("failed", "sample 4 always fails")
+    assert reasons[3] == ("broken", "RuntimeError: the model broke")
+    assert reasons[2][0] == "bad_input" and "2_a.png does not exist" in reasons[2][1]
+
+
+def test_second_run_computes_nothing(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(5)
+    calls = tmp_path / "calls"
+    first = evaluate_pose(samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache")
+    again = evaluate_pose(
+        samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache", names=("fake", "none")
+    )
+    # 3 broke, which says nothing about another time; 4 failed by the model's own word.
+    assert calls.read_text().split() == ["0", "1", "2", "3", "4", "3"]
+    assert (first.n_reused, again.n_reused) == (0, 4)
+    assert comparable(first) == comparable(again)
+
+
+def test_a_changed_image_is_computed_again(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(3)
+    calls = tmp_path / "calls"
+    for _ in range(2):
+        evaluate_pose(samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache")
+        os.utime(root / "images" / "1_b.png", (1, 1))
+    assert calls.read_text().split() == ["0", "1", "2", "1"]
+
+
+RUN = """
+import sys
+from pathlib import Path
+from hw4.config import MetricsConfig
+from hw4.pose.evaluate import evaluate_pose
+from tests.support.fake_models import FakeModel
+from tests.pose.test_evaluate import samples_of
+evaluate_pose(samples_of(Path(sys.argv[1])), lambda: FakeModel(0.15, Path(sys.argv[3])), MetricsConfig(),
+              Path(sys.argv[2]))
+"""
+
+
+def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(12)
+    cache, calls = tmp_path / "cache", tmp_path / "calls"
+    log = cache / "predictions.jsonl"
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(root), str(cache), str(calls)], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (log.exists() and len(log.read_bytes().splitlines()) >= 3):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = len(log.read_bytes().splitlines())
+    assert 3 <= kept < 12
+    resumed = evaluate_pose(samples_of(root), lambda: FakeModel(calls=calls), METRICS, cache)
+    assert resumed.n_reused >= kept - 1
+    whole = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "other")
+    assert comparable(resumed) == comparable(whole)
+    # The sample in the works when the kill came may be computed twice, no other.
+    computed = [idx for idx in calls.read_text().split() if int(idx) % 5 != 3]
+    assert len(computed) - len(set(computed)) <= 1
+
+
+def test_two_processes_share_one_cache(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(5)
+    cache, calls = tmp_path / "cache", tmp_path / "calls"
+    command = [sys.executable, "-c", RUN, str(root), str(cache), str(calls)]
+    both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [p.wait(timeout=120) for p in both] == [0, 0]
+    assert sorted(calls.read_text().split()) == ["0", "1", "2", "3", "3", "4"]
+
+
+def test_saved_predictions_score_the_same(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(6)
+    run = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "cache")
+    write_predictions(tmp_path / "predictions.npy", run.samples)
+    raw = np.load(tmp_path / "predictions.npy", allow_pickle=True).item()
+    assert set(raw) == {"0", "1", "2", "5"} and raw["0"].shape == (2, 4, 4)
+    scored = score_predictions(samples_of(root), tmp_path / "predictions.npy", METRICS)
+    for name, metric in run.summary.metrics.items():
+        assert scored.summary.metrics[name].value == pytest.approx(metric.value, abs=1e-6)
+    assert scored.summary.n_failed == run.summary.n_failed
+
+
+def test_perfect_predictions_have_no_error(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, cameras = pairs_folder(3)
+    content = {str(i): np.linalg.inv(pair) for i, pair in enumerate(cameras)}
+    np.save(tmp_path / "p.npy", np.array(content, dtype=object), allow_pickle=True)
+    scored = score_predictions(samples_of(root), tmp_path / "p.npy", METRICS)
+    assert scored.summary.metrics["MRE"].value == pytest.approx(0, abs=1e-6)
+    assert scored.summary.metrics["AUC@3"].value == 1.0
+
+
+def test_bad_predictions_are_counted_or_refused(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(4)
+    good = np.tile(np.eye(4), (2, 1, 1))
+    content = {"0": good, "1": good[:, :3], "2": good * np.nan}
+    np.save(tmp_path / "p.npy", np.array(content, dtype=object), allow_pickle=True)
+    scored = score_predictions(samples_of(root), tmp_path / "p.npy", METRICS)
+    reasons = {f["idx"]: f["reason"] for f in scored.to_json()["failures_by_sample"]}
+    assert "shape (2, 3, 4)" in reasons[1] and "NaN" in reasons[2] and "not in the" in reasons[3]
+    target = tmp_path / "owned"
+    np.save(tmp_path / "h.npy", np.array({"0": Hostile(target)}, dtype=object), allow_pickle=True)
+    with pytest.raises(UserError, match="refused"):
+        score_predictions(samples_of(root), tmp_path / "h.npy", METRICS)
+    assert not target.exists()
+    np.save(tmp_path / "o.npy", np.array({"99": good}, dtype=object), allow_pickle=True)
+    with pytest.raises(UserError, match="none of which"):
+        score_predictions(samples_of(root), tmp_path / "o.npy", METRICS)
+
+
+def test_results_are_strict_json(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    from hw4.core.durable import write_json
+
+    root, _ = pairs_folder(5)
+    result = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "cache")
+    write_json(tmp_path / "r.json", result.to_json())
+    content = json.loads((tmp_path / "r.json").read_text(), parse_constant=lambda c: pytest.fail(c))
+    assert content["n_total"] == 5

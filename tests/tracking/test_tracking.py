@@ -1,0 +1,84 @@
+"""W&B: offline runs are complete on disk, and a broken logger never ends a run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wandb
+
+from hw4.config import WandbConfig
+from hw4.core.errors import UserError
+from hw4.tracking.tracker import Tracker
+from hw4.tracking.wandb_run import open_tracker
+
+
+def test_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    tracker = open_tracker(WandbConfig(), tmp_path, {"task": "pose"}, "pose", "group-1", warn=warnings.append)
+    tracker.log({"a": 1.0, "missing": None}, step=3)
+    tracker.table("samples", ("idx", "error"), [(0, 1.5)])
+    tracker.image("picture", np.zeros((4, 4, 3), np.uint8))
+    tracker.cloud("cloud", np.zeros((3, 3)), np.full((3, 3), 255, np.uint8))
+    tracker.summary({"MRE": 2.5})
+    tracker.finish()
+    assert warnings == []
+    # The service that writes the run's file empties its buffer when the process ends.
+    wandb.teardown()
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    (log,) = folder.glob("run-*.wandb")
+    content = log.read_bytes()
+    assert b"group-1" in content and b"MRE" in content
+    kinds = {path.suffix for path in (folder / "files" / "media").rglob("*") if path.is_file()}
+    assert ".png" in kinds and ".json" in kinds
+
+
+def test_disabled_logs_nothing(tmp_path: Path) -> None:
+    tracker = open_tracker(WandbConfig(mode="disabled"), tmp_path, {}, "pose", None)
+    assert type(tracker) is Tracker
+    tracker.log({"a": 1.0})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_online_without_login_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise wandb.errors.UsageError("no API key configured")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(UserError, match=r"wandb=online could not start.*wandb login"):
+        open_tracker(WandbConfig(mode="online"), tmp_path, {}, "pose", None)
+    warnings: list[str] = []
+    tracker = open_tracker(WandbConfig(), tmp_path, {}, "pose", None, warn=warnings.append)
+    assert type(tracker) is Tracker and "no API key" in warnings[0]
+
+
+def test_online_without_a_network_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise wandb.errors.CommError(
+            "Run initialization has timed out after 60.0 sec. \nPlease try increasing the timeout with the "
+            "`init_timeout` setting: `wandb.init(settings=wandb.Settings(init_timeout=120))`."
+        )
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(UserError) as raised:
+        open_tracker(WandbConfig(mode="online"), tmp_path, {}, "pose", None)
+    text = str(raised.value)
+    assert "timed out after 60.0 sec); check the network" in text
+    assert "\n" not in text and "Settings" not in text
+
+
+def test_a_logger_that_breaks_warns_once(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    tracker = open_tracker(WandbConfig(), tmp_path, {}, "pose", None, warn=warnings.append)
+
+    class Broken:
+        def log(self, *_: object, **__: object) -> None:
+            raise OSError("disk full")
+
+        def finish(self, **_: object) -> None:
+            raise OSError("disk full")
+
+    run, tracker._run = tracker._run, Broken()  # type: ignore[attr-defined]
+    tracker.log({"a": 1.0})
+    tracker.finish()
+    assert len(warnings) == 2 and "disk full" in warnings[0]
+    run.finish()
