@@ -5,8 +5,8 @@ A package that depends on hw4 names an object under a group in its ``pyproject.t
     [project.entry-points."hw4.models"]
     toy = "hw4_toy.model:SPEC"
 
-Each table of this project (models, data sets, scene layouts, metrics, stages) is its own rows and those of its
-group.
+Each table of this project (models, data sets, scene layouts, metrics, stages) is its own rows and those of
+its group.
 """
 
 from functools import cache
