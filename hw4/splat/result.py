@@ -7,7 +7,7 @@ METRICS = ("psnr", "ssim", "lpips")
 RESULT_FILE = "splat.json"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SplatResult:
     """What the stage computed, JSON-serialisable through `to_json`.
 
