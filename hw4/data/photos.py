@@ -31,3 +31,8 @@ def resize_map(model_size: tuple[int, int], original_size: tuple[int, int]) -> n
     """(3, 3) affine from pixels of a resized image to pixels of its original; sizes are (width, height)."""
     (w, h), (original_w, original_h) = model_size, original_size
     return np.diag([original_w / w, original_h / h, 1.0])
+
+
+def spread(n: int, at_most: int) -> list[int]:
+    """At most that many of n indices, spread evenly, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, at_most)).round().astype(int)).tolist()

@@ -16,11 +16,12 @@ from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
+from hw4.output.figures import save_figure
+from hw4.output.pose_figures import error_cdf, extremes_figure
 from hw4.output.progress import SampleProgress
 from hw4.output.tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.evaluate_candidates import evaluate_candidates
-from hw4.pose.figures import error_cdf, extremes_figure, save_figure
 from hw4.pose.predictions import score_predictions, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.tracking.tracker import Tracker

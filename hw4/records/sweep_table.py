@@ -205,7 +205,7 @@ def _write_strip(sweep_dir: Path, jobs: Sequence[tuple[str, dict[str, Any]]]) ->
     ]
     if len(splats) < 2:
         return
-    from hw4.pose.figures import save_figure
+    from hw4.output.figures import save_figure
     from hw4.report.sections.splat_strip import settings_strip
 
     strip = settings_strip(splats)

@@ -14,9 +14,10 @@ import pytest
 
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs.layout import load_pairs
+from hw4.output.figures import save_figure
+from hw4.output.pose_figures import error_cdf, extreme_samples, extremes_figure
 from hw4.output.tables import Table, failures_table, pose_table, samples_table, samples_values
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pose.figures import error_cdf, extreme_samples, extremes_figure, save_figure
 from hw4.pose.metrics import PoseError, summarize
 from hw4.pose.results import PoseResult
 from hw4.records.sweep_table import compare, comparison_table, write_comparison

@@ -28,7 +28,8 @@ from hw4.pose.clouds import read_cloud
 from hw4.pose.results import OK, Prediction, score_sample
 from hw4.show.case.figures import shapes_figure
 from hw4.show.case.matches import match_neighbours
-from hw4.show.case.run import CaseInput, CaseResult, run_case
+from hw4.show.case.result import CaseInput, CaseResult
+from hw4.show.case.run import run_case
 from hw4.show.case.words import _how_wrong
 from hw4.show.truth import true_cameras
 from tests.conftest import random_cameras

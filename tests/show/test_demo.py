@@ -17,10 +17,11 @@ from scipy.spatial.transform import Rotation
 from hw4.config import Config, DemoConfig, Dust3rConfig, PairsConfig, SampleConfig, SfmConfig
 from hw4.config.root import CacheConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
+from hw4.data.photos import spread
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.show.demo.photos import find_photos, spread
+from hw4.show.demo.photos import find_photos
 from hw4.show.demo.run import run_demo
 
 K = np.array([[20.0, 0, 8], [0, 20, 6], [0, 0, 1]])

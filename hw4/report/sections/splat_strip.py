@@ -1,6 +1,5 @@
 """The same test view under all settings of a sweep, in one picture."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+
+from hw4.output.figures import panel_grid
 
 COLUMNS = 4
 
@@ -66,14 +67,9 @@ def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Fig
         panels.append(Panel(f"{label}\nPSNR {psnr:.2f} dB", image))
     if len(panels) < 2:
         return None
-    columns = min(COLUMNS, len(panels))
-    rows = math.ceil(len(panels) / columns)
     height, width = panels[0].image.shape[:2]
-    figure = Figure(figsize=(3 * columns, rows * (3 * height / width + 0.5)), layout="constrained")
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-        if panels:
-            panel = panels.pop(0)
-            axes.imshow(panel.image)
-            axes.set_title(panel.label, fontsize=8)
+    figure, grid = panel_grid(len(panels), min(COLUMNS, len(panels)), 3, height / width, 0.5)
+    for axes, panel in zip(grid, panels, strict=True):
+        axes.imshow(panel.image)
+        axes.set_title(panel.label, fontsize=8)
     return view, figure

@@ -7,15 +7,14 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from hw4.data.photos import spread
 from hw4.data.scenes.scene import load_image
 from hw4.geometry.pnp import FLAT
 from hw4.models.clouds import as_world_of_first, cloud_of, frustum, frustum_depth, image_size, moved
-from hw4.pose.figures import save_figure
+from hw4.output.figures import panel_grid, save_figure, side_by_side
+from hw4.output.reconstruction import TRUE_COLOR, Drawn, predicted, two_sides, view_frusta
 from hw4.show.case.matches import MatchedPair
-from hw4.show.case.run import CaseInput, CaseResult
-from hw4.show.demo.files3d import camera_color
-from hw4.show.demo.photos import spread
-from hw4.show.figures import TRUE_COLOR, Drawn, draw_two_sides
+from hw4.show.case.result import CaseInput, CaseResult
 from hw4.show.truth import true_cameras
 
 MAX_FRAMES = 18
@@ -46,15 +45,10 @@ def frames_figure(result: CaseResult) -> Figure:
     longest = max(result.inputs, key=lambda one: one.n_views)
     paths = longest.result.sample.image_paths
     shown = spread(len(paths), MAX_FRAMES)
-    columns = min(6, len(shown))
-    rows = -(-len(shown) // columns)
     images = [load_image(paths[view], FRAME_EDGE) for view in shown]
     aspect = max(image.shape[0] / image.shape[1] for image in images)
-    figure = Figure(figsize=(2.2 * columns, rows * (2.2 * aspect + 0.35)), layout="constrained")
-    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, view, image in zip(grid, shown, images, strict=False):
+    figure, grid = panel_grid(len(shown), min(6, len(shown)), 2.2, aspect, 0.35)
+    for axes, view, image in zip(grid, shown, images, strict=True):
         photo = view in (0, len(paths) - 1)
         axes.imshow(image)
         axes.set_title(f"view {view}" + (", photo" if photo else ""), fontsize=8)
@@ -68,22 +62,16 @@ def cloud_figure(one: CaseInput) -> Figure:
     to_first = as_world_of_first(r.cam_from_world)
     cloud = cloud_of(r, placed_only=False)
     depth = frustum_depth(cloud.points, r.cam_from_world)
-    placed = [v for v in range(r.n_views) if r.is_valid(v) and np.isfinite(r.Ks[v]).all()]
-    corners = [
-        moved(frustum(r.cam_from_world[v], r.Ks[v], image_size(r, v), depth), to_first) for v in placed
-    ]
-    colors: list[Any] = [np.array(camera_color(v, r.n_views)) / 255 for v in placed]
-    drawn = [Drawn(corners, colors, f"predicted: {len(placed)} of {r.n_views} views")]
+    frusta = view_frusta(r, depth, to_first)
+    drawn = [predicted(frusta, r.n_views, f"predicted: {len(frusta)} of {r.n_views} views")]
     truth = true_cameras(one.result.sample.cam_from_world, r.cam_from_world)
-    if truth.cam_from_world is not None and placed and placed[0] == 0:
+    if truth.cam_from_world is not None and 0 in frusta:
         true = [frustum(camera, r.Ks[0], image_size(r, 0), depth) for camera in truth.cam_from_world]
         drawn.append(Drawn(true, [TRUE_COLOR] * 2, f"true ({truth.remark})", dashed=True))
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
     error = one.result.error.rotation_deg
-    draw_two_sides(figure.subplots(1, 2), moved(cloud.points, to_first), cloud.colors, drawn)
     wrong = "no result" if error is None else f"rotation wrong by {error:.2f}°"
-    figure.suptitle(f"sample {one.result.sample.idx}, input {one.name}: {wrong}", fontsize=10)
-    return figure
+    title = f"sample {one.result.sample.idx}, input {one.name}: {wrong}"
+    return two_sides(moved(cloud.points, to_first), cloud.colors, drawn, title)
 
 
 def shapes_figure(result: CaseResult) -> Figure:
@@ -120,24 +108,15 @@ def _pair_rows(one: CaseInput) -> list[MatchedPair]:
 def matches_figure(one: CaseInput) -> Figure:
     """Each pair of neighbouring views side by side with its matches."""
     shown = _pair_rows(one)
-    columns = 1 if len(shown) == 1 else 2
-    rows = -(-len(shown) // columns)
     height, width = shown[0].images[0].shape[:2]
-    figure = Figure(figsize=(6.5 * columns, rows * (6.5 * height / (2 * width) + 0.45)), layout="constrained")
-    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, matched in zip(grid, shown, strict=False):
+    figure, grid = panel_grid(len(shown), min(2, len(shown)), 6.5, height / (2 * width), 0.45)
+    for axes, matched in zip(grid, shown, strict=True):
         _draw_matches(axes, matched)
     return figure
 
 
 def _draw_matches(axes: Any, matched: MatchedPair) -> None:
-    first, second = matched.images
-    canvas = np.full((max(len(first), len(second)), first.shape[1] + second.shape[1], 3), 255, np.uint8)
-    canvas[: len(first), : first.shape[1]] = first
-    canvas[: len(second), first.shape[1] :] = second
-    axes.imshow(canvas)
+    axes.imshow(side_by_side(matched.images))
     kinds = {
         "neither": ~matched.epipolar,
         "one homography": matched.planar,
@@ -146,7 +125,7 @@ def _draw_matches(axes: Any, matched: MatchedPair) -> None:
     for kind, mask in kinds.items():
         picked = np.flatnonzero(mask)
         picked = picked[spread(len(picked), MAX_LINES)] if len(picked) else picked
-        lines = matched.xy[picked] + np.array([[0, 0], [first.shape[1], 0]])
+        lines = matched.xy[picked] + np.array([[0, 0], [matched.images[0].shape[1], 0]])
         axes.add_collection(LineCollection(list(lines), colors=COLORS[kind], linewidths=0.6, alpha=0.8))
     p = matched.parallax
     axes.set_title(

@@ -11,7 +11,7 @@ from hw4.geometry.pnp import FLAT
 from hw4.output.tables import MISSING, Table, number
 from hw4.pose.crossfade import MIN_EXPLAINED
 from hw4.show.case.matches import FLAT_SHARE, MIN_INLIERS
-from hw4.show.case.run import CaseInput, CaseResult
+from hw4.show.case.result import CaseInput, CaseResult
 
 SAME_DEG = 0.05
 # What points of a shape leave open about the camera that sees them.

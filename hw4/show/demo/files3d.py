@@ -12,26 +12,12 @@ from plyfile import PlyData, PlyElement
 
 from hw4.core.durable import write_bytes
 from hw4.models.base import Reconstruction
-from hw4.models.clouds import (
-    FRUSTUM_EDGES,
-    Cloud,
-    as_world_of_first,
-    frustum,
-    frustum_depth,
-    image_size,
-    moved,
-)
+from hw4.models.clouds import FRUSTUM_EDGES, Cloud, as_world_of_first, frustum_depth, moved
+from hw4.output.reconstruction import camera_color, view_frusta
 
 # glTF has y up and looks along -z; cameras here have y down and look along +z.
 GLTF_FROM_CAMERA = np.diag([1.0, -1.0, -1.0, 1.0])
 TEXTURE_EDGE = 256
-
-
-def camera_color(view: int, n_views: int) -> tuple[int, int, int]:
-    """A colour per view, from red (first) over green to blue (last)."""
-    t = 0.0 if n_views < 2 else view / (n_views - 1)
-    red, green, blue = max(0.0, 1 - 2 * t), 1 - abs(2 * t - 1), max(0.0, 2 * t - 1)
-    return round(40 + 215 * red), round(40 + 160 * green), round(40 + 215 * blue)
 
 
 def write_points_ply(cloud: Cloud, path: Path) -> Path:
@@ -103,10 +89,7 @@ def scene_of_reconstruction(reconstruction: Reconstruction, cloud: Cloud, names:
         points = trimesh.PointCloud(moved(cloud.points, transform), colors=opaque)
         scene.add_geometry(points, node_name="points", geom_name="points")
     depth = frustum_depth(cloud.points, r.cam_from_world)
-    for view in range(r.n_views):
-        if not (r.is_valid(view) and np.isfinite(r.Ks[view]).all()):
-            continue
-        corners = moved(frustum(r.cam_from_world[view], r.Ks[view], image_size(r, view), depth), transform)
+    for view, corners in view_frusta(r, depth, transform).items():
         color = camera_color(view, r.n_views)
         for kind, mesh in (
             ("camera", _wireframe(corners, color)),

@@ -4,16 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.image_names import IMAGE_SUFFIXES, find_images
-
-
-def spread(n: int, at_most: int) -> list[int]:
-    """At most that many of n indices, spread evenly, the first and the last among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, at_most)).round().astype(int)).tolist()
+from hw4.data.photos import spread
 
 
 def photos_in(folder: Path, at_most: int) -> list[Path]:

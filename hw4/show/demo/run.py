@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from hw4.config.show import DemoConfig
 from hw4.core.errors import UserError
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.models.clouds import Cloud, as_world_of_first, cloud_of, frustum, frustum_depth, image_size, moved
-from hw4.pose.figures import save_figure
-from hw4.show.demo.files3d import camera_color, scene_of_reconstruction, write_glb, write_points_ply
-from hw4.show.figures import Drawn, conf_range, draw_two_sides, panels
+from hw4.models.clouds import Cloud, as_world_of_first, cloud_of, frustum_depth, image_size, moved
+from hw4.output.figures import save_figure
+from hw4.output.reconstruction import conf_range, panels, predicted, two_sides, view_frusta
+from hw4.show.demo.files3d import scene_of_reconstruction, write_glb, write_points_ply
 
 OnStep = Callable[[int, int, str], None]
 
@@ -179,20 +178,14 @@ def _write_scene(
         )
     else:
         result.missing["points.ply"] = "no placed photo has points"
-    placed = [v for v in range(r.n_views) if r.is_valid(v) and np.isfinite(r.Ks[v]).all()]
-    if not placed:
+    to_first = as_world_of_first(r.cam_from_world)
+    frusta = view_frusta(r, frustum_depth(cloud.points, r.cam_from_world), to_first)
+    if not frusta:
         result.missing["scene.glb"] = "no photo has a camera with intrinsics"
         return
     scene = scene_of_reconstruction(r, cloud, names)
     result.files["glb"] = str(write_glb(scene, out_dir / "scene.glb"))
-    to_first = as_world_of_first(r.cam_from_world)
-    depth = frustum_depth(cloud.points, r.cam_from_world)
-    corners = [
-        moved(frustum(r.cam_from_world[v], r.Ks[v], image_size(r, v), depth), to_first) for v in placed
-    ]
-    colors = [np.array(camera_color(v, r.n_views)) / 255 for v in placed]
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
-    drawn = [Drawn(corners, colors, f"{len(placed)} cameras, first red, last blue")]
-    draw_two_sides(figure.subplots(1, 2), moved(cloud.points, to_first), cloud.colors, drawn)
-    figure.suptitle(f"{result.model}: {len(cloud)} points, {len(placed)} of {r.n_views} photos placed")
+    cameras = predicted(frusta, r.n_views, f"{len(frusta)} cameras, first red, last blue")
+    title = f"{result.model}: {len(cloud)} points, {len(frusta)} of {r.n_views} photos placed"
+    figure = two_sides(moved(cloud.points, to_first), cloud.colors, [cameras], title)
     result.files["overview"] = str(save_figure(figure, out_dir / "overview.png"))

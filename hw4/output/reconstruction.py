@@ -9,10 +9,28 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from hw4.models.clouds import FRUSTUM_EDGES
+from hw4.models.base import Reconstruction
+from hw4.models.clouds import FRUSTUM_EDGES, frustum, image_size, moved
 
 SHOWN_POINTS = 20_000
 TRUE_COLOR = "#1a1a1a"
+
+
+def camera_color(view: int, n_views: int) -> tuple[int, int, int]:
+    """A colour per view, from red (first) over green to blue (last)."""
+    t = 0.0 if n_views < 2 else view / (n_views - 1)
+    red, green, blue = max(0.0, 1 - 2 * t), 1 - abs(2 * t - 1), max(0.0, 2 * t - 1)
+    return round(40 + 215 * red), round(40 + 160 * green), round(40 + 215 * blue)
+
+
+def view_frusta(reconstruction: Reconstruction, depth: float, transform: np.ndarray) -> dict[int, np.ndarray]:
+    """(5, 3) corners of every view whose camera is known, `depth` deep, carried by a (4, 4) transform."""
+    r = reconstruction
+    return {
+        view: moved(frustum(r.cam_from_world[view], r.Ks[view], image_size(r, view), depth), transform)
+        for view in range(r.n_views)
+        if r.is_valid(view) and np.isfinite(r.Ks[view]).all()
+    }
 
 
 def _robust_range(values: np.ndarray) -> tuple[float, float] | None:
@@ -92,6 +110,11 @@ class Drawn:
     dashed: bool = False
 
 
+def predicted(frusta: dict[int, np.ndarray], n_views: int, label: str) -> Drawn:
+    """Frustums by view in their views' colours."""
+    return Drawn(list(frusta.values()), [np.array(camera_color(v, n_views)) / 255 for v in frusta], label)
+
+
 def _window(points: np.ndarray, cameras: np.ndarray, columns: tuple[int, int]) -> list[tuple[float, float]]:
     """Limits that show the middle 96 % of the points and every camera; no side is under 0.7 of the other."""
     middles, halves = [], []
@@ -105,18 +128,17 @@ def _window(points: np.ndarray, cameras: np.ndarray, columns: tuple[int, int]) -
     return [(m - max(h, least), m + max(h, least)) for m, h in zip(middles, halves, strict=True)]
 
 
-def draw_two_sides(
-    axes: Sequence[Any], points: np.ndarray, colors: np.ndarray, cameras: Sequence[Drawn], title: str = ""
-) -> None:
+def two_sides(points: np.ndarray, colors: np.ndarray, cameras: Sequence[Drawn], title: str) -> Figure:
     """Points and frustums seen from above (x right, z away) and from the left side (z right, y down).
 
     Args:
-        axes: two matplotlib axes.
         points: (P, 3) in a camera's frame: x right, y down, z forward.
         colors: (P, 3) uint8.
         cameras: frustums in the same frame.
-        title: of the left picture.
+        title: above both.
     """
+    figure = Figure(figsize=(12, 5.5), layout="constrained")
+    axes = figure.subplots(1, 2)
     step = max(1, len(points) // SHOWN_POINTS)
     points, colors = points[::step], colors[::step]
     dot = 1.5 if len(points) > 5000 else 5.0
@@ -144,7 +166,8 @@ def draw_two_sides(
         one.set_xlabel(names[0], fontsize=8)
         one.set_ylabel(names[1], fontsize=8)
         one.tick_params(labelsize=7)
-        where = "from above" if side == 0 else "from the side"
-        one.set_title(f"{title}, {where}" if title else where, fontsize=9)
+        one.set_title("from above" if side == 0 else "from the side", fontsize=9)
     if any(drawn.corners for drawn in cameras):
         axes[0].legend(fontsize=7, loc="best")
+    figure.suptitle(title, fontsize=10)
+    return figure

@@ -1,25 +1,15 @@
 """Figures of the pose stage, drawn without a display."""
 
-import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.data.photos import open_upright
+from hw4.data.photos import open_upright, spread
+from hw4.output.figures import side_by_side
 from hw4.pose.metrics import auc, usable_errors
 from hw4.pose.results import PoseResult, SampleResult
-
-
-def save_figure(figure: Figure, path: Path, dpi: int = 120) -> Path:
-    """Write a figure as PNG, atomically."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
-    write_bytes(path, buffer.getvalue())
-    return path
 
 
 def headline_errors(result: PoseResult) -> np.ndarray:
@@ -72,11 +62,6 @@ def extreme_samples(result: PoseResult, count: int = 3) -> list[tuple[str, Sampl
     return [("best", s) for s in best] + [("worst", s) for s in worst]
 
 
-def _spread(paths: Sequence[Path], at_most: int) -> list[Path]:
-    picks = np.unique(np.linspace(0, len(paths) - 1, min(at_most, len(paths))).round().astype(int))
-    return [paths[i] for i in picks]
-
-
 def extremes_figure(result: PoseResult, title: str, max_frames: int = 6) -> Figure | None:
     """The best and worst samples with their frames; None if no sample has a result."""
     chosen = extreme_samples(result)
@@ -85,9 +70,9 @@ def extremes_figure(result: PoseResult, title: str, max_frames: int = 6) -> Figu
     figure = Figure(figsize=(9, 1.5 * len(chosen)))
     rows = np.atleast_1d(figure.subplots(len(chosen), 1))
     for axes, (label, sample) in zip(rows, chosen, strict=True):
-        thumbnails = [_thumbnail(path) for path in _spread(sample.sample.image_paths, max_frames)]
-        gap = np.full((thumbnails[0].shape[0], 4, 3), 255, np.uint8)
-        axes.imshow(np.hstack([part for image in thumbnails for part in (image, gap)][:-1]))
+        paths = sample.sample.image_paths
+        thumbnails = [_thumbnail(paths[view]) for view in spread(len(paths), max_frames)]
+        axes.imshow(side_by_side(thumbnails, gap=4))
         axes.set_axis_off()
         axes.set_title(
             f"{label}: idx {sample.sample.idx}, error {sample.error.rotation_deg:.2f}° "

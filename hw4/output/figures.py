@@ -1,0 +1,52 @@
+"""What figures of every room are made of: a file, a grid of panels, images side by side."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hw4.core.durable import write_bytes
+
+
+def save_figure(figure: Figure, path: Path, dpi: int = 120) -> Path:
+    """Write a figure as PNG, atomically."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
+    write_bytes(path, buffer.getvalue())
+    return path
+
+
+def panel_grid(
+    count: int, columns: int, width: float, aspect: float, above: float
+) -> tuple[Figure, list[Any]]:
+    """Panels for images in rows, without ticks or frames.
+
+    Args:
+        count: how many; the last row may be shorter.
+        columns: panels a row.
+        width: of a panel, inches.
+        aspect: height over width of the images.
+        above: room for the title over each row, inches.
+
+    Returns:
+        the figure and its `count` matplotlib axes.
+    """
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, rows * (width * aspect + above)), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    return figure, list(grid[:count])
+
+
+def side_by_side(images: Sequence[np.ndarray], gap: int = 0) -> np.ndarray:
+    """(H, W, 3) uint8: images with their tops aligned and `gap` pixels between, on white."""
+    height = max(len(image) for image in images)
+    columns = []
+    for image in images:
+        below = np.full((height - len(image), image.shape[1], 3), 255, np.uint8)
+        columns += [np.concatenate([image, below]), np.full((height, gap, 3), 255, np.uint8)]
+    return np.concatenate(columns[:-1], axis=1)
