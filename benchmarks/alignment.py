@@ -24,8 +24,8 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Ratio, Scaling, start
-from hw4.config.model import Dust3rConfig
 from hw4.models.dust3r.aligner import optimise
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.guard import InitGuard
 from hw4.models.network.upstream import import_dust3r_alignment, quiet
 from hw4.models.network.views import load_dust3r_view

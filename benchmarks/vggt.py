@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Ratio, Record, Scaling, best, start
-from hw4.config.model import VggtConfig
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.tiny import TINY_HEIGHT, TINY_PATCH, TINY_WIDTH, build_tiny_vggt
 from hw4.models.network.upstream import import_vggt_parts, quiet
 from hw4.models.network.views import ModelView
 from hw4.models.network.weights import WeightsSource
+from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
 
 PAIRS = 40

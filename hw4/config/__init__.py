@@ -7,7 +7,7 @@ that no run could use raises `hw4.core.errors.ConfigError`, which names the key 
 from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.input import CandidatesConfig, InputConfig
 from hw4.config.interpolate import InterpolateConfig
-from hw4.config.model import MODEL_NODES, AlignmentConfig, Dust3rConfig, ModelConfig, SfmConfig, VggtConfig
+from hw4.config.model import ModelConfig, NetworkConfig
 from hw4.config.root import (
     Config,
     MetricsConfig,
@@ -21,20 +21,18 @@ from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig
 
 __all__ = [
     "DATA_NODES",
-    "MODEL_NODES",
-    "AlignmentConfig",
     "CandidatesConfig",
     "Config",
     "DataConfig",
     "DemoConfig",
     "DensifyConfig",
-    "Dust3rConfig",
     "EvalConfig",
     "InitConfig",
     "InputConfig",
     "InterpolateConfig",
     "MetricsConfig",
     "ModelConfig",
+    "NetworkConfig",
     "PairsConfig",
     "PretrainConfig",
     "RenderConfig",
@@ -42,9 +40,7 @@ __all__ = [
     "SampleConfig",
     "SceneConfig",
     "ScoreConfig",
-    "SfmConfig",
     "SplatConfig",
-    "VggtConfig",
     "ViewConfig",
     "WandbConfig",
 ]

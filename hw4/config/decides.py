@@ -68,7 +68,7 @@ def stage_reads(stage: str, config: Config, key: str) -> bool:
         return group == stage
     if key == "model.seed" and getattr(config.model, "weights", None) != "random":
         # Other weights are read, and the other stages' choices have their own seeds.
-        return stage == POSE and has_pairs(config) and config.model.name == "dust3r"
+        return stage == POSE and has_pairs(config) and config.model.seed_decides
     if stage == POSE:
         if not has_pairs(config) or key in SCENE_KEYS:
             return False

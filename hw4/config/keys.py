@@ -1,10 +1,10 @@
 """The dotted names of everything that can be set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import get_type_hints
 
-from hw4.config import DATA_NODES, MODEL_NODES, Config
+from hw4.config import Config
 
 GROUPS = ("model", "input", "splat", "data", "wandb", "experiment")
 
@@ -20,10 +20,14 @@ def field_names(node: type, prefix: str = "") -> Iterator[str]:
             yield from field_names(kind, f"{name}.")
 
 
-def known_keys() -> list[str]:
-    """Every key that some choice of groups has."""
+def known_keys(**options: Mapping[str, type]) -> list[str]:
+    """Every key that some choice of groups has.
+
+    Args:
+        options: for a group whose options differ in their keys, the config class of each option.
+    """
     keys = set(field_names(Config)) | set(GROUPS)
-    for group, nodes in (("model", MODEL_NODES), ("data", DATA_NODES)):
+    for group, nodes in options.items():
         for node in nodes.values():
             keys |= set(field_names(node, f"{group}."))
     return sorted(keys)

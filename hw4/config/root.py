@@ -8,7 +8,7 @@ from hw4.config.data import DataConfig, SampleConfig
 from hw4.config.fields import in_range, one_of
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
-from hw4.config.model import Dust3rConfig, ModelConfig
+from hw4.config.model import ModelConfig
 from hw4.config.show import DemoConfig, ViewConfig
 from hw4.config.splat import SplatConfig
 from hw4.core.errors import ConfigError
@@ -151,10 +151,13 @@ class CacheConfig:
 
 @dataclass
 class Config:
-    """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises: `psnr` or `neg_mre`."""
+    """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises: `psnr` or `neg_mre`.
+
+    `model` has no default here: the command line's stands in ``conf/config.yaml``, a notebook gives one.
+    """
 
     task: str = "all"
-    model: ModelConfig = field(default_factory=Dust3rConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
     input: InputConfig = field(default_factory=InputConfig)
     splat: SplatConfig = field(default_factory=SplatConfig)
     data: DataConfig = field(default_factory=SampleConfig)

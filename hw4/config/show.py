@@ -11,7 +11,7 @@ class DemoConfig:
 
     `images` is a folder of photos or a video file; null: the photos of the data's scene. At most `max_images`
     are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
-    own scale; DUSt3R's and VGGT's start at 1) is below `min_conf_thr` are left out of the 3D files, and at
+    own scale; it mostly starts at 1) is below `min_conf_thr` are left out of the 3D files, and at
     most `max_points` are written.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hw4.config import Dust3rConfig, InputConfig
+from hw4.config import InputConfig
 from hw4.config.decides import POSE, SCORE, pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.model import NetworkConfig
@@ -35,9 +35,8 @@ def run_pose(context: JobContext) -> list[str]:
     labels = model_labels(config.model)
     cache_dir = Path(config.cache.root) / "pose" / pose_address(config, labels.fingerprint)
     samples = load_pairs(config.data, config.input)
-    if isinstance(config.model, Dust3rConfig):
-        # Said before anything is computed, and as what it is: no sample's fault.
-        config.model.alignment.check_views(_fewest_views(samples))
+    # Said before anything is computed, and as what it is: no sample's fault.
+    config.model.check_views(_fewest_views(samples))
     write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
     names = (config.model.name, labels.weights)
 

@@ -8,20 +8,22 @@ from typing import Any
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from hw4.config import DATA_NODES, MODEL_NODES
+from hw4.config import DATA_NODES
 from hw4.config.fields import nearest
 from hw4.config.keys import field_names, known_keys
 from hw4.core.errors import ConfigError
+from hw4.models.registry import model_configs
 
 SEE_KEYS = " See `python -m hw4 --cfg job` for all keys."
 
 
 def unknown_key(key: str) -> ConfigError:
     """The error for a key that no config dataclass has, or that the chosen group option lacks."""
-    keys = known_keys()
+    nodes = {"model": model_configs(), "data": DATA_NODES}
+    keys = known_keys(**nodes)
     group = key.split(".")[0]
     if key in keys:
-        owners = {"model": MODEL_NODES, "data": DATA_NODES}.get(group, {})
+        owners = nodes.get(group, {})
         having = [name for name, node in owners.items() if key in set(field_names(node, f"{group}."))]
         where = " or ".join(f"{group}={name}" for name in having)
         return ConfigError(f"there is no key {key} with this {group}=; it belongs to {where}.")

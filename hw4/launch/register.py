@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
 
-from hw4.config import DATA_NODES, MODEL_NODES, Config, DataConfig, ModelConfig
+from hw4.config import DATA_NODES, Config, DataConfig, ModelConfig
 from hw4.core.errors import ConfigError
+from hw4.models.registry import model_configs
 
 
 @dataclass
@@ -17,11 +18,12 @@ class _Schema(Config):
 
 
 def register() -> None:
-    """Register the schema; safe to call twice."""
+    """Register the schema, and every model as an option of `model=`; safe to call twice."""
+    OmegaConf.register_new_resolver("hw4.models", lambda: " | ".join(model_configs()), replace=True)
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=_Schema)
-    for name, node in MODEL_NODES.items():
-        store.store(group="schema/model", name=name, node=node)
+    for name, node in model_configs().items():
+        store.store(group="model", name=name, node=node)
     for name, node in DATA_NODES.items():
         store.store(group="schema/data", name=name, node=node)
 

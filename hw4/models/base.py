@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Reconstruction:
     """Cameras, and geometry where the model has it, for N views of one scene.
 
-    All cameras share one world frame of arbitrary gauge (for DUSt3R and VGGT usually the first camera), with
+    All cameras share one world frame of arbitrary gauge (usually the first camera), with
     OpenCV axes (x right, y down, z forward). A view that could not be estimated has NaN in its
     ``cam_from_world`` and its reason in ``diagnoses``.
 

@@ -1,55 +1,94 @@
-"""The one place that turns a model's configuration into a model."""
+"""The models that there are: a folder each in this one, and what other packages offer as `hw4.models`."""
 
-from dataclasses import dataclass
+import importlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hw4.config.model import Dust3rConfig, ModelConfig, NetworkConfig, SfmConfig, VggtConfig
-from hw4.core.errors import ConfigError
-from hw4.models.base import ReconstructionModel
+from hw4.config.model import ModelConfig
+from hw4.core.errors import ConfigError, UserError
+from hw4.core.plugins import plugins
+from hw4.models.spec import ModelLabels, ModelSpec
+
+if TYPE_CHECKING:
+    from hw4.models.base import ReconstructionModel
+
+GROUP = "hw4.models"
 
 
-@dataclass(frozen=True)
-class ModelLabels:
-    """What a run says about its model before building it.
+@cache
+def models() -> dict[str, ModelSpec]:
+    """Every model by name: this package's in alphabetical order, then those of other packages.
 
-    Attributes:
-        weights: for tables: ``tiny``, ``official``, ``random weights``, ``none``, or a file or hub name.
-        fingerprint: identifies the weights' content, for cache addresses; empty for a model without.
+    Raises:
+        UserError: another package's entry cannot be used, or its name is taken.
     """
+    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/spec.py"))
+    specs = {name: importlib.import_module(f"hw4.models.{name}.spec").SPEC for name in folders}
+    for name, spec in plugins(GROUP).items():
+        where = f"entry point {name} (group {GROUP})"
+        if not isinstance(spec, ModelSpec):
+            raise UserError(f"{where} is a {type(spec).__name__}: it must be a hw4.models.spec.ModelSpec.")
+        if spec.name != name:
+            raise UserError(f"{where} is a model called {spec.name}: give both the same name.")
+        if name in specs:
+            raise UserError(
+                f"{where} has the name of a model of hw4: rename it, or uninstall the package that offers it."
+            )
+        specs[name] = spec
+    return specs
 
-    weights: str
-    fingerprint: str
+
+def model_configs() -> dict[str, type[ModelConfig]]:
+    """The config class of each model."""
+    return {name: spec.config for name, spec in models().items()}
+
+
+def spec_of(config: ModelConfig) -> ModelSpec:
+    """The model that a configuration is of.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    spec = models().get(config.name)
+    if spec is None or not isinstance(config, spec.config):
+        known = ", ".join(models())
+        raise ConfigError(f"model={config.name!r} has no implementation; choose one of: {known}.")
+    return spec
 
 
 def model_labels(config: ModelConfig) -> ModelLabels:
     """Label and fingerprint of the weights that `build_model` would load; loads and downloads nothing large.
 
     Raises:
-        UserError: the weights do not exist.
+        UserError: the weights do not exist, or the configuration is of no model.
     """
-    if not isinstance(config, NetworkConfig):
-        return ModelLabels("none", "")
-    from hw4.models.network.weights import weights_fingerprint, weights_label
-
-    return ModelLabels(weights_label(config), weights_fingerprint(config))
+    return spec_of(config).labels(config)
 
 
-def build_model(config: ModelConfig) -> ReconstructionModel:
+def build_model(config: ModelConfig) -> "ReconstructionModel":
     """The model of a configuration, with its weights loaded. Only models with weights import torch.
 
     Raises:
-        UserError: missing or unusable weights, missing upstream package, or no such device.
-        ConfigError: the configuration belongs to no known model.
+        UserError: missing or unusable weights, missing upstream package, no such device, or the configuration
+            is of no model.
     """
-    if isinstance(config, SfmConfig):
-        from hw4.models.sfm.model import SfmModel
+    return spec_of(config).build(config)
 
-        return SfmModel(config)
-    if isinstance(config, Dust3rConfig):
-        from hw4.models.dust3r.model import Dust3rModel
 
-        return Dust3rModel.from_config(config)
-    if isinstance(config, VggtConfig):
-        from hw4.models.vggt.model import VggtModel
+def model_title(name: str) -> str:
+    """The proper name of a model; of one that is not installed, its name."""
+    spec = models().get(name)
+    return spec.title if spec else name
 
-        return VggtModel.from_config(config)
-    raise ConfigError(f"model={config.name!r} has no implementation.")
+
+def headline_models() -> list[ModelSpec]:
+    """The models that a report is to compare, in order; the first is the one that others are held against."""
+    found = [(spec.headline, spec) for spec in models().values() if spec.headline is not None]
+    return [spec for _, spec in sorted(found, key=lambda pair: pair[0])]
+
+
+def choices(fits: Callable[[ModelSpec], bool]) -> str:
+    """The models that fit, as advice within a sentence: ``model=a or model=b``."""
+    return " or ".join(f"model={spec.name}" for spec in models().values() if fits(spec))

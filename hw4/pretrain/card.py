@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from hw4.config import Dust3rConfig, InputConfig, MetricsConfig, SampleConfig, VggtConfig
+from hw4.config import InputConfig, MetricsConfig, SampleConfig
 from hw4.core.durable import write_json, write_text
 from hw4.core.provenance import provenance
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample import ensure_sample
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.registry import build_model
+from hw4.models.vggt.config import VggtConfig
 from hw4.output.tables import Table, number
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.metrics import auc

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw4.config import DATA_NODES
 from hw4.config.fields import nearest
 from hw4.config.keys import known_keys
 from hw4.core.errors import UserError
+from hw4.models.registry import model_configs
 from hw4.output.tables import MISSING, Table, format_metric, number
 from hw4.records.runs import Run, is_run, load_runs
 
@@ -68,7 +70,8 @@ def _known(key: str, option: str, runs: Sequence[Listed]) -> None:
     """Refuse a key that neither the program nor any of the runs knows."""
     if any(listed.value(key) is not None for listed in runs):
         return
-    keys = [*METRICS, *SETTINGS, "status", "started", "run", *known_keys()]
+    settable = known_keys(model=model_configs(), data=DATA_NODES)
+    keys = [*METRICS, *SETTINGS, "status", "started", "run", *settable]
     if key in keys:
         return
     spelled = {known.lower(): known for known in reversed(keys)}
@@ -82,7 +85,7 @@ def _parsed(condition: str, runs: Sequence[Listed]) -> tuple[str, str, str]:
     match = CONDITION.match(condition)
     if match is None:
         raise UserError(
-            f"--where {condition!r} is not understood; write such as model.name=vggt or 'MRE<20'."
+            f"--where {condition!r} is not understood; write such as input.name=pair or 'MRE<20'."
         )
     key, relation, wanted = match.groups()
     _known(key, f"--where {condition!r}", runs)
@@ -142,7 +145,7 @@ def list_runs(arguments: Sequence[str]) -> Table:
     parser.add_argument("folders", nargs="*", type=Path, help="default: outputs and multirun")
     parser.add_argument(
         "--where", action="append", default=[], metavar="CONDITION",
-        help="keep runs for which it holds: 'MRE<20', model.name=vggt, status=ok; may be repeated",
+        help="keep runs for which it holds: 'MRE<20', input.name=pair, status=ok; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--sort", default="started", metavar="KEY", help="a metric or key; -KEY: largest first"

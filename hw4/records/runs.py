@@ -10,10 +10,11 @@ from typing import Any, cast, get_type_hints
 
 from omegaconf import OmegaConf
 
-from hw4.config import DATA_NODES, MODEL_NODES, Config, DataConfig, MetricsConfig, ModelConfig
+from hw4.config import DATA_NODES, Config, DataConfig, MetricsConfig, ModelConfig
 from hw4.config.decides import POSE, SCORE, SPLAT, selected
 from hw4.config.input import input_label
 from hw4.core.errors import UserError
+from hw4.models.registry import model_configs
 from hw4.pose.metrics import FAILURE_ERROR_DEG, FOLDED_FAILURE_DEG, PoseError, summarize
 from hw4.records.sweep_table import flatten
 from hw4.report import PLAN_FILE
@@ -138,7 +139,7 @@ def as_config(config: dict[str, Any]) -> Config | None:
                 continue
             value, kind = values[item.name], hints[item.name]
             if isinstance(value, dict):
-                nodes: dict[str, Any] = {ModelConfig: MODEL_NODES, DataConfig: DATA_NODES}.get(kind, {})
+                nodes: dict[str, Any] = {ModelConfig: model_configs(), DataConfig: DATA_NODES}.get(kind, {})
                 kind = nodes.get(value.get("name", ""), kind)
                 value = build(kind, value) if is_dataclass(kind) else value
             known[item.name] = value

@@ -8,6 +8,7 @@ from pathlib import Path
 from hw4.config import ReportConfig
 from hw4.config.decides import POSE, SCORE, SPLAT
 from hw4.core.durable import write_bytes, write_json, write_text
+from hw4.models.registry import headline_models
 from hw4.output.blocks import NOTE, Chart, Document, Folded, Gallery, Numbers, Section, Text
 from hw4.output.html import to_html
 from hw4.output.markdown import to_markdown
@@ -129,9 +130,11 @@ def _charts_section(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> S
     if not section.blocks:
         section.blocks.append(Text("No sample has a record.", NOTE))
     models = sorted({(run.pose or {})["model"] for run in with_pose})
-    if not {"dust3r", "vggt"} <= set(models):
+    wanted = headline_models()
+    if not {spec.name for spec in wanted} <= set(models):
         here = ", ".join(models) or "no model"
-        section.blocks.append(Text(f"DUSt3R against VGGT is missing: results here are of {here}.", NOTE))
+        asked = " against ".join(spec.title for spec in wanted)
+        section.blocks.append(Text(f"{asked} is missing: results here are of {here}.", NOTE))
     return section
 
 

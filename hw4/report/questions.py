@@ -3,14 +3,13 @@
 from typing import TYPE_CHECKING
 
 from hw4.config.input import ORACLE
+from hw4.models.registry import model_title
 from hw4.records.runs import Run
 from hw4.report.statistics.confounds import show
 from hw4.report.statistics.pairing import BOUND, INPUT, MODEL, SELECTION, model_of, selection
 
 if TYPE_CHECKING:
     from hw4.report.statistics.comparisons import Comparison
-
-PROPER_NAMES = {"dust3r": "DUSt3R", "vggt": "VGGT"}
 
 
 def _selected(run: Run) -> str:
@@ -35,7 +34,7 @@ def short_names(c: "Comparison") -> tuple[str, str]:
 
 def title_of(c: "Comparison") -> str:
     """B against A, and what both have in common."""
-    a, b = (PROPER_NAMES.get(name, name) for name in short_names(c))
+    a, b = map(model_title, short_names(c))
     if c.kind == INPUT:
         b = b[0].upper() + b[1:]
     common = {

@@ -16,7 +16,7 @@ from hw4.splat.gaussians import make_gaussians
 
 MORE_OVERLAP = (
     "Photos that see more of the same help: more of them (data.train_views), neighbouring ones "
-    "(data.train_pick=neighbours); or another model (model=dust3r, model=vggt)."
+    "(data.train_pick=neighbours); or another model, one with points for every pixel."
 )
 CONF_LR_RANGE = (1.0, 100.0)
 """Factor on the position learning rate of the surest and the least sure points (InstantSplat)."""
@@ -50,7 +50,7 @@ class Initialisation:
 def lr_factors(conf: np.ndarray) -> np.ndarray:
     """(P,) factors on the position learning rate: ``1 + 99 (1 - sigmoid(conf))`` (InstantSplat's train.py).
 
-    `conf` is on DUSt3R's scale, at least 1: factors run from 27.6 for the least sure points down to 1.
+    `conf` is at least 1: factors run from 27.6 for the least sure points down to 1.
     """
     low, high = CONF_LR_RANGE
     unsure = 1 / (1 + np.exp(np.clip(np.asarray(conf, np.float64), -60, 60)))

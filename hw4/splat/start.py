@@ -49,7 +49,7 @@ def initialise(
     if source == "scene":
         return from_scene(scene.train, config, scene.root), None
     if get_model is None:
-        raise UserError(f"{scene.root} has no points or cameras to start from: choose a model (model=sfm).")
+        raise UserError(f"{scene.root} has no points or cameras to start from: choose a model (model=...).")
     model = get_model()
     what = f"the {len(scene.train.paths)} training photos"
     reconstruction = _reconstruct(model, scene.train.paths, config.seed, what)

@@ -6,13 +6,18 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from hw4.config import Config, Dust3rConfig, SampleConfig, SfmConfig, SplatConfig, VggtConfig
+from hw4.config import DATA_NODES, Config, SampleConfig, SplatConfig
 from hw4.config.decides import splat_uses_model
 from hw4.core.errors import ConfigError
 from hw4.data.sample import ensure_sample
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import explain, known_keys
+from hw4.launch.help import help_text
 from hw4.launch.sweep import Plan, plan
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.registry import model_configs
+from hw4.models.sfm.config import SfmConfig
+from hw4.models.vggt.config import VggtConfig
 
 
 def refused(*overrides: str, multirun: bool = False) -> str:
@@ -132,7 +137,7 @@ def test_every_job_of_a_sweep_is_checked_before_the_first() -> None:
 
 def test_defaults_are_those_of_the_dataclasses() -> None:
     planned = plan([], multirun=False)
-    assert planned == Plan(False, [Config()], None)
+    assert planned == Plan(False, [Config(model=Dust3rConfig())], None)
 
 
 def test_the_five_settings_are_those_of_the_report() -> None:
@@ -185,10 +190,11 @@ def test_help_names_every_option_of_every_group() -> None:
         if path.parent.name == "experiment" and path.stem in ("p2_setting_2", "p2_setting_3", "p2_setting_4"):
             continue
         assert path.stem in text, f"{path} is not in the help"
+    assert all(name in help_text() for name in model_configs())
 
 
 def test_group_files_hold_only_known_keys() -> None:
-    keys = set(known_keys())
+    keys = set(known_keys(model=model_configs(), data=DATA_NODES))
 
     def flat(node: object, prefix: str) -> list[str]:
         if not isinstance(node, dict):

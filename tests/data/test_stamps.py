@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hw4.config import Config, PairsConfig, SampleConfig, SfmConfig
-from hw4.config.model import Dust3rConfig
+from hw4.config import Config, PairsConfig, SampleConfig
 from hw4.config.root import CacheConfig, ReportConfig, ScoreConfig, WandbConfig
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.run import run_job
 from hw4.launch.task import _finished
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.sfm.config import SfmConfig
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 

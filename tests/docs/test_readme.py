@@ -17,12 +17,13 @@ import yaml
 from rich.console import Console
 
 from hw4.config import Config, PairsConfig, SampleConfig, SceneConfig
-from hw4.config.model import Dust3rConfig, NetworkConfig
+from hw4.config.model import NetworkConfig
 from hw4.config.root import CacheConfig, PretrainConfig, ScoreConfig, WandbConfig
 from hw4.core.errors import UserError
 from hw4.data.sample import ensure_sample
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.records.listing import list_runs
 from tests.support.paths import ROOT
 from tests.support.report_folders import POSE, write_pose_job

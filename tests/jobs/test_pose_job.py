@@ -12,20 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hw4.config import (
-    AlignmentConfig,
-    Config,
-    Dust3rConfig,
-    InputConfig,
-    MetricsConfig,
-    PairsConfig,
-    ScoreConfig,
-    WandbConfig,
-)
+from hw4.config import Config, InputConfig, MetricsConfig, PairsConfig, ScoreConfig, WandbConfig
 from hw4.config.root import CacheConfig
 from hw4.core.errors import ConfigError
 from hw4.jobs import pose
 from hw4.jobs.run import run_job
+from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 

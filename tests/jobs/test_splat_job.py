@@ -16,7 +16,6 @@ from PIL import Image
 from rich.console import Console
 
 from hw4.config import Config, PairsConfig, SampleConfig, SceneConfig, SplatConfig, WandbConfig
-from hw4.config.model import SfmConfig
 from hw4.config.root import CacheConfig
 from hw4.config.splat import EvalConfig, InitConfig, RenderConfig
 from hw4.core.errors import UserError
@@ -24,6 +23,7 @@ from hw4.data.sample import ensure_sample
 from hw4.jobs.run import run_job
 from hw4.models.base import Reconstruction
 from hw4.models.cached import CachedModel, from_npz, to_npz
+from hw4.models.sfm.config import SfmConfig
 from hw4.records.sweep_table import compare, comparison_table, write_comparison
 from hw4.report.sections.splat_strip import settings_strip
 from tests.support.fake_models import FakeModel

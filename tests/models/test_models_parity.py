@@ -9,14 +9,15 @@ import torch
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from hw4.config.model import AlignmentConfig, Dust3rConfig, VggtConfig
 from hw4.models.dust3r import pairs as dust3r_fast
+from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.network import tiny
 from hw4.models.network.load import LoadedNetwork, load_dust3r_network, load_vggt_network
 from hw4.models.network.upstream import import_upstream, quiet
 from hw4.models.network.views import load_vggt_views
 from hw4.models.network.weights import WeightsSource
+from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
 from hw4.pose.metrics import rotation_error_deg
 from hw4.pretrain.batches import render_views

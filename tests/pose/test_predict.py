@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from hw4.config.model import Dust3rConfig, VggtConfig
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample
 from hw4.models.base import Reconstruction
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.network.views import ModelView
+from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
 from hw4.pose.predict import AHEAD, predict_sample, predict_samples
 from hw4.pose.results import Prediction

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
-from hw4.config import CandidatesConfig, Config, InputConfig, MetricsConfig, PairsConfig, SfmConfig
+from hw4.config import CandidatesConfig, Config, InputConfig, MetricsConfig, PairsConfig
 from hw4.config.decides import CACHE_VERSION, _digest, pose_address, reads
 from hw4.config.root import CacheConfig, ReportConfig, WandbConfig
 from hw4.core.errors import ConfigError
@@ -26,6 +26,7 @@ from hw4.data.pairs.candidates import frame_subsets
 from hw4.data.pairs.layout import load_pairs
 from hw4.jobs.run import run_job
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.sfm.config import SfmConfig
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.evaluate_candidates import evaluate_candidates
 from hw4.pose.results import PoseResult

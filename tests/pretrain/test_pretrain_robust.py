@@ -10,13 +10,14 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from hw4.config import Config, PretrainConfig, VggtConfig
+from hw4.config import Config, PretrainConfig
 from hw4.config.root import CacheConfig
 from hw4.core.durable import JsonlLog
 from hw4.core.errors import ConfigError, UserError
 from hw4.jobs.context import JobContext
 from hw4.jobs.pretrain import run_pretraining
 from hw4.models.network.upstream import import_vggt_pose_encoding
+from hw4.models.vggt.config import VggtConfig
 from hw4.pretrain import train
 from hw4.pretrain.batches import SceneStream, Views
 from hw4.pretrain.checkpoint import PretrainState

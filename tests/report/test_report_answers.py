@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from hw4.config import Config, MetricsConfig, ReportConfig
-from hw4.config.model import Dust3rConfig, VggtConfig
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.vggt.config import VggtConfig
 from hw4.records.runs import NO_DIRECTION, load_runs
 from hw4.report.answers import answer, difference, evidence
 from hw4.report.document import write_report

@@ -14,11 +14,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from hw4.config import Config, PairsConfig, ReportConfig, ScoreConfig, SplatConfig, VggtConfig, WandbConfig
-from hw4.config.model import Dust3rConfig, SfmConfig
+from hw4.config import Config, PairsConfig, ReportConfig, ScoreConfig, SplatConfig, WandbConfig
 from hw4.core.errors import UserError
 from hw4.jobs.report import report_at_the_end
 from hw4.jobs.run import run_job
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.sfm.config import SfmConfig
+from hw4.models.vggt.config import VggtConfig
 from hw4.output.svg import Axis, Series, chart
 from hw4.output.text_size import text_width, wrapped
 from hw4.records.runs import Run, load_runs

@@ -14,7 +14,7 @@ from rich.console import Console
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from hw4.config import Config, Dust3rConfig, InputConfig, MetricsConfig, SampleConfig, SfmConfig
+from hw4.config import Config, InputConfig, MetricsConfig, SampleConfig
 from hw4.config.root import CacheConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.data.pairs.layout import PairSample, load_pairs
@@ -24,6 +24,8 @@ from hw4.geometry.pnp import diagnose_points
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.sfm.config import SfmConfig
 from hw4.pose.clouds import read_cloud
 from hw4.pose.results import OK, Prediction, score_sample
 from hw4.show.case.figures import shapes_figure

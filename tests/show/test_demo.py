@@ -14,13 +14,15 @@ from plyfile import PlyData
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
-from hw4.config import Config, DemoConfig, Dust3rConfig, PairsConfig, SampleConfig, SfmConfig
+from hw4.config import Config, DemoConfig, PairsConfig, SampleConfig
 from hw4.config.root import CacheConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.data.photos import spread
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.photos import find_photos
 from hw4.show.demo.run import run_demo
 

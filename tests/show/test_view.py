@@ -23,7 +23,6 @@ from hw4.config import (
     PairsConfig,
     SampleConfig,
     SceneConfig,
-    SfmConfig,
     SplatConfig,
     ViewConfig,
 )
@@ -33,6 +32,7 @@ from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.models.clouds import Cloud
+from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.files3d import write_points_ply
 from hw4.show.viewer.run_folder import find_subjects
 from hw4.show.viewer.serve import Viewer, read_splats, serve

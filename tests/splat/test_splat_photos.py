@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from hw4.config import EvalConfig, InitConfig, SceneConfig, SplatConfig
-from hw4.config.model import SfmConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, load_scene
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.model import SfmModel
 from hw4.splat.init import Initialisation
 from hw4.splat.result import SplatResult

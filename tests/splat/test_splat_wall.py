@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from hw4.config import EvalConfig, InitConfig, SampleConfig, SceneConfig, SplatConfig
-from hw4.config.model import VggtConfig
 from hw4.data.sample import ensure_sample
 from hw4.data.scenes.scene import Scene
 from hw4.models.base import ReconstructionModel
 from hw4.models.registry import build_model
+from hw4.models.vggt.config import VggtConfig
 from hw4.splat import stage
 
 CONFIG = SplatConfig(

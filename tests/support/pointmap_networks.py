@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 from torch import nn
 
-from hw4.config.model import Dust3rConfig
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.network.load import load_dust3r_network
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hw4.config import Config, InputConfig, MetricsConfig, SfmConfig
+from hw4.config import Config, InputConfig, MetricsConfig
 from hw4.core.durable import write_json
+from hw4.models.sfm.config import SfmConfig
 from hw4.pose.metrics import PoseError, summarize
 from hw4.records.runs import NO_DIRECTION
 

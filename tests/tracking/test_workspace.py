@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from hw4.config import Config, EvalConfig, InitConfig, PretrainConfig, SampleConfig, SfmConfig, SplatConfig
-from hw4.config.model import Dust3rConfig
+from hw4.config import Config, EvalConfig, InitConfig, PretrainConfig, SampleConfig, SplatConfig
 from hw4.config.root import CacheConfig
 from hw4.jobs import run as job
+from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.sfm.config import SfmConfig
 from hw4.tracking import workspace
 from hw4.tracking.tracker import Tracker
 

@@ -29,7 +29,7 @@ class TrainScene:
         Ks: (N, 3, 3) float64 in pixels of `images`, or None.
         points: (P, 3) float64 world points, or None.
         colors: (P, 3) uint8, or None.
-        conf: (P,) float32 confidence of the points (DUSt3R's scale), or None.
+        conf: (P,) float32 confidence of the points (at least 1, larger is surer), or None.
     """
 
     names: list[str]
@@ -121,7 +121,7 @@ def _fitted_K(K: np.ndarray, size: np.ndarray, image: np.ndarray, path: Path) ->
     """`scaled_K` of a loaded image, which must have its camera's proportions up to rounding."""
     height, width = image.shape[:2]
     expected = width * size[1] / size[0]
-    # DUSt3R's cameras are of photos cropped to multiples of 16 pixels.
+    # InstantSplat's cameras are of photos cropped to multiples of 16 pixels.
     if abs(expected - height) > max(1.0, 0.05 * height):
         raise UserError(
             f"{path} is {width}x{height} but its camera {int(size[0])}x{int(size[1])}: the photo was cropped "

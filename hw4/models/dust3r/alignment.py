@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import torch
 
-from hw4.config.model import AlignmentConfig
 from hw4.geometry.pnp import MIN_POINTS, PnPResult, safe_pnp
 from hw4.models.base import ReconstructionFailed
+from hw4.models.dust3r.config import AlignmentConfig
 from hw4.models.dust3r.guard import InitGuard
 from hw4.models.dust3r.pointmaps import LARGEST, ViewPoints, check_pointmaps, default_focal, usable_focal
 from hw4.models.network.devices import seeded

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from hw4.config.model import Dust3rConfig
 from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.dust3r import pairs as dust3r_fast
 from hw4.models.dust3r.alignment import Alignment, align_pair, align_views
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.network.devices import pick_device, pick_dtype, precision
 from hw4.models.network.load import LoadedNetwork, load_dust3r_network
 from hw4.models.network.upstream import import_dust3r_inference, quiet

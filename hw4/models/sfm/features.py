@@ -7,8 +7,8 @@ import numpy as np
 import pycolmap
 from PIL import Image
 
-from hw4.config.model import SfmConfig
 from hw4.data.photos import open_upright, resize_map
+from hw4.models.sfm.config import SfmConfig
 
 # Angle in radians between two descriptors above which they never match (COLMAP's `max_distance`).
 MAX_ANGLE = 0.7

@@ -10,7 +10,7 @@ import pycolmap
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from hw4.config.model import SfmConfig
+from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features
 from hw4.models.sfm.two_view import TwoView
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from hw4.config.model import SfmConfig
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm.cameras import make_cameras
+from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features, extract
 from hw4.models.sfm.mapping import Mapping, chain_rotations, map_views, pairs_to_match
 from hw4.models.sfm.two_view import TwoView, estimate_two_view, triangulate, verify_two_view

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pycolmap
 
-from hw4.config.model import SfmConfig
+from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features, match
 
 # Two-view configurations in which a homography explains the matches, so that the essential matrix is

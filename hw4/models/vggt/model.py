@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from hw4.config.model import VggtConfig
 from hw4.core.errors import UserError
 from hw4.geometry.pnp import diagnose_points
 from hw4.models.base import BatchedModel, Reconstruction
@@ -15,6 +14,7 @@ from hw4.models.network.devices import pick_device, pick_dtype, precision
 from hw4.models.network.load import LoadedNetwork, load_vggt_network
 from hw4.models.network.upstream import import_vggt_geometry, import_vggt_pose_encoding, quiet
 from hw4.models.network.views import ModelView, load_vggt_views
+from hw4.models.vggt.config import VggtConfig
 
 # Patches that go through the network at once: on a CPU more gain nothing, on a GPU they fill it.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hw4.config.decides import POSE
 from hw4.config.input import ALL, INTERPOLATED, MEDOID, ORACLE, PAIR
+from hw4.models.registry import headline_models
 from hw4.records.runs import Run
 from hw4.report.statistics.confounds import closest
 
@@ -52,7 +53,8 @@ def candidates(runs: Sequence[Run]) -> list[tuple[str, Run, Run]]:
     for b in runs:
         if is_oracle(b):
             put(BOUND, b, same_model(b, MEDOID) or same_model(b, ALL))
-    names = sorted(dict.fromkeys(map(model_of, runs)), key=lambda name: name != "dust3r")
+    first = [spec.name for spec in headline_models()[:1]]
+    names = sorted(dict.fromkeys(map(model_of, runs)), key=lambda name: name not in first)
     for i, name in enumerate(names):
         for b in runs:
             if model_of(b) in names[i + 1 :] and not is_oracle(b):

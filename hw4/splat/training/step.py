@@ -11,6 +11,7 @@ from torch.nn import Parameter, ParameterDict
 from hw4.config import SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
+from hw4.models.registry import choices
 from hw4.splat.gaussians import TRAINED, parameters, render_gaussians
 from hw4.splat.init import Initialisation, clone
 from hw4.splat.rasterize import device_for
@@ -85,9 +86,10 @@ class TrainingRun:
         self.depths = None
         if config.depth_weight > 0:
             if init.depths is None:
+                dense = choices(lambda spec: spec.dense)
                 raise UserError(
                     f"splat.depth_weight needs a model's depth, and the start from {init.source} has none: "
-                    "use splat.init.source=model with model=dust3r or model=vggt, or splat.depth_weight=0."
+                    f"use splat.init.source=model with {dense}, or splat.depth_weight=0."
                 )
             self.depths = [torch.from_numpy(depth).to(self.device) for depth in init.depths]
         self.gaussians = clone(init.gaussians).to(self.device)

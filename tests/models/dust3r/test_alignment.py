@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from hw4.config import InputConfig, PairsConfig, SampleConfig
-from hw4.config.model import AlignmentConfig, Dust3rConfig, VggtConfig
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.geometry import pnp
 from hw4.geometry.pnp import diagnose_points, safe_pnp
 from hw4.models.base import Reconstruction, ReconstructionFailed
+from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.registry import build_model
+from hw4.models.vggt.config import VggtConfig
 from hw4.pose.metrics import rotation_error_deg
 from tests.support.pointmap_networks import (
     SceneNetwork,

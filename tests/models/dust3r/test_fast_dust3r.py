@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from hw4.config.model import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r import aligner as alignment_fast
 from hw4.models.dust3r import pairs as dust3r_fast
 from hw4.models.dust3r.alignment import align_views
+from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r.guard import InitGuard
 from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.network.load import OFFICIAL_DUST3R, load_dust3r_network

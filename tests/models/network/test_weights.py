@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hw4.config.model import Dust3rConfig, VggtConfig
 from hw4.core.errors import UserError
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.network import load as networks
 from hw4.models.network import weights
 from hw4.models.network.checkpoint_files import parse_constructor, read_checkpoint
 from hw4.models.network.load import is_official_dust3r, load_dust3r_network, load_vggt_network
 from hw4.models.network.tiny import build_tiny_dust3r, build_tiny_vggt
+from hw4.models.vggt.config import VggtConfig
 
 TINY_CALL = (
     "AsymmetricCroCo3DStereo(pos_embed='RoPE100', img_size=(48, 64), patch_size=8, enc_embed_dim=128, "

@@ -9,14 +9,16 @@ import torch
 from PIL import Image
 
 from hw4.config import InputConfig, PairsConfig, SampleConfig
-from hw4.config.model import Dust3rConfig, SfmConfig, VggtConfig
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample, load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.models.base import ReconstructionFailed
+from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.network.devices import pick_device, pick_dtype
 from hw4.models.registry import build_model
+from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.model import SfmModel
+from hw4.models.vggt.config import VggtConfig
 from hw4.pose.metrics import rotation_error_deg
 
 

@@ -1,0 +1,54 @@
+"""What the rest of the project knows about a model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from hw4.config.model import ModelConfig
+
+if TYPE_CHECKING:
+    from hw4.models.base import ReconstructionModel
+
+
+@dataclass(frozen=True)
+class ModelLabels:
+    """What a run says about its model before building it.
+
+    Attributes:
+        weights: for tables: ``tiny``, ``official``, ``random weights``, ``none``, or a file or hub name.
+        fingerprint: identifies the weights' content, for cache addresses; empty for a model without.
+    """
+
+    weights: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A row of the registry: ``SPEC`` in ``hw4/models/<name>/spec.py``, or what an entry point names.
+
+    The module of a spec is imported with every command: what is slow to import is imported by `build` and
+    `labels` when they are called.
+
+    Attributes:
+        name: what `model=` takes; also the default of `name` in `config`.
+        title: the proper name, for sentences.
+        config: dataclass of its keys.
+        build: the model of a configuration, with its weights loaded. Raises UserError where it cannot be.
+        labels: label and fingerprint of the weights that `build` would load; loads nothing large.
+        dense: whether it gives points and depth for every pixel.
+        headline: its place among the models that a report is to compare; None: it is no such model.
+    """
+
+    name: str
+    title: str
+    config: type[ModelConfig]
+    build: "Callable[[Any], ReconstructionModel]"
+    labels: Callable[[Any], ModelLabels] = lambda config: ModelLabels("none", "")
+    dense: bool = False
+    headline: int | None = None
+
+    def __post_init__(self) -> None:
+        defaults = {item.name: item.default for item in fields(self.config)}
+        if defaults["name"] != self.name:
+            raise ValueError(f"{self.config.__name__}.name must have the default {self.name!r}")
