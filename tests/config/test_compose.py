@@ -11,23 +11,14 @@ from hw4.config.decides import splat_uses_model
 from hw4.core.errors import ConfigError
 from hw4.data.sample import ensure_sample
 from hw4.launch.conf import conf_dir
-from hw4.launch.explain import explain, known_keys
+from hw4.launch.explain import known_keys
 from hw4.launch.help import help_text
 from hw4.launch.sweep import Plan, plan
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.registry import model_configs
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.vggt.config import VggtConfig
-
-
-def refused(*overrides: str, multirun: bool = False) -> str:
-    try:
-        plan(overrides, multirun)
-    except Exception as error:
-        sentence = explain(error)
-        assert sentence is not None, f"not worded: {error!r}"
-        return str(sentence)
-    pytest.fail(f"{overrides} was accepted")
+from tests.support.cli import refused
 
 
 @pytest.mark.parametrize(

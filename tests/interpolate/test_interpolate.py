@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
-from scipy.ndimage import gaussian_filter
 
 from hw4.config import Config, InputConfig, InterpolateConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.interpolate import VideoConfig
@@ -32,33 +31,10 @@ from hw4.interpolate.write import interpolate_pairs
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.pose.crossfade import diagnose_sequence
+from tests.support.interpolated import Slow, noise_pairs, pairs_in, texture
 from tests.support.paths import ROOT
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
-
-
-def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """(height, width, 3) uint8 with structure at several scales."""
-    layers = [s * gaussian_filter(rng.normal(size=(height, width, 3)), (s, s, 0)) for s in (2, 5, 12)]
-    image = sum(layers)
-    low, high = image.min(), image.max()
-    return (255 * (image - low) / (high - low)).astype(np.uint8)
-
-
-def pairs_in(root: Path, photos: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[PhotoPair]:
-    root.mkdir(parents=True, exist_ok=True)
-    pairs = []
-    for idx, both in enumerate(photos):
-        paths = (root / f"{idx}_a.png", root / f"{idx}_b.png")
-        for path, photo in zip(paths, both, strict=True):
-            Image.fromarray(photo).save(path)
-        pairs.append(PhotoPair(idx, paths))
-    return pairs
-
-
-def noise_pairs(root: Path, n: int) -> list[PhotoPair]:
-    rng = np.random.default_rng(0)
-    return pairs_in(root, [(texture(rng, 24, 32), texture(rng, 24, 32)) for _ in range(n)])
 
 
 def frames_of(folder: Path, idx: int) -> list[np.ndarray]:
@@ -129,24 +105,12 @@ def test_photos_are_brought_to_one_size(tmp_path: Path) -> None:
         assert {f.shape for f in frames_of(tmp_path / "out" / "0" / f"edge_{long_edge}", 0)} == {size}
 
 
-class Slow(Crossfade):
-    """Takes its time over each pair and writes down which."""
-
-    def __init__(self, calls: Path, seconds: float = 0.0) -> None:
-        self.calls, self.seconds = calls, seconds
-
-    def frames(self, first: np.ndarray, last: np.ndarray, count: int) -> Sequence[np.ndarray]:
-        with self.calls.open("a") as file:
-            file.write(f"{int(first.sum())}\n")
-        time.sleep(self.seconds)
-        return super().frames(first, last, count)
-
-
 RUN = """
 import sys
 from pathlib import Path
 from hw4.config import InterpolateConfig
-from tests.interpolate.test_interpolate import Slow, interpolate_pairs, noise_pairs
+from hw4.interpolate.write import interpolate_pairs
+from tests.support.interpolated import Slow, noise_pairs
 root = Path(sys.argv[1])
 slow = Slow(root / "calls", 0.15)
 interpolate_pairs(noise_pairs(root, 8), lambda: slow, InterpolateConfig(frames=3), root / "out")

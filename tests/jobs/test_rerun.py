@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.launch.test_cli import run_pose
+from tests.support.cli import run_pose
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 

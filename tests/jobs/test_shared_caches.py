@@ -17,7 +17,7 @@ import sys, time
 from pathlib import Path
 from hw4.models.cached import CachedModel
 from tests.support.fake_models import FakeModel
-from tests.jobs.test_splat_job import make_config, run
+from tests.support.splat_jobs import make_config, run
 folder, out_dir = Path(sys.argv[1]), Path(sys.argv[2])
 (out_dir.parent / f"ready_{out_dir.name}").touch()
 while len(list(folder.glob("ready_*"))) < 2:

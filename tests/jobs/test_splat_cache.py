@@ -19,9 +19,7 @@ from hw4.data.scenes.scene import load_scene
 from hw4.splat import figures
 from hw4.splat.training.step import TrainingRun
 from hw4.tracking.tracker import Tracker
-from tests.jobs.test_splat_job import make_config, run, scene_root
-
-__all__ = ["scene_root"]
+from tests.support.splat_jobs import make_config, run
 
 
 @pytest.fixture

@@ -13,53 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
-from hw4.config import Config, PairsConfig, SampleConfig, SceneConfig, SplatConfig, WandbConfig
+from hw4.config import Config, PairsConfig, SceneConfig
 from hw4.config.root import CacheConfig
-from hw4.config.splat import EvalConfig, InitConfig, RenderConfig
+from hw4.config.splat import RenderConfig
 from hw4.core.errors import UserError
-from hw4.data.sample import ensure_sample
-from hw4.jobs.run import run_job
 from hw4.models.base import Reconstruction
 from hw4.models.cached import CachedModel, from_npz, to_npz
-from hw4.models.sfm.config import SfmConfig
 from hw4.records.sweep_table import compare, comparison_table, write_comparison
 from hw4.report.sections.splat_strip import settings_strip
 from tests.support.fake_models import FakeModel
-
-
-@pytest.fixture(scope="module")
-def scene_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("sample")
-    return ensure_sample(SampleConfig(root=str(root), pairs=1, frames=3, width=48, height=36)) / "scene"
-
-
-def make_config(scene_root: Path, tmp_path: Path, **splat: Any) -> Config:
-    options: dict[str, Any] = {
-        "iterations": 12,
-        "checkpoint_every": 4,
-        "log_every": 4,
-        "render_every": 6,
-        "video_frames": 3,
-    }
-    # Without the option a test machine with a network would fetch half a gigabyte.
-    options["init"] = InitConfig(max_points=400)
-    options["eval"] = EvalConfig(lpips_download=False)
-    return Config(
-        task="splat",
-        model=SfmConfig(),
-        splat=SplatConfig(**{**options, **splat}),
-        data=SceneConfig(root=str(scene_root)),
-        wandb=WandbConfig(mode="disabled"),
-        cache=CacheConfig(root=str(tmp_path / "cache")),
-    )
-
-
-def run(config: Config, out_dir: Path) -> dict[str, Any]:
-    run_job(config, out_dir, Console(quiet=True))
-    results: dict[str, Any] = json.loads((out_dir / "results.json").read_text())
-    return results
+from tests.support.splat_jobs import make_config, run
 
 
 @pytest.fixture(scope="module")

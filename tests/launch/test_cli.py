@@ -1,7 +1,6 @@
 """The command line as a user meets it: whole runs in a subprocess."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,23 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.pairs.test_pairs import Hostile
+from tests.support.cli import hw4, run_pose
+from tests.support.pairs import Hostile
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
-
-
-def hw4(
-    cwd: Path, *arguments: str, module: bool = True, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hw4"] if module else [str(Path(sys.executable).parent / "hw4")]
-    return subprocess.run(
-        [*command, *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "COLUMNS": "160", **(env or {})},
-    )
 
 
 def only_sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -62,10 +48,6 @@ def test_typo_is_one_sentence_with_a_traceback_on_request(tmp_path: Path) -> Non
 def test_a_sweep_is_not_printed(tmp_path: Path, printing: str) -> None:
     sentence = only_sentence(hw4(tmp_path, "-m", "splat.lr=1e-4,2e-4", "--cfg", printing))
     assert "leave one of them out" in sentence and list(tmp_path.iterdir()) == []
-
-
-def run_pose(cwd: Path, root: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return hw4(cwd, "task=pose", "model=sfm", "data=pairs", f"data.root={root}", "wandb=disabled", *more)
 
 
 def test_a_run_leaves_its_files_and_counts_failures(pairs_folder: MakePairs, tmp_path: Path) -> None:

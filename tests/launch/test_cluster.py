@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.launch.test_sweep_launchers import kill_all, lines, start, wait_for
+from tests.support.sweeps import kill_all, lines, start, wait_for
 
 # What the launcher calls of SLURM. A requeued job is the same script once more, under the same number.
 FAKES = {

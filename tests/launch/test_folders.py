@@ -14,8 +14,7 @@ from hw4.launch import flags
 from hw4.launch.explain import explain
 from hw4.launch.folders import fresh_folder, group_of, usable_folder
 from hw4.launch.sweep import check_printed, plan
-from tests.config.test_compose import refused
-from tests.launch.test_cli import run_pose
+from tests.support.cli import refused, run_pose
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 

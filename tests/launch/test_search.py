@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.launch.test_sweep_launchers import kill_all, results, start, table, wait_for
+from tests.support.sweeps import kill_all, results, start, table, wait_for
 
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize", "hydra.sweeper.n_jobs=1"]
 SEARCH += ["objective=neg_mre", "model.max_ratio=interval(0.7,0.9)", "report.auto=false"]

@@ -1,63 +1,16 @@
 """Sweeps on other engines: a killed one goes on, and nothing is computed twice."""
 
-import contextlib
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.support.sweeps import kill_all, lines, results, start, table, wait_for
 
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1"],
 }
-SMALL = ["task=pose", "model=sfm", "data.pairs=2", "data.frames=3", "metrics.bootstrap=20", "wandb=disabled"]
 SIX_JOBS = ["model.min_inliers=14,15,16", "input=pair,interpolated", "report.auto=false"]
-
-
-def start(overrides: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    where = [f"hydra.sweep.dir={folder / 'sweep'}", f"cache.root={folder / 'cache'}"]
-    command = [sys.executable, "-W", "ignore", "-m", "hw4", "-m", *SMALL, *overrides, *where]
-    with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-
-
-def kill_all(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the sweep and to every worker that it started."""
-    parent = psutil.Process(process.pid)
-    for one in [*parent.children(recursive=True), parent]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
-    process.wait()
-
-
-def lines(folder: Path, pattern: str) -> list[str]:
-    return [line for path in folder.glob(pattern) for line in path.read_text().splitlines()]
-
-
-def results(folder: Path) -> dict[Path, int]:
-    """Each finished job's results, and when they were written."""
-    return {path: path.stat().st_mtime_ns for path in folder.glob("sweep/*/results.json")}
-
-
-def wait_for(process: subprocess.Popen[bytes], folder: Path, holds: Callable[[], bool]) -> None:
-    """Wait until something holds, while the sweep goes on."""
-    deadline = time.monotonic() + 240
-    while not holds():
-        assert process.poll() is None and time.monotonic() < deadline, (folder / "log.txt").read_text()
-        time.sleep(0.01)
-
-
-def table(folder: Path) -> list[object]:
-    content = json.loads((folder / "sweep" / "comparison.json").read_text())
-    return [
-        (job["settings"], job["results"]["pose"]["metrics"], job["results"]["pose"]["n_valid"])
-        for job in content["jobs"]
-    ]
 
 
 @pytest.fixture(scope="module")

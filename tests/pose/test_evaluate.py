@@ -12,22 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw4.config import InputConfig, MetricsConfig, PairsConfig
+from hw4.config import MetricsConfig
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample, load_pairs
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.predictions import score_predictions, write_predictions
 from hw4.pose.results import PoseResult
-from tests.data.pairs.test_pairs import Hostile
 from tests.support.fake_models import FakeModel
+from tests.support.pairs import Hostile, samples_of
 from tests.support.paths import ROOT
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 METRICS = MetricsConfig(bootstrap=50)
-
-
-def samples_of(root: Path) -> list[PairSample]:
-    return load_pairs(PairsConfig(root=str(root)), InputConfig())
 
 
 def comparable(result: PoseResult) -> dict[str, object]:
@@ -79,7 +74,7 @@ from pathlib import Path
 from hw4.config import MetricsConfig
 from hw4.pose.evaluate import evaluate_pose
 from tests.support.fake_models import FakeModel
-from tests.pose.test_evaluate import samples_of
+from tests.support.pairs import samples_of
 evaluate_pose(samples_of(Path(sys.argv[1])), lambda: FakeModel(0.15, Path(sys.argv[3])), MetricsConfig(),
               Path(sys.argv[2]))
 """

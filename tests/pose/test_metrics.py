@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from hw4.config import MetricsConfig
 from hw4.pose.metrics import NO_DIRECTION, PoseError, accuracy, auc, pair_error, summarize
-from tests.conftest import random_cameras
+from tests.support.pairs import random_cameras
 
 angles = st.floats(0, 180, allow_nan=False)
 

@@ -25,22 +25,18 @@ from hw4.core.errors import ConfigError
 from hw4.data.pairs.candidates import frame_subsets
 from hw4.data.pairs.layout import load_pairs
 from hw4.jobs.run import run_job
-from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.base import Reconstruction, ReconstructionFailed
 from hw4.models.sfm.config import SfmConfig
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pose.evaluate_candidates import evaluate_candidates
-from hw4.pose.results import PoseResult
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
 from hw4.records.runs import load_runs
 from hw4.records.sweep_table import compare, comparison_table
 from hw4.report.sections.pose import summary_section
-from tests.conftest import random_cameras
+from tests.support.candidates import CHOICE, METRICS, VIDEOS, Scripted, evaluate
+from tests.support.pairs import random_cameras
 from tests.support.paths import ROOT
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
-METRICS = MetricsConfig(bootstrap=20)
-VIDEOS = ["good", "stubborn", "wild"]
-CHOICE = CandidatesConfig(generators=VIDEOS, subsets=4)
 seeds = st.integers(0, 2**31 - 1)
 
 
@@ -142,48 +138,6 @@ def test_frame_subsets() -> None:
     assert frame_subsets(frames[:2], 3, 11, [0]) == [frames[:2]]
 
 
-class Scripted(ReconstructionModel):
-    """The true cameras of `pairs_folder(n)`, turned by an error that depends on the frames seen."""
-
-    name, weights_label = "scripted", "none"
-
-    def __init__(self, n: int, calls: Path | None = None, seconds: float = 0.0) -> None:
-        self.cameras = random_cameras(np.random.default_rng(n), 2 * n).reshape(n, 2, 4, 4)
-        self.calls, self.seconds = calls, seconds
-
-    def error_deg(self, paths: Sequence[Path]) -> float:
-        if len(paths) == 2:
-            return 8.0
-        rng = np.random.default_rng([*"".join(path.name for path in paths).encode()])
-        video = paths[1].parent.name
-        return {"good": 4 * rng.random(), "stubborn": 60 + 0.01 * rng.random(), "wild": 150 * rng.random()}[
-            video
-        ]
-
-    def reconstruct(
-        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
-    ) -> Reconstruction:
-        time.sleep(self.seconds)
-        if self.calls is not None:
-            with self.calls.open("a") as file:
-                file.write("+".join([path.parent.name + path.name for path in image_paths]) + "\n")
-        n, idx = len(image_paths), int(image_paths[0].name.split("_")[0])
-        turn = Rotation.from_rotvec(np.radians(self.error_deg(image_paths)) * np.array([0.6, 0, 0.8]))
-        cam_from_world = np.tile(np.eye(3, 4), (n, 1, 1))
-        cam_from_world[0] = self.cameras[idx, 0, :3]
-        cam_from_world[-1] = turn.as_matrix() @ self.cameras[idx, 1, :3]
-        if n > 2 and image_paths[1].parent.name != "stubborn":
-            # So that the best rotation and the best translation are not the same candidate's.
-            rng = np.random.default_rng(
-                [n, idx, *image_paths[1].name.encode(), *image_paths[2].name.encode()]
-            )
-            cam_from_world[-1, :, 3] += 0.2 * rng.normal(size=3)
-        eyes = np.tile(np.eye(3), (n, 1, 1))
-        return Reconstruction(
-            cam_from_world, eyes, np.full((n, 2), 4), eyes, [np.zeros((4, 4, 3), np.uint8)] * n
-        )
-
-
 class Failing(Scripted):
     """Fails on the frames of some videos, or on the photos alone."""
 
@@ -209,22 +163,6 @@ def videos(pairs_folder: MakePairs) -> tuple[Path, int]:
             shutil.copytree(folder / "dynamicrafter", folder / name)
         (folder / "dynamicrafter").rename(folder / "good")
     return root, len(cameras)
-
-
-def evaluate(
-    root: Path,
-    model: ReconstructionModel,
-    folder: Path,
-    selection: str = "medoid",
-    candidates: CandidatesConfig = CHOICE,
-    metrics: MetricsConfig = METRICS,
-    limit: int | None = None,
-) -> PoseResult:
-    inputs = InputConfig("interpolated", selection=selection, candidates=candidates)
-    samples = load_pairs(PairsConfig(root=str(root), limit=limit), inputs)
-    return evaluate_candidates(
-        samples, lambda: model, metrics, inputs, folder / "candidates", folder / "pair", names=("m", "none")
-    )
 
 
 def test_medoid_picks_the_consistent_video_near_the_pair(videos: tuple[Path, int], tmp_path: Path) -> None:
@@ -293,7 +231,7 @@ def test_nothing_is_predicted_twice(videos: tuple[Path, int], tmp_path: Path) ->
 RUN = """
 import sys
 from pathlib import Path
-from tests.pose.test_selection import Scripted, evaluate
+from tests.support.candidates import Scripted, evaluate
 evaluate(Path(sys.argv[1]), Scripted(3, Path(sys.argv[3]), 0.08), Path(sys.argv[2]))
 """
 

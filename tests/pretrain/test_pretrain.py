@@ -17,17 +17,7 @@ from hw4.pretrain.export import export_weights
 from hw4.pretrain.losses import dust3r_forward, dust3r_loss, dust3r_pairs, vggt_loss
 from hw4.pretrain.train import BUILDERS, learning_rate, new_state, run_pretrain, train_step
 from hw4.pretrain.validate import validate
-
-NAMES = ("dust3r", "vggt")
-QUICK = {
-    "batch_size": 1,
-    "views": 2,
-    "workers": 0,
-    "warmup": 2,
-    "checkpoint_every": 2,
-    "validate_every": 100,
-    "validation_scenes": 2,
-}
+from tests.support.pretraining import NAMES, QUICK
 
 
 @pytest.fixture(scope="module")

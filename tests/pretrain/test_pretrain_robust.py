@@ -25,8 +25,8 @@ from hw4.pretrain.export import export_weights
 from hw4.pretrain.train import new_state, run_pretrain, train_step
 from hw4.pretrain.validate import validate
 from hw4.tracking.tracker import Tracker
-from tests.launch.test_cli import hw4
-from tests.pretrain.test_pretrain import NAMES, QUICK
+from tests.support.cli import hw4
+from tests.support.pretraining import NAMES, QUICK
 
 
 class OnDevice(torch.Tensor):

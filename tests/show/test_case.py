@@ -34,7 +34,7 @@ from hw4.show.case.result import CaseInput, CaseResult
 from hw4.show.case.run import run_case
 from hw4.show.case.words import _how_wrong
 from hw4.show.truth import true_cameras
-from tests.conftest import random_cameras
+from tests.support.pairs import random_cameras
 from tests.support.pointmap_networks import ShapedNetwork, dust3r_with, line, point
 
 

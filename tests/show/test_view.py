@@ -38,7 +38,7 @@ from hw4.show.viewer.run_folder import find_subjects
 from hw4.show.viewer.serve import Viewer, read_splats, serve
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 from hw4.splat.gaussians import make_gaussians, save_ply
-from tests.show.test_demo import KnownModel
+from tests.support.known_model import KnownModel
 from tests.support.paths import ROOT
 from tests.support.report_folders import write_job, write_splat_job
 

@@ -20,12 +20,7 @@ from hw4.splat.scoring.evaluate import evaluate
 from hw4.splat.training.cameras import scene_extent
 from hw4.splat.training.losses import depth_loss, psnr, ssim
 from hw4.splat.training.train import train
-from tests.support.splat_scenes import disturbed, ring_cameras, true_scene, written_views
-
-
-def random_similarity(seed: int) -> Similarity:
-    rng = np.random.default_rng(seed)
-    return Similarity(rng.uniform(0.2, 5), Rotation.random(random_state=seed).as_matrix(), rng.normal(size=3))
+from tests.support.splat_scenes import disturbed, random_similarity, ring_cameras, true_scene, written_views
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -18,8 +18,7 @@ from hw4.splat.init import Initialisation
 from hw4.splat.result import SplatResult
 from hw4.splat.stage import run_splat
 from hw4.splat.start import estimated_test_views, initialise
-from tests.splat.test_splat_parts import random_similarity
-from tests.support.splat_scenes import ring_cameras, true_scene
+from tests.support.splat_scenes import random_similarity, ring_cameras, true_scene
 
 N_PHOTOS, WIDTH, HEIGHT = 8, 40, 32
 CONFIG = SplatConfig(

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from hw4.data.scenes.scene import TestViews, TrainScene
+from hw4.geometry.align import Similarity
 from hw4.splat.gaussians import make_gaussians, render_gaussians
 from hw4.splat.init import Initialisation, clone
 from hw4.splat.training.train import to_uint8
@@ -65,3 +66,8 @@ def written_views(folder: Path) -> tuple[TestViews, list[np.ndarray]]:
     sizes = np.tile([[WIDTH, HEIGHT]], (3, 1))
     paths = [folder / name for name in scene.names]
     return TestViews(scene.names, paths, truth.cam_from_world, truth.Ks, sizes, None), scene.images
+
+
+def random_similarity(seed: int) -> Similarity:
+    rng = np.random.default_rng(seed)
+    return Similarity(rng.uniform(0.2, 5), Rotation.random(random_state=seed).as_matrix(), rng.normal(size=3))

@@ -17,19 +17,9 @@ from hw4.data.pairs.frames import interpolated_frames, keep_evenly
 from hw4.data.pairs.ground_truth import camera_from_entry, read_ground_truth
 from hw4.data.pairs.layout import PairSample, load_pairs, load_truth, read_index
 from hw4.data.pickles import load_npy_dict
-from tests.conftest import camera_entry, random_cameras
+from tests.support.pairs import Hostile, camera_entry, random_cameras
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
-
-
-class Hostile:
-    """Unpickling it would create a file."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (open, (str(self.target), "w"))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("as_json", [False, True])

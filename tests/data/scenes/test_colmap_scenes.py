@@ -18,7 +18,7 @@ from hw4.data.scenes.scene import has_points, load_scene
 from hw4.splat.gaussians import make_gaussians
 from hw4.splat.render import held_out_cameras, render_cameras
 from hw4.splat.start import initialise
-from tests.jobs.test_splat_job import make_config, run
+from tests.support.splat_jobs import make_config, run
 from tests.support.splat_scenes import ring_cameras
 
 WIDTH, HEIGHT, FOCAL = 64, 48, 60.0

@@ -9,7 +9,7 @@ import torch
 
 from hw4.core.errors import UserError
 from hw4.splat.rasterize import RENDER_MODES, cuda, device_for, rasterize
-from tests.splat.rasterize.test_rasterize import LEAVES, SIZE, leaves, loss_of, one_gaussian
+from tests.support.rasterizer_scenes import LEAVES, SIZE, leaves, loss_of, one_gaussian
 from tests.support.reference_rasterizer import random_scene
 
 

@@ -1,0 +1,39 @@
+"""The command line: run in a process of its own, or refused while it is read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hw4.launch.explain import explain
+from hw4.launch.sweep import plan
+
+
+def hw4(
+    cwd: Path, *arguments: str, module: bool = True, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hw4"] if module else [str(Path(sys.executable).parent / "hw4")]
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "COLUMNS": "160", **(env or {})},
+    )
+
+
+def run_pose(cwd: Path, root: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return hw4(cwd, "task=pose", "model=sfm", "data=pairs", f"data.root={root}", "wandb=disabled", *more)
+
+
+def refused(*overrides: str, multirun: bool = False) -> str:
+    try:
+        plan(overrides, multirun)
+    except Exception as error:
+        sentence = explain(error)
+        assert sentence is not None, f"not worded: {error!r}"
+        return str(sentence)
+    pytest.fail(f"{overrides} was accepted")
