@@ -146,6 +146,11 @@ def chart(
     )
 
 
+def drawn_of(shown: int, total: int) -> str:
+    """Says so where not every run is drawn."""
+    return f" The first {shown} of {total} runs are drawn." if shown < total else ""
+
+
 def standalone(svg: str) -> str:
     """The same drawing as a file of its own, with its style and a ground."""
     inside = f'<style>{style()}</style><rect width="100%" height="100%" style="fill:var(--ground)"/>'

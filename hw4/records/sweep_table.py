@@ -206,7 +206,7 @@ def _write_strip(sweep_dir: Path, jobs: Sequence[tuple[str, dict[str, Any]]]) ->
     if len(splats) < 2:
         return
     from hw4.output.figures import save_figure
-    from hw4.report.sections.splat_strip import settings_strip
+    from hw4.report.sections.splat_views import settings_strip
 
     strip = settings_strip(splats)
     if strip is not None:

@@ -1,15 +1,15 @@
 """What a comparison asks, and what it calls its two runs."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 from hw4.config.input import ORACLE
 from hw4.models.registry import model_title
 from hw4.records.runs import Run
+from hw4.report.statistics.comparisons import Comparison
 from hw4.report.statistics.confounds import show
 from hw4.report.statistics.pairing import BOUND, INPUT, MODEL, SELECTION, model_of, selection
-
-if TYPE_CHECKING:
-    from hw4.report.statistics.comparisons import Comparison
 
 
 def _selected(run: Run) -> str:
@@ -17,7 +17,7 @@ def _selected(run: Run) -> str:
     return f"selection={selection(run)}{truth}"
 
 
-def short_names(c: "Comparison") -> tuple[str, str]:
+def short_names(c: Comparison) -> tuple[str, str]:
     """How the two runs of a comparison are told apart: by what differs where that is one thing."""
     if c.kind == INPUT:
         return "pair", c.b.input_label
@@ -32,7 +32,7 @@ def short_names(c: "Comparison") -> tuple[str, str]:
     return c.a.label, c.b.label
 
 
-def title_of(c: "Comparison") -> str:
+def title_of(c: Comparison) -> str:
     """B against A, and what both have in common."""
     a, b = map(model_title, short_names(c))
     if c.kind == INPUT:
@@ -46,7 +46,7 @@ def title_of(c: "Comparison") -> str:
     return f"{b} against {a}{f' ({common})' if common else ''}{c.which}"
 
 
-def question(c: "Comparison") -> str:
+def question(c: Comparison) -> str:
     """What the comparison asks, in words."""
     model = model_of(c.b)
     a, b = short_names(c)
@@ -62,3 +62,14 @@ def question(c: "Comparison") -> str:
         scope = f", for {model} with input {c.b.input_label}" if len(c.factors) == 1 else ""
         asked = f"Is {b} better than {a}{scope}"
     return f"{asked}, on this data?{c.which}"
+
+
+def told_apart(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons; those that would share a question or a title name their runs (`which`)."""
+    times = Counter(map(question, comparisons)) + Counter(map(title_of, comparisons))
+    return [
+        replace(c, which=f" ({c.b.title} against {c.a.title})")
+        if max(times[question(c)], times[title_of(c)]) > 1
+        else c
+        for c in comparisons
+    ]

@@ -21,7 +21,7 @@ from hw4.core.errors import UserError
 from hw4.models.base import Reconstruction
 from hw4.models.cached import CachedModel, from_npz, to_npz
 from hw4.records.sweep_table import compare, comparison_table, write_comparison
-from hw4.report.sections.splat_strip import settings_strip
+from hw4.report.sections.splat_views import settings_strip
 from tests.support.fake_models import FakeModel
 from tests.support.splat_jobs import make_config, run
 

@@ -31,7 +31,8 @@ from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
 from hw4.records.runs import load_runs
 from hw4.records.sweep_table import compare, comparison_table
-from hw4.report.sections.pose import summary_section
+from hw4.report.findings import find
+from hw4.report.sections.summary import summary_section
 from tests.support.candidates import CHOICE, METRICS, VIDEOS, Scripted, evaluate
 from tests.support.pairs import random_cameras
 from tests.support.paths import ROOT
@@ -374,7 +375,8 @@ def test_every_table_says_that_the_oracle_uses_the_truth(
     assert "input interpolated (oracle: picked with the ground truth)" in texts["oracle"]
     notes = "\n".join(comparison_table(compare(jobs), "title").notes)
     assert "job oracle: oracle:" in notes and "was picked with the ground truth; an upper bound" in notes
-    report = summary_section(load_runs(tmp_path / "oracle").runs)
+    report = summary_section(find(load_runs(tmp_path / "oracle"), ReportConfig()))
+    assert report is not None
     assert "the one with the least rotation error was picked with the ground truth" in str(report.blocks)
     assert "selection" not in jobs[0][1]["pose"]["samples"][0]
     assert jobs[2][1]["pose"]["samples"][0]["selection"]["uses_ground_truth"] is True

@@ -16,7 +16,7 @@ from hw4.models.vggt.config import VggtConfig
 from hw4.records.runs import NO_DIRECTION, load_runs
 from hw4.report.answers import answer, difference, evidence
 from hw4.report.document import write_report
-from hw4.report.questions import question, title_of
+from hw4.report.questions import question, title_of, told_apart
 from hw4.report.statistics.comparisons import (
     FAILURES,
     MEAN,
@@ -295,7 +295,7 @@ def test_runs_of_the_same_question_are_told_apart(tmp_path: Path) -> None:
     for number, count in enumerate((4, 8), 1):
         config = replace(interpolated, input=replace(interpolated.input, max_frames=count))
         write_pose_job(tmp_path / str(number), config, [e - 0.1 * number for e in BASE])
-    found = all_comparisons(load_runs(tmp_path).runs, 0.05, 15.0)
+    found = told_apart(all_comparisons(load_runs(tmp_path).runs, 0.05, 15.0))
     assert [title_of(c) for c in found if c.kind == "input"] == [
         "Interpolated against pair (sfm) (job 1 against job 0)",
         "Interpolated against pair (sfm) (job 2 against job 0)",

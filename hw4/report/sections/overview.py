@@ -7,8 +7,8 @@ from hw4.output.blocks import VERDICT, WARNING, Section, Text
 from hw4.output.tables import MISSING, Table
 from hw4.records.runs import Folder, Run
 from hw4.report.answers import answer, difference
+from hw4.report.findings import Findings
 from hw4.report.questions import question
-from hw4.report.statistics.comparisons import Comparison
 from hw4.report.statistics.confounds import factors, is_confounded
 from hw4.report.statistics.pairing import BOUND, SETTING
 
@@ -60,8 +60,9 @@ def _expected_samples(run: Run) -> int | None:
     return min(counts) if run.option("data.name") == "sample" and counts else None
 
 
-def overview_section(folder: Folder, comparisons: Sequence[Comparison]) -> Section:
+def overview_section(findings: Findings) -> Section:
     """What a reader in a hurry needs."""
+    folder, comparisons = findings.folder, findings.comparisons
     section = Section("Overview")
     lost = missing(folder)
     if lost:
@@ -72,7 +73,7 @@ def overview_section(folder: Folder, comparisons: Sequence[Comparison]) -> Secti
     for c in asked[:MAX_ANSWERS]:
         section.blocks.append(Text(f"{answer(c)} {difference(c)}".strip(), VERDICT, question(c)))
     confounded = [(c.a, c.b) for c in comparisons if c.warning]
-    splats = [run for run in folder.runs if run.splat]
+    splats = findings.with_splat
     confounded += [(splats[0], run) for run in splats[1:] if is_confounded(factors(splats[0], run, SPLAT))]
     if confounded:
         names = "; ".join(dict.fromkeys(f"{a.title} and {b.title}" for a, b in confounded))

@@ -1,4 +1,4 @@
-"""The report's drawings of pose errors, each with its numbers."""
+"""The report's section of drawings of pose errors, each with its numbers."""
 
 import math
 import re
@@ -7,24 +7,44 @@ from typing import Any
 
 import numpy as np
 
-from hw4.output.blocks import Chart
-from hw4.output.svg import Axis, Series, chart
+from hw4.models.registry import headline_models
+from hw4.output.blocks import NOTE, Chart, Section, Text
+from hw4.output.svg import Axis, Series, chart, drawn_of
 from hw4.output.tables import Table
 from hw4.records.runs import Run, headline_deg
+from hw4.report.findings import Findings
 from hw4.report.questions import short_names, title_of
 from hw4.report.statistics.comparisons import Comparison
+from hw4.report.statistics.pairing import SETTING
 from hw4.report.statistics.shared_samples import matched
 
 MAX_SERIES = 8
+MAX_SCATTERS = 24
 ERROR_LOW, ERROR_HIGH = 0.1, 180.0
 # Where a sample without a result is drawn: the largest error there is.
 FAILED_AT = ERROR_HIGH
 GUIDES = (5.0, 15.0, 30.0)
 
 
-def drawn_of(shown: int, total: int) -> str:
-    """Says so where not every run is drawn."""
-    return f" The first {shown} of {total} runs are drawn." if shown < total else ""
+def charts_section(findings: Findings) -> Section | None:
+    """Errors of every sample: their distribution, over the true yaw, and in one run against another."""
+    if not findings.asks_pose:
+        return None
+    section = Section("Pose: error by sample")
+    with_pose = findings.with_pose
+    found = [error_curves(with_pose), yaw_chart(with_pose)]
+    shown = [c for c in findings.comparisons if c.kind != SETTING][:MAX_SCATTERS]
+    found += [scatter(c, number) for number, c in enumerate(shown)]
+    section.blocks += [item for item in found if item is not None]
+    if not section.blocks:
+        section.blocks.append(Text("No sample has a record.", NOTE))
+    models = sorted({(run.pose or {})["model"] for run in with_pose})
+    wanted = headline_models()
+    if not {spec.name for spec in wanted} <= set(models):
+        here = ", ".join(models) or "no model"
+        asked = " against ".join(spec.title for spec in wanted)
+        section.blocks.append(Text(f"{asked} is missing: results here are of {here}.", NOTE))
+    return section
 
 
 def _cell(value: Any) -> str:

@@ -1,75 +1,31 @@
 """The report's section on splatting: scores, changes against the first setting, the same view, curves."""
 
-import io
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from hw4.config.decides import SPLAT
-from hw4.output.blocks import NOTE, WARNING, Chart, Gallery, Picture, Section, Text
-from hw4.output.svg import Axis, Series, chart
+from hw4.output.blocks import NOTE, WARNING, Section, Text
 from hw4.output.tables import MISSING, Table, number
 from hw4.records.runs import Run
 from hw4.records.sweep_table import compare
-from hw4.report.sections.pose_charts import drawn_of
-from hw4.report.sections.splat_strip import shared_view, view_file
+from hw4.report.findings import Findings
+from hw4.report.sections.splat_curves import splat_curves
+from hw4.report.sections.splat_views import same_view
+from hw4.report.splat_results import Result, distinct_results
 from hw4.report.statistics.confounds import factors, is_confounded, show, warning
 from hw4.report.words import signed
 
-MAX_SERIES = 8
-LONGEST_EDGE = 800
-# Results that agree in these are one result.
-SAME = ("psnr", "ssim", "lpips", "initial_psnr", "views", "history", "n_gaussians", "aligned_test_views")
-CURVES = (
-    ("loss", "loss", "Training loss", True),
-    ("psnr_train", "PSNR of the training view (dB)", "PSNR during training", False),
-    ("n_gaussians", "Gaussians", "Number of Gaussians", False),
-)
 
-
-@dataclass(frozen=True)
-class Result:
-    """One splat result and all runs that have it; `label` names them all, `first` stands for them."""
-
-    runs: Sequence[Run]
-
-    @property
-    def first(self) -> Run:
-        """The run that made it, or the first that took it from the cache."""
-        return self.runs[0]
-
-    @property
-    def splat(self) -> dict[str, Any]:
-        """Content of results.json."""
-        return self.first.splat or {}
-
-    @property
-    def label(self) -> str:
-        """The runs' labels."""
-        return " = ".join(run.label for run in self.runs)
-
-
-def distinct_results(runs: Sequence[Run]) -> list[Result]:
-    """Runs with the same scores, views and history together: a cached result would hide its copies."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(json.dumps([(run.splat or {})[key] for key in SAME]), []).append(run)
-    return [Result(group) for group in groups.values()]
-
-
-def splat_section(runs: Sequence[Run], planned: bool) -> Section:
-    """Everything about the splat results; `planned` is whether any run was to have one."""
+def splat_section(findings: Findings) -> Section | None:
+    """Everything about the splat results."""
+    if not findings.asks_splat:
+        return None
     section = Section("Splatting")
-    done = [run for run in runs if run.splat]
-    if not done:
-        why = "No run here has splat results" + (" yet." if planned else "; none was asked for.")
-        section.blocks.append(Text(why, NOTE))
+    if not findings.with_splat:
+        section.blocks.append(Text("No run here has splat results yet.", NOTE))
         return section
-    found = distinct_results(done)
+    found = distinct_results(findings.with_splat)
     section.blocks.append(_scores(found))
     first = found[0].first
     for result in found[1:]:
@@ -164,91 +120,3 @@ def _changes(results: Sequence[Result]) -> Table:
     title = f"Change against {first.label}, on the same test views"
     notes = ["⚠: more than one factor changed"] if any("⚠" in row[-1] for row in rows) else []
     return Table(title, columns, rows, notes)
-
-
-def _shrunk(pixels: np.ndarray) -> bytes:
-    image = Image.fromarray(pixels)
-    scale = LONGEST_EDGE / max(image.size)
-    if scale < 1:
-        size = (round(image.width * scale), round(image.height * scale))
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _pixels(run: Run, view: str, kind: str) -> np.ndarray | None:
-    recorded = view_file(run.splat or {"views": []}, view, kind)
-    path = None if recorded is None else run.file(recorded)
-    if path is None:
-        return None
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
-    except OSError:
-        return None
-
-
-def same_view(results: Sequence[Result]) -> Gallery | None:
-    """The photo of one test view and its render under every setting; None where there is no render."""
-    with_views = [result for result in results if result.splat["views"]]
-    view = shared_view([result.splat for result in with_views])
-    if view is None:
-        return None
-    pictures: list[Picture] = []
-    rows: list[list[str]] = []
-    for result in with_views:
-        render = _pixels(result.first, view, "renders")
-        scores: dict[str, Any] = next(v for v in result.splat["views"] if v["name"] == view)
-        cells = ["" if scores[k] is None else str(scores[k]) for k in ("psnr", "ssim", "lpips")]
-        rows.append([result.label, view, *cells])
-        if render is None:
-            continue
-        strip = None if pictures else _pixels(result.first, view, "strips")
-        if strip is not None:
-            # A strip is truth, render and error side by side, each as wide as the render.
-            truth = _shrunk(strip[:, : render.shape[1]])
-            pictures.append(Picture("truth", f"photo {view}", truth))
-        label = f"{result.label}: PSNR {number(scores['psnr'])} dB"
-        pictures.append(Picture(f"render_{len(rows) - 1}", label, _shrunk(render)))
-    if not pictures:
-        return None
-    data = Table("", ["run", "view", "psnr_db", "ssim", "lpips"], rows)
-    caption = f"Test view {view}, which no training saw. PSNR of this view alone."
-    return Gallery("splat_same_view", "The same view under all settings", pictures, data, caption)
-
-
-def splat_curves(results: Sequence[Result]) -> list[Chart]:
-    """Loss, training PSNR and number of Gaussians over the iterations, all runs in one drawing each."""
-    logged = [result for result in results if result.splat["history"]]
-    shown = logged[:MAX_SERIES]
-    found = []
-    for key, label, title, logarithmic in CURVES:
-        series, rows = [], []
-        for color, result in enumerate(shown):
-            records = [r for r in result.splat["history"] if r.get(key) is not None]
-            steps, values = [float(r["step"]) for r in records], [float(r[key]) for r in records]
-            series.append(Series(result.label, steps, values, line=True, color=color))
-            rows += [[result.label, f"{s:g}", str(v)] for s, v in zip(steps, values, strict=True)]
-        if not rows:
-            continue
-        values = [value for item in series for value in item.y]
-        steps = [step for item in series for step in item.x]
-        low, high = _range(values, logarithmic, from_zero=key == "n_gaussians")
-        svg = chart(
-            series,
-            Axis("iteration", 0, max(steps)),
-            Axis(label, low, high, log=logarithmic),
-            f"{title} over the iterations",
-        )
-        data = Table("", ["run", "iteration", key], rows)
-        found.append(Chart(f"splat_{key}", title, svg, data, drawn_of(len(shown), len(logged)).strip()))
-    return found
-
-
-def _range(values: Sequence[float], logarithmic: bool, from_zero: bool) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    if logarithmic and low > 0:
-        return low / 1.1, high * 1.1
-    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-    return (0.0 if from_zero else low - margin), high + margin

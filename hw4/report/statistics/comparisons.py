@@ -1,6 +1,5 @@
 """Two runs on their shared samples, and what the comparison supports."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +7,6 @@ import numpy as np
 
 from hw4.config.decides import POSE
 from hw4.records.runs import Run, headline_deg, penalized, worst_deg
-from hw4.report.questions import question, title_of
 from hw4.report.statistics.confounds import Factor, environment_differences, factors, warning
 from hw4.report.statistics.paired import (
     BETTER,
@@ -54,7 +52,7 @@ class Comparison:
         factors: what differs; `warning` says so where it is more than one thing.
         verdict: ``better``, ``worse``, ``not shown``, ``mixed`` or ``bound``.
         direction: what the ranks alone say, `against` what disagrees with them.
-        which: tells it from others that ask the same, else empty.
+        which: tells it in words from others that ask the same, else empty (`hw4.report.questions`).
     """
 
     kind: str
@@ -181,12 +179,9 @@ def all_comparisons(runs: Sequence[Run], alpha: float, success_deg: float) -> li
     raw = [None if c.oracles else c.rank.p for c in found]
     adjusted = holm(raw)
     tests = sum(p is not None for p in adjusted)
-    times = Counter(question(c) for c in found) + Counter(title_of(c) for c in found)
     judged = []
     for i, (c, p) in enumerate(zip(found, adjusted, strict=True)):
         least = holm([*raw[:i], c.rank.smallest_p, *raw[i + 1 :]])[i] if p is not None else None
-        same = max(times[question(c)], times[title_of(c)]) > 1
-        which = f" ({c.b.title} against {c.a.title})" if same else ""
-        c = replace(c, adjusted_p=p, least_adjusted_p=least, n_comparisons=tests, which=which)
+        c = replace(c, adjusted_p=p, least_adjusted_p=least, n_comparisons=tests)
         judged.append(_with_verdict(c, alpha))
     return judged

@@ -1,0 +1,70 @@
+"""The report's section on samples without a result, and on diagnoses."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from hw4.output.blocks import NOTE, Folded, Section, Text
+from hw4.output.tables import Table, number
+from hw4.report.findings import Findings
+from hw4.report.words import counted
+
+MAX_LISTED = 200
+
+
+def reason_class(reason: str | None) -> str:
+    """A failure's reason without the numbers and names that belong to one sample alone."""
+    if not reason:
+        return "no reason recorded"
+    text = re.sub(r"\S+\.(?:png|jpe?g|webp|bmp|tiff?)\b", "<photo>", reason, flags=re.IGNORECASE)
+    return re.sub(r"(?<![\w.@=])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])", "N", text)
+
+
+def failures_section(findings: Findings) -> Section | None:
+    """How many samples failed in which run and why, then each of them; then diagnoses of solved samples."""
+    if not findings.asks_pose:
+        return None
+    section = Section("Pose: failures")
+    with_pose = findings.with_pose
+    if not with_pose:
+        section.blocks.append(Text("No run here has pose results.", NOTE))
+        return section
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    listed, diagnosed = [], []
+    for run in with_pose:
+        for sample in (run.pose or {})["samples"]:
+            idx = str(sample["idx"])
+            if sample["rotation_error_deg"] is None:
+                counts[reason_class(sample["reason"])][run.name] += 1
+                reason = sample["reason"] or "no reason recorded"
+                width = number(sample.get("true_angle_deg"), 1)
+                listed.append([run.label, idx, sample["status"], width, reason])
+            for view, text in (sample.get("diagnoses") or {}).items():
+                diagnosed.append([run.label, idx, view, sample["status"], text])
+    if listed:
+        rows = [
+            [reason, *(str(by_run.get(run.name, 0)) for run in with_pose)]
+            for reason, by_run in sorted(counts.items(), key=lambda item: -sum(item[1].values()))
+        ]
+        totals = [str(sum(by_run.get(run.name, 0) for by_run in counts.values())) for run in with_pose]
+        rows.append(["all", *totals])
+        columns = ["reason (N: a number)", *(run.label for run in with_pose)]
+        section.blocks.append(Table("Samples without a result, by reason", columns, rows))
+        columns = ["run", "idx", "status", "true angle (°)", "reason"]
+        section.blocks.append(
+            Folded(counted(len(listed), "failed sample"), [_list("Failed", columns, listed)])
+        )
+    else:
+        total = sum((run.pose or {})["n_total"] for run in with_pose)
+        section.blocks.append(Text(f"No sample failed: all {total} records have a result."))
+    if diagnosed:
+        columns = ["run", "idx", "view", "sample", "diagnosis"]
+        title = f"{len(diagnosed)} {'diagnosis' if len(diagnosed) == 1 else 'diagnoses'}"
+        section.blocks.append(Folded(title, [_list("Diagnoses", columns, diagnosed)]))
+    return section
+
+
+def _list(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    cut = len(rows) - MAX_LISTED
+    notes = [f"{cut} more are in the runs' samples.csv"] if cut > 0 else []
+    return Table(title, columns, rows[:MAX_LISTED], notes)

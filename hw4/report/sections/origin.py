@@ -1,0 +1,64 @@
+"""The report's last section: where the numbers come from, and what they took."""
+
+import json
+from collections.abc import Sequence
+
+from hw4.output.blocks import NOTE, Folded, Section, Text
+from hw4.output.tables import MISSING, Table
+from hw4.records.runs import Run
+from hw4.report.findings import Findings
+from hw4.report.statistics.confounds import show
+
+
+def origin_section(findings: Findings) -> Section:
+    """Command, commit, versions and hardware; equal columns once."""
+    section = Section("Where the numbers come from")
+    groups: dict[str, tuple[list[str], list[list[str]]]] = {}
+    for run in findings.runs:
+        p = run.results.get("provenance")
+        if not p:
+            continue
+        dirty = {True: " (with uncommitted changes)", False: "", None: ""}[p.get("git_dirty")]
+        rows = [
+            ["command", " ".join(["python -m hw4", *p.get("command", [])[1:]])],
+            ["commit", f"{show(p.get('git_commit'))}{dirty}"],
+            ["Python", show(p.get("python"))],
+            ["CPU", f"{show(p.get('cpu'))}, {show(p.get('cpu_count'))} cores"],
+            ["GPU", ", ".join(p.get("gpus") or []) or "none seen"],
+            ["packages", ", ".join(f"{k} {show(v)}" for k, v in (p.get("packages") or {}).items())],
+        ]
+        groups.setdefault(json.dumps(rows), ([], rows))[0].append(run.name)
+    tables = [Table(", ".join(names), ["what", "value"], rows) for names, rows in groups.values()]
+    if tables:
+        section.blocks.append(Folded("Command, commit, versions, hardware", tables))
+    else:
+        section.blocks.append(Text("No run recorded its provenance.", NOTE))
+    used = _resources_table(findings.runs)
+    if used is not None:
+        section.blocks.append(used)
+    return section
+
+
+def _resources_table(runs: Sequence[Run]) -> Table | None:
+    """Time and peak memory of each stage."""
+
+    def megabytes(count: int | None) -> str:
+        return MISSING if count is None else f"{count / 2**20:.0f}"
+
+    rows = [
+        [
+            run.name,
+            stage,
+            f"{used['seconds']:.1f}",
+            megabytes(used.get("host_bytes")) + " †" * bool(used.get("since_start")),
+            megabytes(used.get("cuda_bytes")),
+        ]
+        for run in runs
+        for stage, used in (run.results.get("resources") or {}).items()
+    ]
+    if not rows:
+        return None
+    notes = ["as run: what came from the cache took no longer; memory with Python and its libraries"]
+    if any(row[3].endswith("†") for row in rows):
+        notes.append("†: since the process began, for this system cannot measure a part of it")
+    return Table("Time and peak memory", ["job", "stage", "seconds", "MB", "MB on the GPU"], rows, notes)

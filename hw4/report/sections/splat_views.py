@@ -1,0 +1,132 @@
+"""The same test view under all settings: a gallery of the report, one picture of a sweep's folder."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from hw4.output.blocks import Gallery, Picture
+from hw4.output.figures import panel_grid
+from hw4.output.tables import Table, number
+from hw4.report.splat_results import Result
+
+LONGEST_EDGE = 800
+COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A splat result to show: its label, its content, and where a path that it recorded lies today."""
+
+    label: str
+    splat: dict[str, Any]
+    locate: Callable[[str], Path | None]
+
+    def pixels(self, view: str, kind: str) -> np.ndarray | None:
+        """(H, W, 3) uint8 of a test view's render or strip (`kind`: ``renders``, ``strips``), or None."""
+        names = [record["name"] for record in self.splat["views"]]
+        files = self.splat.get("files", {}).get(kind, [])
+        # In the order of the views: names in different folders may end alike.
+        path = self.locate(files[names.index(view)]) if len(files) == len(names) else None
+        if path is None:
+            return None
+        try:
+            with Image.open(path) as image:
+                return np.array(image.convert("RGB"))
+        except OSError:
+            return None
+
+    def scores(self, view: str) -> dict[str, Any]:
+        """The record of a test view."""
+        return next(record for record in self.splat["views"] if record["name"] == view)
+
+
+@dataclass(frozen=True)
+class SharedView:
+    """A test view that every setting has: its name, its photo, and each setting's render or None."""
+
+    name: str
+    photo: np.ndarray | None
+    renders: list[tuple[Setting, np.ndarray | None]]
+
+
+def shared_view(settings: Sequence[Setting]) -> SharedView | None:
+    """The first test view that all settings share; None where they share none."""
+    names = [[view["name"] for view in setting.splat["views"]] for setting in settings]
+    common = (name for name in names[0] if all(name in other for other in names)) if names else iter(())
+    view = next(common, None)
+    if view is None:
+        return None
+    renders = [(setting, setting.pixels(view, "renders")) for setting in settings]
+    photo = None
+    for setting, render in renders:
+        if render is not None:
+            # A strip is truth, render and error side by side, each as wide as the render.
+            strip = setting.pixels(view, "strips")
+            photo = None if strip is None else strip[:, : render.shape[1]]
+            break
+    return SharedView(view, photo, renders)
+
+
+def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Figure] | None:
+    """The photo of a test view and its render under each setting, with PSNR; None where jobs share no view.
+
+    Args:
+        jobs: label and splat result (as in ``results.json``) of each job.
+    """
+
+    def locate(recorded: str) -> Path | None:
+        return Path(recorded) if Path(recorded).is_file() else None
+
+    view = shared_view([Setting(label, splat, locate) for label, splat in jobs])
+    if view is None:
+        return None
+    panels = [] if view.photo is None else [(f"truth: {view.name}", view.photo)]
+    for setting, render in view.renders:
+        if render is not None:
+            panels.append((f"{setting.label}\nPSNR {setting.scores(view.name)['psnr']:.2f} dB", render))
+    if len(panels) < 2:
+        return None
+    height, width = panels[0][1].shape[:2]
+    figure, grid = panel_grid(len(panels), min(COLUMNS, len(panels)), 3, height / width, 0.5)
+    for axes, (label, image) in zip(grid, panels, strict=True):
+        axes.imshow(image)
+        axes.set_title(label, fontsize=8)
+    return view.name, figure
+
+
+def same_view(results: Sequence[Result]) -> Gallery | None:
+    """The photo of one test view and its render under every setting; None where there is no render."""
+    view = shared_view([Setting(r.label, r.splat, r.first.file) for r in results if r.splat["views"]])
+    if view is None:
+        return None
+    pictures = [] if view.photo is None else [Picture("truth", f"photo {view.name}", _shrunk(view.photo))]
+    rows: list[list[str]] = []
+    for i, (setting, render) in enumerate(view.renders):
+        scores = setting.scores(view.name)
+        cells = ["" if scores[k] is None else str(scores[k]) for k in ("psnr", "ssim", "lpips")]
+        rows.append([setting.label, view.name, *cells])
+        if render is not None:
+            label = f"{setting.label}: PSNR {number(scores['psnr'])} dB"
+            pictures.append(Picture(f"render_{i}", label, _shrunk(render)))
+    if not pictures:
+        return None
+    data = Table("", ["run", "view", "psnr_db", "ssim", "lpips"], rows)
+    caption = f"Test view {view.name}, which no training saw. PSNR of this view alone."
+    return Gallery("splat_same_view", "The same view under all settings", pictures, data, caption)
+
+
+def _shrunk(pixels: np.ndarray) -> bytes:
+    image = Image.fromarray(pixels)
+    scale = LONGEST_EDGE / max(image.size)
+    if scale < 1:
+        size = (round(image.width * scale), round(image.height * scale))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
