@@ -32,9 +32,14 @@ def read_ground_truth(path: Path) -> dict[int, dict[str, Any]]:
             raise UserError(f"{path} is not JSON ({error}); mend the file.") from error
     else:
         content = load_npy_dict(path)
-    if not isinstance(content, dict) or not all(re.fullmatch(r"\d+", str(key)) for key in content):
+    if not isinstance(content, dict) or not all(_is_number(key) for key in content):
         raise UserError(f"{path}: the keys of the ground truth must be sample numbers.")
     return {int(key): value for key, value in content.items()}
+
+
+def _is_number(key: Any) -> bool:
+    # More digits than any data set needs would not even convert.
+    return isinstance(key, int | str) and re.fullmatch(r"[0-9]{1,18}", str(key)[:20]) is not None
 
 
 def camera_from_entry(view: dict[str, Any], convention: str) -> np.ndarray:
@@ -57,10 +62,14 @@ def camera_from_entry(view: dict[str, Any], convention: str) -> np.ndarray:
         translation = np.array([float(view[k]) for k in keys]) if has_translation else np.full(3, np.nan)
     except KeyError as error:
         raise ValueError(f"the camera has no {error.args[0]!r}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"the camera holds something that is not a number ({error})") from error
     if not np.isfinite(quat_xyzw).all() or (has_translation and not np.isfinite(translation).all()):
         raise ValueError("the camera holds NaN or infinity")
+    largest = np.abs(quat_xyzw).max()
+    if largest > 1e100:
+        # The norm of such components would overflow.
+        quat_xyzw = quat_xyzw / largest
     if np.linalg.norm(quat_xyzw) < 1e-6:
         raise ValueError("the quaternion is zero")
     rotation = Rotation.from_quat(quat_xyzw).as_matrix()
@@ -83,7 +92,7 @@ def intrinsics_from_entry(entry: dict[str, Any]) -> np.ndarray | None:
         return None
     try:
         Ks = np.array([np.array(K, dtype=float) for K in per_view])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("K must be two finite 3x3 matrices of numbers") from error
     if Ks.shape != (2, 3, 3) or not np.isfinite(Ks).all():
         raise ValueError(f"K must be two finite 3x3 matrices, not {Ks.shape}")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from hw4.config import InputConfig, PairsConfig
 from hw4.core.errors import UserError
 from hw4.data.pairs.frames import interpolated_frames, keep_evenly
-from hw4.data.pairs.ground_truth import camera_from_entry, read_ground_truth
+from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
 from hw4.data.pairs.layout import PairSample, load_pairs, load_truth, read_index
 from hw4.data.pickles import load_npy_dict
 from tests.support.pairs import Hostile, camera_entry, random_cameras
@@ -251,3 +252,17 @@ def test_folders_that_cannot_be_read_are_worded(
         UserError, match=r"cannot look for images below .*: Permission denied; set data.images"
     ):
         load_pairs(PairsConfig(root=str(root)), InputConfig())
+
+
+def test_numbers_of_any_size_are_a_camera_or_a_sentence(tmp_path: Path) -> None:
+    entry = {"qx": 0.0, "qy": 1e308, "qz": 0.0, "qw": 1e308}
+    np.testing.assert_allclose(
+        camera_from_entry(entry, "w2c")[:3, :3], Rotation.from_quat([0, 1, 0, 1]).as_matrix(), atol=1e-12
+    )
+    with pytest.raises(ValueError, match="not a number"):
+        camera_from_entry({**entry, "qx": 10**400}, "w2c")
+    with pytest.raises(ValueError, match="K must be"):
+        intrinsics_from_entry({"img1": {}, "img2": {}, "K": [[10**400, 0, 0], [0, 1, 0], [0, 0, 1]]})
+    (tmp_path / "gt.json").write_text(json.dumps({"9" * 5000: {}}))
+    with pytest.raises(UserError, match="keys of the ground truth must be sample numbers"):
+        read_ground_truth(tmp_path / "gt.json")
