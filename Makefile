@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: screenshots setup demo test lint bench bench-table clean-env
+.PHONY: screenshots setup demo test lint docs bench bench-table clean-env
 
 setup: $(STAMP)
 
@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a few minutes the first time; torch is large)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=23"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,cluster,workspace]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,cluster,workspace]"
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
@@ -33,6 +33,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Into site/; a broken link or reference is an error, and nothing is fetched.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 BENCHMARKS := dust3r alignment vggt rasterize training pipeline cuda
 
 bench: setup
@@ -43,7 +47,7 @@ bench-table: setup
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.table
 
-# The pictures of docs/, of real runs: the demo, and the report's five settings at 96x72. Needs a Chromium.
+# The pictures of docs/images/, of real runs: the demo, and the report's five settings at 96x72. Needs a Chromium.
 SHOTS := outputs/screenshots
 HW4 := $(BIN)/python -m hw4
 SHOOT := $(BIN)/python scripts/screenshots.py
@@ -56,8 +60,8 @@ screenshots: setup
 	$(SHOOT) $(SHOTS)/demo/report.html --widths 375 --themes dark --until 'h2:has-text("summaries")'
 	$(SHOOT) $(SHOTS)/settings/report.html --widths 1280 --themes dark --name report_settings \
 		--until 'h3:has-text("Training loss")'
-	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/viewer_pose.png --choose 68
-	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/viewer_splats.png --choose 40
+	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_pose.png --choose 68
+	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_splats.png --choose 40
 
 clean-env:
 	rm -rf $(VENV)

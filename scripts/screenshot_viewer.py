@@ -1,7 +1,7 @@
 """A screenshot of the viewer on a finished run, in a headless Chromium that draws WebGL in software.
 
     apt-get install -y chromium; pip install playwright
-    python scripts/screenshot_viewer.py outputs/<date>/<time> --out docs/viewer.png [--choose 'idx 3 (4.2°)']
+    python scripts/screenshot_viewer.py outputs/<date>/<time> --out docs/images/viewer.png [--choose 'idx 3 (4.2°)']
 
 Exits with status 1 if the page reports an error.
 """
@@ -48,7 +48,7 @@ def main() -> int:
     """Take the screenshot; 1 if the page has a problem."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("docs/viewer.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/viewer.png"))
     parser.add_argument("--choose", help="entry of the viewer's list, or its number; the first one without")
     parser.add_argument("--size", nargs=2, type=int, default=(1280, 800))
     parser.add_argument("--seconds", type=float, default=8, help="to wait until everything is drawn")

@@ -1,9 +1,9 @@
 """Screenshots of HTML files at desktop and phone width, in light and dark, with a headless Chromium.
 
     apt-get install -y chromium; pip install playwright
-    python scripts/screenshots.py report.html --out docs [--widths 1280 375] [--themes light dark]
+    python scripts/screenshots.py report.html --out docs/images [--widths 1280 375] [--themes light dark]
 
-`make screenshots` takes all pictures of docs/, of runs that it makes for them.
+`make screenshots` takes all pictures of docs/images/, of runs that it makes for them.
 Exits with status 1 if a page loads anything from a network or is wider than its window.
 """
 
@@ -63,7 +63,7 @@ def main() -> int:
     """Take every screenshot; 1 if any page has a problem."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("pages", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--widths", nargs="+", type=int, default=[1280, 375])
     parser.add_argument("--themes", nargs="+", choices=("light", "dark"), default=["light", "dark"])
     parser.add_argument("--at", default="html", help="selector of where the picture starts")

@@ -1,0 +1,50 @@
+from .config import (
+    Config,
+    InputConfig,
+    MetricsConfig,
+    PairsConfig,
+    ReportConfig,
+    SampleConfig,
+    SceneConfig,
+    SplatConfig,
+)
+from .core.errors import UserError
+from .data.pairs.layout import PairSample, load_pairs
+from .data.scenes.scene import Scene, load_scene
+from .models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from .models.registry import build_model
+from .pose.evaluate import evaluate_pose
+from .pose.results import PoseResult
+from .records.runs import Run, load_runs
+from .report.document import write_report
+from .splat.result import SplatResult
+from .splat.stage import run_splat
+
+__all__ = [
+    "Config",
+    "InputConfig",
+    "MetricsConfig",
+    "PairSample",
+    "PairsConfig",
+    "PoseResult",
+    "Reconstruction",
+    "ReconstructionFailed",
+    "ReconstructionModel",
+    "ReportConfig",
+    "Run",
+    "SampleConfig",
+    "Scene",
+    "SceneConfig",
+    "SplatConfig",
+    "SplatResult",
+    "UserError",
+    "build_model",
+    "evaluate_pose",
+    "load_pairs",
+    "load_runs",
+    "load_scene",
+    "run_splat",
+    "write_report",
+]
+
+__version__: str
