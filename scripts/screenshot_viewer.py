@@ -1,7 +1,7 @@
 """A screenshot of the viewer on a finished run, in a headless Chromium that draws WebGL in software.
 
     apt-get install -y chromium; pip install playwright
-    python scripts/screenshot_viewer.py outputs/<date>/<time> --out docs/images/viewer.png [--choose 'idx 3 (4.2°)']
+    python scripts/screenshot_viewer.py RUN --out docs/images/viewer.png [--choose 'idx 3 (4.2°)']
 
 Exits with status 1 if the page reports an error.
 """

@@ -1,4 +1,4 @@
-"""Every command of the README runs: on small data, with the user's paths replaced by fixtures."""
+"""Every command of README and docs runs: on small data, with the user's paths replaced by fixtures."""
 
 import json
 import os
@@ -25,6 +25,7 @@ from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.records.listing import list_runs
+from tests.support.pages import commands
 from tests.support.paths import ROOT
 from tests.support.report_folders import POSE, write_pose_job
 
@@ -34,16 +35,6 @@ else:
     import tomli as tomllib
 
 SMALL_SAMPLE = SampleConfig(pairs=2, frames=3, width=64, height=48)
-README = (ROOT / "README.md").read_text()
-
-
-def commands() -> list[str]:
-    """Everything in the README that one can type: in code blocks, in tables, in sentences."""
-    blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    found = [line.split(" #")[0].strip() for line in "\n".join(blocks).splitlines()]
-    found += re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
-    known = ("python ", "make ", "pip ", "wandb ", "hw4 ", "apt-get ", "git ", "source ", "bash ")
-    return list(dict.fromkeys(c for c in found if c.startswith(known)))
 
 
 def kind(command: str) -> str:
@@ -148,7 +139,7 @@ def test_scripts_start_and_say_what_they_need(command: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("command", of("wandb"))
 def test_an_offline_run_can_be_synced(command: str, data: Path, tmp_path: Path) -> None:
-    """As far as it goes without an account: W&B finds the run and its file where the README says."""
+    """As far as it goes without an account: W&B finds the run and its file where the pages say."""
     out = tmp_path / "outputs" / "2026-11-24" / "13-45-02"
     config = small(Config(task="score", data=PairsConfig(root="/data/pairs")), data, tmp_path)
     config = replace(config, score=ScoreConfig(predictions=str(data / "p.npy")))
