@@ -12,7 +12,7 @@ from .core.errors import UserError
 from .data.pairs.layout import PairSample, load_pairs
 from .data.scenes.scene import Scene, load_scene
 from .models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from .models.registry import build_model
+from .models.registry import build_model, model_config
 from .pose.evaluate import evaluate_pose
 from .pose.results import PoseResult
 from .records.runs import Run, load_runs
@@ -43,6 +43,7 @@ __all__ = [
     "load_pairs",
     "load_runs",
     "load_scene",
+    "model_config",
     "run_splat",
     "write_report",
 ]

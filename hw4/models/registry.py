@@ -4,8 +4,9 @@ import importlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hw4.config.fields import one_of
 from hw4.config.model import ModelConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import plugins
@@ -43,6 +44,16 @@ def models() -> dict[str, ModelSpec]:
 def model_configs() -> dict[str, type[ModelConfig]]:
     """The config class of each model."""
     return {name: spec.config for name, spec in models().items()}
+
+
+def model_config(name: str, **keys: Any) -> ModelConfig:
+    """What `model=<name>` with these keys is on the command line.
+
+    Raises:
+        ConfigError: no such model, or an impossible value of a key.
+    """
+    one_of("model", name, tuple(models()))
+    return models()[name].config(**keys)
 
 
 def spec_of(config: ModelConfig) -> ModelSpec:
