@@ -1,7 +1,5 @@
 """Which stages a run has, and which part of the configuration each one reads."""
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +8,7 @@ from hw4.config.input import MEDOID
 from hw4.config.interpolate import VIDEO
 from hw4.config.model import NetworkConfig
 from hw4.core.errors import UserError
+from hw4.core.fingerprint import digest
 
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 REPORT = "report"
@@ -146,23 +145,19 @@ def pose_address(config: Config, weights_fingerprint: str) -> str:
         inputs = {"name": "candidates"}
     else:
         inputs = {"name": config.input.name, "max_frames": config.input.max_frames}
-    return _digest({"stage": POSE, "version": CACHE_VERSION, "model": model, "input": inputs})
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    return digest({"stage": POSE, "version": CACHE_VERSION, "model": model, "input": inputs})
 
 
 def pretrain_address(config: Config) -> str:
     """Folder name of a training in the cache: a hash of what decides its weights."""
     recipe = {"model": config.model.name, **config.pretrain.recipe()}
-    return _digest({"stage": PRETRAIN, "version": CACHE_VERSION, "pretrain": recipe})
+    return digest({"stage": PRETRAIN, "version": CACHE_VERSION, "pretrain": recipe})
 
 
 def model_address(config: Config, weights_fingerprint: str) -> str:
     """Folder name of a model's cached reconstructions: a hash of its configuration and weights."""
     model = {**asdict(config.model), "weights": weights_fingerprint}
-    return _digest({"stage": "reconstruction", "version": CACHE_VERSION, "model": model})
+    return digest({"stage": "reconstruction", "version": CACHE_VERSION, "model": model})
 
 
 def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
@@ -181,4 +176,4 @@ def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
     value["data"] = {k: v for k, v in asdict(config.data).items() if f"data.{k}" not in unread}
     if splat_uses_model(config):
         value["model"] = {**asdict(config.model), "weights": weights_fingerprint}
-    return _digest(value)
+    return digest(value)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import math
 import os
@@ -125,13 +124,40 @@ class JsonlLog:
 
 
 @contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder alone among processes; a second process waits. The lock dies with its process."""
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock among processes, a file that stays; a second process waits. It dies with its process.
+
+    Raises:
+        OSError: the file cannot be written, or its file system knows no locks.
+    """
+    # Not at the top: whoever only reads does without.
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A lock by the mere existence of its file would outlive a killed process.
+    lock = FileLock(path, fallback_to_soft=False)
+    lock.acquire()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    except OSError as error:
-        raise _disk_error(folder, error) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a folder alone among processes, by the lock ``.lock`` in it.
+
+    Raises:
+        UserError: the folder cannot be written, or its file system knows no locks.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / ".lock"))
+        except OSError as error:
+            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise UserError(
+                    f"cannot lock {folder}: {error.strerror}. Its file system knows no locks: change the key "
+                    "of the configuration that names it to a folder on another disk."
+                ) from error
+            raise _disk_error(folder, error) from error
         yield

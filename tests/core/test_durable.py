@@ -1,13 +1,17 @@
 """Durable writes: nothing half-written, nothing lost."""
 
+import errno
+import fcntl
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hw4.core import durable
-from hw4.core.durable import JsonlLog, write_bytes, write_json
+from hw4.core.durable import JsonlLog, exclusive, write_bytes, write_json
 from hw4.core.errors import UserError
 
 
@@ -63,3 +67,58 @@ def test_unreadable_log_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(UserError, match=r"cannot read .*log\.jsonl: Is a directory; .*delete it"):
         JsonlLog(tmp_path / "log.jsonl").read()
+
+
+HOLD = "import sys, time; from pathlib import Path; from hw4.core.durable import exclusive\n{}"
+
+
+def hold(folder: Path, what: str) -> subprocess.Popen[str]:
+    """Another process that holds the folder, says so, and then does something."""
+    code = HOLD.format(f"with exclusive(Path({str(folder)!r})):\n    print('held', flush=True); {what}")
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_waits_for_the_folder(tmp_path: Path) -> None:
+    other = hold(tmp_path, f"time.sleep(0.5); Path({str(tmp_path / 'done')!r}).touch()")
+    with exclusive(tmp_path):
+        assert (tmp_path / "done").exists()
+    assert other.wait() == 0
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    other = hold(tmp_path, "time.sleep(600)")
+    other.kill()
+    other.wait()
+    with exclusive(tmp_path):
+        pass
+
+
+def test_an_error_lets_the_folder_go(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), exclusive(tmp_path):
+        raise ValueError
+    with exclusive(tmp_path / "new" / "folder"):
+        assert (tmp_path / "new" / "folder").is_dir()
+
+
+def test_a_folder_that_cannot_be_locked_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match=r"cannot write .*file/below: .*Let that folder"),
+        exclusive(tmp_path / "file" / "below"),
+    ):
+        pass
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with (
+        pytest.raises(UserError, match=r"cannot lock .*knows no locks.*another disk\.$"),
+        exclusive(tmp_path),
+    ):
+        pass
+    assert not list(tmp_path.glob(".lock*.*")), "no lock by a file's mere existence"

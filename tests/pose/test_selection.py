@@ -19,9 +19,10 @@ from rich.console import Console
 from scipy.spatial.transform import Rotation
 
 from hw4.config import CandidatesConfig, Config, InputConfig, MetricsConfig, PairsConfig
-from hw4.config.decides import CACHE_VERSION, _digest, pose_address, reads
+from hw4.config.decides import CACHE_VERSION, pose_address, reads
 from hw4.config.root import CacheConfig, ReportConfig, WandbConfig
 from hw4.core.errors import ConfigError
+from hw4.core.fingerprint import digest
 from hw4.data.pairs.candidates import frame_subsets
 from hw4.data.pairs.layout import load_pairs
 from hw4.jobs.run import run_job
@@ -328,7 +329,7 @@ def test_cache_addresses() -> None:
 
     inputs = {"name": "interpolated", "max_frames": 4}
     old = {"stage": "pose", "version": CACHE_VERSION, "model": asdict(SfmConfig()), "input": inputs}
-    assert address(name="interpolated", max_frames=4) == _digest(old)
+    assert address(name="interpolated", max_frames=4) == digest(old)
     assert address(name="interpolated", selection="medoid") == address(
         name="interpolated", selection="oracle", candidates=CandidatesConfig(subsets=2)
     )

@@ -1,7 +1,5 @@
 """Write the sample set in the layouts of real data: pairs, frames between them, a sparse-view scene."""
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -16,7 +14,9 @@ from plyfile import PlyData, PlyElement
 from scipy.spatial.transform import Rotation
 
 from hw4.config import SampleConfig
+from hw4.core.durable import locked
 from hw4.core.errors import UserError
+from hw4.core.fingerprint import cache_home, digest
 from hw4.data.sample.cameras import orbit_cameras, path_between, sample_pair_cameras
 from hw4.data.sample.scene import Rendered, Scene, intrinsics, make_scene, render
 
@@ -181,9 +181,7 @@ def sample_root(config: SampleConfig) -> Path:
     if config.root:
         return Path(config.root).expanduser()
     values = {k: v for k, v in asdict(config).items() if k not in (*NOT_CONTENT, "gt_convention")}
-    digest = hashlib.sha256(json.dumps([GENERATOR_VERSION, values], sort_keys=True).encode()).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "hw4" / "sample" / digest[:16]
+    return cache_home() / "sample" / digest([GENERATOR_VERSION, values])
 
 
 def ensure_sample(config: SampleConfig) -> Path:
@@ -196,9 +194,7 @@ def ensure_sample(config: SampleConfig) -> Path:
     if (root / FINISHED).is_file():
         return root
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with (root.parent / f".{root.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(root.parent / f".{root.name}.lock"):
             if (root / FINISHED).is_file():
                 return root
             if root.exists() and any(root.iterdir()):

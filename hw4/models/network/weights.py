@@ -1,16 +1,14 @@
 """Which weights a configuration means: where they lie, what tables call them, what identifies them."""
 
 import hashlib
-import json
 import logging
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from hw4.config.model import NetworkConfig
-from hw4.core.durable import write_json
 from hw4.core.errors import UserError
+from hw4.core.fingerprint import file_digest
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +104,7 @@ def weights_fingerprint(config: NetworkConfig) -> str:
     if source.path is None:
         recipe = Path(__file__).with_name("tiny.py").read_bytes()
         return f"random-{config.seed}-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    digest = _file_digest(source.path.resolve())
+    digest = file_digest(source.path, "weights")
     description = source.path.with_name("config.json")
     if config.name == "dust3r" and source.path.suffix == ".safetensors" and description.is_file():
         digest = hashlib.sha256(digest.encode() + description.read_bytes()).hexdigest()
@@ -188,31 +186,3 @@ def _cause(error: BaseException) -> str:
         error = error.__cause__
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-
-
-def _file_digest(path: Path) -> str:
-    status = path.stat()
-    key = f"{path}|{status.st_size}|{status.st_mtime_ns}"
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    memory = cache_home / "hw4" / "fingerprints.json"
-    try:
-        known = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        known = {}
-    if not isinstance(known, dict):
-        known = {}
-    if isinstance(known.get(key), str):
-        return known[key]
-    hasher = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                hasher.update(block)
-    except OSError as error:
-        raise UserError(f"cannot read weights {path}: {error.strerror}; let the file be read.") from error
-    digest = hasher.hexdigest()
-    try:
-        write_json(memory, {**known, key: digest})
-    except UserError as error:
-        log.info("the weights' fingerprint is not remembered: %s", error)
-    return digest
