@@ -49,6 +49,11 @@ class Picture:
         """File name suffix of the image's format."""
         return ".png" if self.content.startswith(b"\x89PNG") else ".jpg"
 
+    @property
+    def mime(self) -> str:
+        """Media type of the image's format."""
+        return "image/png" if self.suffix == ".png" else "image/jpeg"
+
 
 @dataclass(frozen=True)
 class Gallery:
