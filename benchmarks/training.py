@@ -22,7 +22,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from benchmarks.measure import Ratio, Record, Scaling, best, seconds, start
 from hw4.config import SampleConfig, SplatConfig
 from hw4.data.scenes.scene import scene_of
-from hw4.splat.init import from_scene
+from hw4.splat.start import from_scene
 from hw4.splat.training.losses import ssim, ssim_torch
 from hw4.splat.training.step import TrainingRun
 

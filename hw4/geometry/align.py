@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw4.geometry.cameras import camera_centers
+
 
 @dataclass(frozen=True)
 class Similarity:
@@ -24,11 +26,6 @@ class Similarity:
         t = self.scale * cam_from_world[:, :3, 3]
         result[:, :3, 3] = t - np.einsum("nij,j->ni", result[:, :3, :3], self.translation)
         return result
-
-
-def camera_centers(cam_from_world: np.ndarray) -> np.ndarray:
-    """(N, 3) camera centres in the world of (N, 4, 4) or (N, 3, 4) world-to-camera transforms."""
-    return -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
 
 
 def umeyama(source: np.ndarray, target: np.ndarray) -> Similarity:

@@ -71,6 +71,11 @@ class Reconstruction:
         """(N, 3, 3) intrinsics in pixels of the original images."""
         return self.original_from_model @ self.Ks
 
+    def image_size(self, view: int) -> tuple[int, int]:
+        """Width and height of a view as the model saw it: the image that `Ks` refers to."""
+        height, width = self.images[view].shape[:2]
+        return width, height
+
     def is_valid(self, view: int) -> bool:
         """Whether the view's camera was estimated (finite)."""
         return bool(np.isfinite(self.cam_from_world[view]).all())

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from hw4.geometry.cameras import FRUSTUM_EDGES, frustum, moved
 from hw4.models.base import Reconstruction
-from hw4.models.clouds import FRUSTUM_EDGES, frustum, image_size, moved
 
 SHOWN_POINTS = 20_000
 TRUE_COLOR = "#1a1a1a"
@@ -27,7 +27,7 @@ def view_frusta(reconstruction: Reconstruction, depth: float, transform: np.ndar
     """(5, 3) corners of every view whose camera is known, `depth` deep, carried by a (4, 4) transform."""
     r = reconstruction
     return {
-        view: moved(frustum(r.cam_from_world[view], r.Ks[view], image_size(r, view), depth), transform)
+        view: moved(frustum(r.cam_from_world[view], r.Ks[view], r.image_size(view), depth), transform)
         for view in range(r.n_views)
         if r.is_valid(view) and np.isfinite(r.Ks[view]).all()
     }

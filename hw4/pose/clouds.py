@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.models.base import Reconstruction
+from hw4.models.clouds import cloud_of
 
 CLOUD_POINTS = 12_000
 
@@ -35,30 +36,16 @@ class CameraCloud:
 
 def cloud_npz(reconstruction: Reconstruction) -> bytes:
     """An ``.npz`` of at most CLOUD_POINTS finite points, evenly over their confidence, and all cameras."""
-    points, colors, conf = reconstruction.points, reconstruction.point_colors, None
-    if reconstruction.pts3d is not None:
-        points = np.concatenate([p.reshape(-1, 3) for p in reconstruction.pts3d])
-        colors = np.concatenate([i.reshape(-1, 3) for i in reconstruction.images])
-        if reconstruction.conf is not None:
-            conf = np.concatenate([c.ravel() for c in reconstruction.conf])
-    if points is None:
-        points = np.zeros((0, 3))
-    if colors is None:
-        colors = np.full((len(points), 3), 128, np.uint8)
-    order = np.flatnonzero(np.isfinite(points).all(axis=1))
-    if conf is not None:
-        order = order[np.isfinite(conf[order])]
-        order = order[np.argsort(-conf[order], kind="stable")]
-    keep = order[np.linspace(0, len(order) - 1, min(CLOUD_POINTS, len(order))).astype(int)]
+    cloud = cloud_of(reconstruction, placed_only=False).surest_first().at_most(CLOUD_POINTS)
     arrays = {
-        "points": points[keep].astype(np.float32),
-        "colors": colors[keep].astype(np.uint8),
+        "points": cloud.points.astype(np.float32),
+        "colors": cloud.colors.astype(np.uint8),
         "cam_from_world": reconstruction.cam_from_world,
         "Ks": reconstruction.Ks,
         "sizes": np.array([image.shape[1::-1] for image in reconstruction.images]).reshape(-1, 2),
     }
-    if conf is not None:
-        arrays["conf"] = conf[keep].astype(np.float32)
+    if cloud.conf is not None:
+        arrays["conf"] = cloud.conf.astype(np.float32)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample
+from hw4.geometry.cameras import four_by_four
 from hw4.models.base import (
     BatchedModel,
     Reconstruction,
@@ -74,13 +73,6 @@ def _reason(error: Exception) -> tuple[str, str]:
     return BROKEN, f"{type(error).__name__}: {error}"
 
 
-def _two_cameras(reconstruction: Reconstruction) -> np.ndarray:
-    """(2, 4, 4) world-to-camera of the first and last view."""
-    cameras = np.tile(np.eye(4), (2, 1, 1))
-    cameras[:, :3] = reconstruction.cam_from_world[[0, -1]]
-    return cameras
-
-
 def cloud_by_idx(sample: PairSample) -> str:
     """Name of a sample's cloud in its cache folder."""
     return f"clouds/{sample.idx}.npz"
@@ -111,7 +103,7 @@ def _prediction(
             f"view {view} of {last + 1} has no camera ({diagnoses.get(str(view), 'no reason given')})"
             for view in lost
         )
-    cameras = None if lost else _two_cameras(outcome)
+    cameras = None if lost else four_by_four(outcome.cam_from_world[[0, -1]])
     status = FAILED if lost else OK
     return Prediction(idx, status, reason, cameras, seconds, diagnoses, dict(outcome.notes), cloud)
 

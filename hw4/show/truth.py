@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw4.geometry.align import camera_centers
+from hw4.geometry.cameras import camera_centers
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,11 @@ import torch
 from imageio_ffmpeg import count_frames_and_secs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from scipy.interpolate import CubicSpline
-from scipy.spatial.transform import Rotation, Slerp
 from torch.nn import ParameterDict
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.geometry.align import camera_centers
+from hw4.geometry.paths import camera_path
 from hw4.splat.gaussians import render_gaussians
 
 VIDEO_FPS = 30
@@ -48,27 +46,6 @@ def curves(history: list[dict[str, float]], path: Path) -> Path | None:
     return path
 
 
-def interpolated_path(cam_from_world: np.ndarray, n_frames: int) -> np.ndarray:
-    """(n_frames, 4, 4) world-to-camera on a smooth path through N >= 2 cameras, in their order.
-
-    Rotations by slerp, centres by a natural cubic spline, at a pace set by the distances between centres.
-    """
-    n = len(cam_from_world)
-    centers = camera_centers(cam_from_world)
-    steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
-    knots = np.concatenate([[0], np.cumsum(np.maximum(steps, 1e-3 * max(steps.max(), 1e-9)))])
-    times = np.linspace(0, knots[-1], n_frames)
-    world_from_cam = Slerp(knots, Rotation.from_matrix(cam_from_world[:, :3, :3]).inv())(times)
-    if n > 2:
-        positions = CubicSpline(knots, centers, bc_type="natural")(times)
-    else:
-        positions = centers[0] + (times / knots[-1])[:, None] * (centers[1] - centers[0])
-    path = np.tile(np.eye(4), (n_frames, 1, 1))
-    path[:, :3, :3] = world_from_cam.inv().as_matrix()
-    path[:, :3, 3] = -np.einsum("nij,nj->ni", path[:, :3, :3], positions)
-    return path
-
-
 @torch.no_grad()
 def fly_through(
     gaussians: ParameterDict,
@@ -96,7 +73,7 @@ def fly_through(
         try:
             writer: Any = imageio.get_writer(encoded, ffmpeg_log_level="quiet", **options)
             with writer:
-                for camera in interpolated_path(cam_from_world, n_frames):
+                for camera in camera_path(cam_from_world, n_frames):
                     image, _, _ = render_gaussians(
                         gaussians,
                         torch.as_tensor(camera).to(like)[None],

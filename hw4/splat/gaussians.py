@@ -181,3 +181,13 @@ def load_ply(path: Path) -> ParameterDict:
                 "damaged, or the training that wrote it failed."
             )
     return gaussians
+
+
+def clone(gaussians: ParameterDict) -> ParameterDict:
+    """An independent copy."""
+    return ParameterDict(
+        {
+            k: torch.nn.Parameter(p.detach().clone(), requires_grad=p.requires_grad)
+            for k, p in gaussians.items()
+        }
+    )

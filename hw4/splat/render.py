@@ -14,7 +14,8 @@ from hw4.core.errors import UserError
 from hw4.data.image_names import render_names
 from hw4.data.scenes.colmap import read_colmap
 from hw4.data.scenes.layouts import colmap_folder, sparse_views_folder, split_indices
-from hw4.data.scenes.scene import limited_size, scaled_K
+from hw4.data.scenes.scene import limited_size
+from hw4.geometry.cameras import scaled_K
 from hw4.splat.gaussians import render_gaussians
 from hw4.splat.rasterize import device_for
 from hw4.splat.scoring.pictures import png_bytes
@@ -50,9 +51,8 @@ def read_cameras(folder: Path, resolution: int | None = None) -> Cameras:
         UserError: no such folder, or no usable cameras in it.
     """
     model = read_colmap(folder.expanduser())
-    sizes = [limited_size(size, resolution) for size in model.sizes]
-    Ks = [scaled_K(K, old, new) for K, old, new in zip(model.Ks, model.sizes, sizes, strict=True)]
-    return Cameras(model.names, model.cam_from_world, np.stack(Ks), np.array(sizes))
+    sizes = np.array([limited_size(size, resolution) for size in model.sizes])
+    return Cameras(model.names, model.cam_from_world, scaled_K(model.Ks, model.sizes, sizes), sizes)
 
 
 def held_out_cameras(data: DataConfig) -> Cameras:

@@ -13,12 +13,12 @@ from hw4.models.base import ReconstructionModel
 from hw4.splat.camera_file import write_cameras
 from hw4.splat.figures import curves, fly_through
 from hw4.splat.gaussians import save_ply
-from hw4.splat.init import Initialisation
 from hw4.splat.rasterize import device_for
 from hw4.splat.result import METRICS, RESULT_FILE, SplatResult
+from hw4.splat.scoring.estimated_cameras import estimated_test_views
 from hw4.splat.scoring.evaluate import EvalResult, evaluate
 from hw4.splat.scoring.lpips_weights import configured_weights
-from hw4.splat.start import GetModel, estimated_test_views, initialise
+from hw4.splat.start import GetModel, Initialisation, initialise
 from hw4.splat.training.cameras import scene_extent
 from hw4.splat.training.log import OnImage, OnMetrics
 from hw4.splat.training.step import BACKGROUNDS

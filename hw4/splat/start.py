@@ -1,30 +1,192 @@
-"""Where training starts and what is scored in the end: a model may have to find cameras for both."""
+"""What training starts from: Gaussians and cameras, from the scene's points or a model's reconstruction."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from torch.nn import ParameterDict
 
 from hw4.config import SplatConfig
 from hw4.core.errors import UserError
-from hw4.data.image_names import by_number
-from hw4.data.scenes.scene import Scene, TestViews, limited_size
-from hw4.geometry.align import align_cameras
+from hw4.data.scenes.scene import Scene, TrainScene
+from hw4.geometry.align import Similarity, align_cameras
+from hw4.geometry.cameras import four_by_four, scaled_K
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.splat.init import (
-    MORE_OVERLAP,
-    Initialisation,
-    four_by_four,
-    from_reconstruction,
-    from_scene,
-    resized_Ks,
-)
+from hw4.models.clouds import cloud_of
+from hw4.splat.gaussians import make_gaussians
 
 GetModel = Callable[[], ReconstructionModel]
 
+MORE_OVERLAP = (
+    "Photos that see more of the same help: more of them (data.train_views), neighbouring ones "
+    "(data.train_pick=neighbours); or another model, one with points for every pixel."
+)
+CONF_LR_RANGE = (1.0, 100.0)
+"""Factor on the position learning rate of the surest and the least sure points (InstantSplat)."""
 
-def _reconstruct(model: ReconstructionModel, paths: list[Path], seed: int, what: str) -> Reconstruction:
+
+@dataclass
+class Initialisation:
+    """Start of a training run.
+
+    Attributes:
+        gaussians: parameters, see `make_gaussians`.
+        cam_from_world: (N, 4, 4) float64 of the training views.
+        Ks: (N, 3, 3) float64 in pixels of the training images.
+        depths: N arrays (H, W) float32 at training resolution, 0 where unknown; None without a model's depth.
+        source: ``scene`` or the model's name.
+        from_model: the similarity that carried the model's world into this one; None for scene points.
+        views: indices of the training views that are used (a model may fail to place some).
+        notes: facts for the report.
+    """
+
+    gaussians: ParameterDict
+    cam_from_world: np.ndarray
+    Ks: np.ndarray
+    depths: list[np.ndarray] | None
+    source: str
+    from_model: Similarity | None
+    views: list[int]
+    notes: list[str] = field(default_factory=list)
+
+
+def lr_factors(conf: np.ndarray) -> np.ndarray:
+    """(P,) factors on the position learning rate: ``1 + 99 (1 - sigmoid(conf))`` (InstantSplat's train.py).
+
+    `conf` is at least 1: factors run from 27.6 for the least sure points down to 1.
+    """
+    low, high = CONF_LR_RANGE
+    unsure = 1 / (1 + np.exp(np.clip(np.asarray(conf, np.float64), -60, 60)))
+    return low + (high - low) * unsure
+
+
+def _sample(n: int, limit: int | None, weights: np.ndarray | None, seed: int) -> np.ndarray:
+    """At most `limit` (None: all) of n indices, in order, drawn in proportion to `weights`."""
+    if limit is None or n <= limit:
+        return np.arange(n)
+    rng = np.random.default_rng([seed, 41])
+    if weights is not None and (weights > 0).sum() >= limit:
+        return np.sort(rng.choice(n, limit, replace=False, p=weights / weights.sum()))
+    return np.sort(rng.choice(n, limit, replace=False))
+
+
+def _gaussians(
+    points: np.ndarray, colors: np.ndarray, conf: np.ndarray | None, config: SplatConfig
+) -> ParameterDict:
+    """Choose points by confidence and make Gaussians of them."""
+    keep = np.isfinite(points).all(axis=1)
+    if conf is not None:
+        keep &= np.isfinite(conf)
+        if keep.any() and config.init.min_conf_quantile > 0:
+            keep &= conf >= np.quantile(conf[keep], config.init.min_conf_quantile)
+    ids = np.flatnonzero(keep)
+    if len(ids) == 0:
+        raise UserError("the initialisation has no finite points: nothing can be trained.")
+    weights = None if conf is None else np.maximum(conf[ids].astype(np.float64), 0)
+    ids = ids[_sample(len(ids), config.init.max_points, weights, config.seed)]
+    factors = lr_factors(conf[ids]) if conf is not None and config.confidence_lr else None
+    return make_gaussians(
+        points[ids], colors[ids], config.sh_degree, config.init.opacity, config.init.scale_factor, factors
+    )
+
+
+def from_scene(scene: TrainScene, config: SplatConfig, where: Path | str = "the scene") -> Initialisation:
+    """Start from the points and cameras that come with the scene; `where` names it in messages.
+
+    Raises:
+        UserError: the scene has no cameras or no points.
+    """
+    if scene.cam_from_world is None or scene.Ks is None:
+        raise UserError(
+            f"{where} has no cameras: use splat.init.source=model, so that the model estimates them."
+        )
+    if scene.points is None or len(scene.points) == 0:
+        raise UserError(
+            f"{where} has no points that training may start from: use splat.init.source=model, so that the "
+            "model gives them."
+        )
+    colors = scene.colors if scene.colors is not None else np.full((len(scene.points), 3), 128, np.uint8)
+    gaussians = _gaussians(scene.points, colors, scene.conf, config)
+    views = list(range(len(scene.names)))
+    return Initialisation(gaussians, scene.cam_from_world, scene.Ks, None, "scene", None, views)
+
+
+def _depth_at(reconstruction: Reconstruction, view: int, size: tuple[int, int], scale: float) -> np.ndarray:
+    """(H, W) float32 depth of a view, looked up at the centres of a resized original's pixels."""
+    assert reconstruction.depth is not None
+    depth = reconstruction.depth[view]
+    width, height = size
+    original = reconstruction.image_sizes[view]
+    xs = (np.arange(width) + 0.5) * original[0] / width
+    ys = (np.arange(height) + 0.5) * original[1] / height
+    grid = np.stack([*np.meshgrid(xs, ys), np.ones((height, width))], axis=-1)
+    x, y, _ = np.moveaxis(grid @ np.linalg.inv(reconstruction.original_from_model[view]).T, -1, 0)
+    columns, rows = np.floor(x).astype(int), np.floor(y).astype(int)
+    inside = (columns >= 0) & (rows >= 0) & (columns < depth.shape[1]) & (rows < depth.shape[0])
+    result = np.zeros((height, width), np.float32)
+    result[inside] = scale * depth[rows[inside], columns[inside]]
+    return np.nan_to_num(result, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def from_reconstruction(
+    scene: TrainScene, reconstruction: Reconstruction, config: SplatConfig, model_name: str
+) -> Initialisation:
+    """Start from a model's reconstruction of the training photos.
+
+    Where the scene has cameras, they are kept and the reconstruction is carried into their world by a
+    similarity; otherwise the model's cameras and world are used.
+
+    Raises:
+        UserError: the model placed fewer than two training views, or gave no points; with its reasons.
+    """
+    valid = [v for v in range(reconstruction.n_views) if reconstruction.is_valid(v)]
+    notes = [
+        f"{scene.names[v]}: {reconstruction.diagnoses[v] or 'no camera'}"
+        for v in range(reconstruction.n_views)
+        if v not in valid
+    ]
+    if len(valid) < 2:
+        raise UserError(
+            f"{model_name} placed {len(valid)} of {len(scene.names)} training views, and two are needed: "
+            f"{'; '.join(notes)}. {MORE_OVERLAP}"
+        )
+    estimated = four_by_four(reconstruction.cam_from_world)
+    cloud = cloud_of(reconstruction)
+    if reconstruction.pts3d is None and not len(cloud):
+        reasons = "; ".join(dict.fromkeys(filter(None, reconstruction.diagnoses))) or "it gives cameras only"
+        raise UserError(
+            f"the reconstruction by {model_name} has no points to start Gaussians from: {reasons}. "
+            f"{MORE_OVERLAP}"
+        )
+    points = cloud.points
+    sizes = [image.shape[1::-1] for image in scene.images]
+    similarity = None
+    if scene.cam_from_world is not None and scene.Ks is not None:
+        similarity = align_cameras(estimated[valid], scene.cam_from_world[valid])
+        points = similarity.points(points)
+        views, cam_from_world, Ks = list(range(len(scene.names))), scene.cam_from_world, scene.Ks
+    else:
+        views, cam_from_world = valid, estimated[valid]
+        new_sizes = [sizes[v] for v in views]
+        Ks = scaled_K(reconstruction.Ks_original[views], reconstruction.image_sizes[views], new_sizes)
+        if not np.isfinite(Ks).all():
+            raise UserError(f"{model_name} gave no intrinsics for the training views.")
+    depths = None
+    if reconstruction.depth is not None:
+        scale = similarity.scale if similarity else 1.0
+        unknown = [np.zeros(size[::-1], np.float32) for size in sizes]
+        depths = [_depth_at(reconstruction, v, sizes[v], scale) if v in valid else unknown[v] for v in views]
+    gaussians = _gaussians(points, cloud.colors, cloud.conf, config)
+    return Initialisation(gaussians, cam_from_world, Ks, depths, model_name, similarity, views, notes)
+
+
+def reconstruct(model: ReconstructionModel, paths: list[Path], seed: int, what: str) -> Reconstruction:
+    """The model's reconstruction of photos; `what` they are, in words.
+
+    Raises:
+        UserError: it has none; with its reason.
+    """
     try:
         return model.reconstruct(paths, seed=seed)
     except ReconstructionFailed as error:
@@ -52,57 +214,5 @@ def initialise(
         raise UserError(f"{scene.root} has no points or cameras to start from: choose a model (model=...).")
     model = get_model()
     what = f"the {len(scene.train.paths)} training photos"
-    reconstruction = _reconstruct(model, scene.train.paths, config.seed, what)
+    reconstruction = reconstruct(model, scene.train.paths, config.seed, what)
     return from_reconstruction(scene.train, reconstruction, config, model.name), model
-
-
-def estimated_test_views(
-    scene: Scene, init: Initialisation, model: ReconstructionModel, seed: int
-) -> tuple[TestViews, dict[str, str]]:
-    """The test views of a bare photo folder with cameras, and why others of them have none.
-
-    The model reconstructs all photos together, after training and for scoring only; the result is carried
-    into the training world through the training cameras. Photos that cannot be read are left out.
-
-    Raises:
-        UserError: the model failed, or it placed fewer than two training views again.
-    """
-    test, missing = scene.test, dict[str, str]()
-    readable = []
-    for i, name in enumerate(test.names):
-        try:
-            test.load(i)
-            readable.append(i)
-        except UserError as error:
-            missing[name] = str(error)
-    paths = [*scene.train.paths, *(test.paths[i] for i in readable)]
-    order = sorted(range(len(paths)), key=lambda i: by_number(paths[i].name))
-    joint = _reconstruct(model, [paths[i] for i in order], seed, "all photos together, for the test cameras")
-    place = {i: k for k, i in enumerate(order)}
-    train_views = [v for v in init.views if joint.is_valid(place[v])]
-    if len(train_views) < 2:
-        raise UserError(
-            f"{model.name} placed {len(train_views)} training views when it reconstructed all photos "
-            "together: the test cameras cannot be carried into the world of training."
-        )
-    placed = []
-    for number, i in enumerate(readable):
-        k = place[len(scene.train.paths) + number]
-        if joint.is_valid(k):
-            placed.append((i, k))
-        else:
-            missing[test.names[i]] = f"{model.name}: {joint.diagnoses[k] or 'no camera'}"
-    ids, places = [i for i, _ in placed], [k for _, k in placed]
-    cameras = four_by_four(joint.cam_from_world)
-    kept = [init.views.index(v) for v in train_views]
-    similarity = align_cameras(cameras[[place[v] for v in train_views]], init.cam_from_world[kept])
-    sizes = [limited_size(joint.image_sizes[k], test.resolution) for k in places]
-    views = replace(
-        test,
-        names=[test.names[i] for i in ids],
-        paths=[test.paths[i] for i in ids],
-        cam_from_world=similarity.cam_from_world(cameras[places]),
-        Ks=resized_Ks(joint, places, sizes) if places else np.zeros((0, 3, 3)),
-        sizes=np.array(sizes).reshape(-1, 2),
-    )
-    return views, missing

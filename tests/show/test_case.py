@@ -19,7 +19,7 @@ from hw4.config.root import CacheConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.data.pairs.layout import PairSample, load_pairs
 from hw4.data.sample import ensure_sample
-from hw4.geometry.align import camera_centers
+from hw4.geometry.cameras import camera_centers
 from hw4.geometry.pnp import diagnose_points
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan

@@ -12,19 +12,17 @@ import torch
 import torchvision
 from gsplat import export_splats
 from plyfile import PlyData
-from scipy.spatial.transform import Rotation
 from torch.nn import ParameterDict
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
-from hw4.geometry.align import camera_centers
-from hw4.splat.figures import fly_through, interpolated_path
+from hw4.splat.figures import fly_through
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
 from hw4.splat.scoring import pictures
 from hw4.splat.scoring.evaluate import render_view
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
 from hw4.splat.scoring.lpips_weights import LpipsUnavailable
-from tests.support.splat_scenes import HEIGHT, WIDTH, ring_cameras, true_scene
+from tests.support.splat_scenes import HEIGHT, WIDTH, true_scene
 
 
 def random_gaussians(n: int = 7, sh_degree: int = 3) -> ParameterDict:
@@ -91,40 +89,6 @@ def test_an_opacity_of_exactly_one_is_a_number(tmp_path: Path) -> None:
         gaussians["opacities"][0] = float("inf")
     save_ply(gaussians, tmp_path / "one.ply")
     assert load_ply(tmp_path / "one.ply")["opacities"][0].sigmoid() == 1
-
-
-@pytest.mark.parametrize("n", [2, 3, 5])
-def test_the_path_goes_through_its_cameras_in_order(n: int) -> None:
-    cameras = ring_cameras(n)
-    # Equal steps between the centres: knots at equal times.
-    frames = 4 * (n - 1) + 1
-    path = interpolated_path(cameras, frames)
-    assert path.shape == (frames, 4, 4)
-    np.testing.assert_allclose(path[::4], cameras, atol=1e-9)
-    rotations = path[:, :3, :3]
-    np.testing.assert_allclose(
-        rotations @ rotations.transpose(0, 2, 1), np.tile(np.eye(3), (frames, 1, 1)), atol=1e-9
-    )
-    angles = Rotation.from_matrix(rotations[1:] @ rotations[:-1].transpose(0, 2, 1)).magnitude()
-    np.testing.assert_allclose(np.degrees(angles), 15 / 4, atol=1e-6)
-    # No frame strays: the ring has a radius of 4.
-    radii = np.linalg.norm(camera_centers(path), axis=1)
-    assert radii.min() > 3.9 and radii.max() < 4.1
-
-
-def test_a_path_keeps_its_pace_over_uneven_steps() -> None:
-    cameras = np.tile(np.eye(4), (3, 1, 1))
-    cameras[:, 0, 3] = (0, -1, -4)
-    centers = camera_centers(interpolated_path(cameras, 41))[:, 0]
-    np.testing.assert_allclose(centers, np.linspace(0, 4, 41), atol=1e-9)
-
-
-def test_cameras_in_one_place_give_a_path() -> None:
-    cameras = ring_cameras(3)
-    cameras[:, :3, 3] = 0
-    path = interpolated_path(cameras, 9)
-    assert np.isfinite(path).all()
-    np.testing.assert_allclose(path[[0, 4, 8]], cameras, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (WIDTH - 1, HEIGHT - 1)])

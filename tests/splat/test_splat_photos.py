@@ -14,10 +14,10 @@ from hw4.data.scenes.scene import Scene, load_scene
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.model import SfmModel
-from hw4.splat.init import Initialisation
 from hw4.splat.result import SplatResult
+from hw4.splat.scoring.estimated_cameras import estimated_test_views
 from hw4.splat.stage import run_splat
-from hw4.splat.start import estimated_test_views, initialise
+from hw4.splat.start import Initialisation, initialise
 from tests.support.splat_scenes import random_similarity, ring_cameras, true_scene
 
 N_PHOTOS, WIDTH, HEIGHT = 8, 40, 32

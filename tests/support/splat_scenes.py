@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from hw4.data.scenes.scene import TestViews, TrainScene
 from hw4.geometry.align import Similarity
-from hw4.splat.gaussians import make_gaussians, render_gaussians
-from hw4.splat.init import Initialisation, clone
+from hw4.splat.gaussians import clone, make_gaussians, render_gaussians
+from hw4.splat.start import Initialisation
 from hw4.splat.training.train import to_uint8
 
 WIDTH, HEIGHT = 40, 32
@@ -23,6 +23,11 @@ def ring_cameras(n: int) -> np.ndarray:
         cameras[view, :3, :3] = Rotation.from_euler("y", 15 * (view - (n - 1) / 2), degrees=True).as_matrix()
         cameras[view, :3, 3] = (0, 0, 4)
     return cameras
+
+
+def random_similarity(seed: int) -> Similarity:
+    rng = np.random.default_rng(seed)
+    return Similarity(rng.uniform(0.2, 5), Rotation.random(random_state=seed).as_matrix(), rng.normal(size=3))
 
 
 def true_scene(n_views: int = 3, n_points: int = 60) -> tuple[TrainScene, Initialisation]:
@@ -66,8 +71,3 @@ def written_views(folder: Path) -> tuple[TestViews, list[np.ndarray]]:
     sizes = np.tile([[WIDTH, HEIGHT]], (3, 1))
     paths = [folder / name for name in scene.names]
     return TestViews(scene.names, paths, truth.cam_from_world, truth.Ks, sizes, None), scene.images
-
-
-def random_similarity(seed: int) -> Similarity:
-    rng = np.random.default_rng(seed)
-    return Similarity(rng.uniform(0.2, 5), Rotation.random(random_state=seed).as_matrix(), rng.normal(size=3))

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from hw4.data.sample.scene import EYE_HEIGHT, Scene
 
@@ -72,26 +72,6 @@ def sample_view_cameras(scene: Scene, yaws_deg: np.ndarray, rng: np.random.Gener
 def sample_pair_cameras(scene: Scene, yaw_deg: float, rng: np.random.Generator) -> np.ndarray:
     """(2, 4, 4) world-to-camera of two views whose headings differ by `yaw_deg`, either way round."""
     return sample_view_cameras(scene, np.array([0.0, yaw_deg * rng.choice([-1.0, 1.0])]), rng)
-
-
-def path_between(cameras: np.ndarray, n: int) -> np.ndarray:
-    """(n, 4, 4) world-to-camera from the first to the second camera, both included.
-
-    Rotations are slerped and centres interpolated linearly, both with eased speed.
-
-    Args:
-        cameras: (2, 4, 4) world-to-camera.
-        n: number of views, at least 2.
-    """
-    t = np.linspace(0, 1, n)
-    eased = t + 0.1 * np.sin(2 * math.pi * t) / (2 * math.pi)
-    world_from_cam = np.linalg.inv(cameras)
-    rotations = Slerp([0, 1], Rotation.from_matrix(world_from_cam[:, :3, :3]))(eased).as_matrix()
-    centers = (1 - eased)[:, None] * world_from_cam[0, :3, 3] + eased[:, None] * world_from_cam[1, :3, 3]
-    path = np.tile(np.eye(4), (n, 1, 1))
-    path[:, :3, :3] = rotations.transpose(0, 2, 1)
-    path[:, :3, 3] = -np.einsum("nij,nj->ni", path[:, :3, :3], centers)
-    return path
 
 
 def orbit_cameras(scene: Scene, angles_deg: np.ndarray, rng: np.random.Generator) -> np.ndarray:

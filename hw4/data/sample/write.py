@@ -17,8 +17,9 @@ from hw4.config import SampleConfig
 from hw4.core.durable import locked
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import cache_home, digest
-from hw4.data.sample.cameras import orbit_cameras, path_between, sample_pair_cameras
+from hw4.data.sample.cameras import orbit_cameras, sample_pair_cameras
 from hw4.data.sample.scene import Rendered, Scene, intrinsics, make_scene, render
+from hw4.geometry.paths import camera_path
 
 GENERATOR_VERSION = 1
 FINISHED = "sample.json"
@@ -82,7 +83,7 @@ def write_pair(root: Path, config: SampleConfig, idx: int) -> dict[str, object]:
     """Write the two photos of a pair and the frames between them; returns its ground-truth entry."""
     scene, cameras = pair_scene(config, idx)
     K = intrinsics(config.width, config.height)
-    path = path_between(cameras, config.frames + 2)
+    path = camera_path(cameras, config.frames + 2, eased=True)
     degenerate = idx == config.pairs - 1 and config.pairs > 1
     ends = [render(scene, c, K, config.width, config.height).rgb for c in (path[0], path[-1])]
     if degenerate:

@@ -15,6 +15,7 @@ from hw4.core.errors import UserError
 from hw4.data.photos import open_upright
 from hw4.data.scenes.layouts import CONFIDENCE, SPREAD, Part, SceneFiles, locate, scene_files
 from hw4.data.scenes.tracks import has_training_points, training_points
+from hw4.geometry.cameras import scaled_K
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,6 @@ def limited_size(size: tuple[int, int] | np.ndarray, resolution: int | None) -> 
     if resolution is None or longest <= resolution:
         return width, height
     return max(1, round(width * resolution / longest)), max(1, round(height * resolution / longest))
-
-
-def scaled_K(K: np.ndarray, size: np.ndarray | tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-    """(3, 3) intrinsics of the image resized from `size` to `new_size` (width, height)."""
-    return np.diag([new_size[0] / size[0], new_size[1] / size[1], 1.0]) @ K
 
 
 def _fitted_K(K: np.ndarray, size: np.ndarray, image: np.ndarray, path: Path) -> np.ndarray:

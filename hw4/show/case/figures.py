@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from hw4.data.photos import spread
 from hw4.data.scenes.scene import load_image
+from hw4.geometry.cameras import as_world_of_first, frustum, frustum_depth, moved
 from hw4.geometry.pnp import FLAT
-from hw4.models.clouds import as_world_of_first, cloud_of, frustum, frustum_depth, image_size, moved
+from hw4.models.clouds import cloud_of
 from hw4.output.figures import panel_grid, save_figure, side_by_side
 from hw4.output.reconstruction import TRUE_COLOR, Drawn, predicted, two_sides, view_frusta
 from hw4.show.case.matches import MatchedPair
@@ -66,7 +67,7 @@ def cloud_figure(one: CaseInput) -> Figure:
     drawn = [predicted(frusta, r.n_views, f"predicted: {len(frusta)} of {r.n_views} views")]
     truth = true_cameras(one.result.sample.cam_from_world, r.cam_from_world)
     if truth.cam_from_world is not None and 0 in frusta:
-        true = [frustum(camera, r.Ks[0], image_size(r, 0), depth) for camera in truth.cam_from_world]
+        true = [frustum(camera, r.Ks[0], r.image_size(0), depth) for camera in truth.cam_from_world]
         drawn.append(Drawn(true, [TRUE_COLOR] * 2, f"true ({truth.remark})", dashed=True))
     error = one.result.error.rotation_deg
     wrong = "no result" if error is None else f"rotation wrong by {error:.2f}°"

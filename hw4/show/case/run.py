@@ -10,9 +10,9 @@ from hw4.core.durable import write_bytes, write_text
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample
 from hw4.data.photos import open_upright
+from hw4.geometry.cameras import moved
 from hw4.geometry.pnp import PointShape, diagnose_points
 from hw4.models.base import Reconstruction, ReconstructionModel
-from hw4.models.clouds import moved
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import measure_crossfade
 from hw4.pose.predict import predict_sample

@@ -11,8 +11,9 @@ from PIL import Image
 from plyfile import PlyData, PlyElement
 
 from hw4.core.durable import write_bytes
+from hw4.geometry.cameras import FRUSTUM_EDGES, as_world_of_first, frustum_depth, moved
 from hw4.models.base import Reconstruction
-from hw4.models.clouds import FRUSTUM_EDGES, Cloud, as_world_of_first, frustum_depth, moved
+from hw4.models.clouds import Cloud
 from hw4.output.reconstruction import camera_color, view_frusta
 
 # glTF has y up and looks along -z; cameras here have y down and look along +z.

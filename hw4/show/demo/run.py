@@ -9,8 +9,9 @@ import numpy as np
 
 from hw4.config.show import DemoConfig
 from hw4.core.errors import UserError
+from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
-from hw4.models.clouds import Cloud, as_world_of_first, cloud_of, frustum_depth, image_size, moved
+from hw4.models.clouds import Cloud, cloud_of
 from hw4.output.figures import save_figure
 from hw4.output.reconstruction import conf_range, panels, predicted, two_sides, view_frusta
 from hw4.show.demo.files3d import scene_of_reconstruction, write_glb, write_points_ply
@@ -157,7 +158,7 @@ def _view(
         r.cam_from_world[view] if r.is_valid(view) else None,
         r.Ks[view] if known else None,
         r.Ks_original[view] if known else None,
-        image_size(r, view),
+        r.image_size(view),
         r.diagnoses[view] or (None if r.is_valid(view) else "no camera was found"),
     )
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import load_image
-from hw4.models.clouds import as_world_of_first, frustum_depth, moved
+from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.output.reconstruction import camera_color
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 

@@ -15,8 +15,7 @@ from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.image_names import render_names
 from hw4.data.scenes.scene import TestViews
-from hw4.splat.gaussians import render_gaussians
-from hw4.splat.init import clone
+from hw4.splat.gaussians import clone, render_gaussians
 from hw4.splat.result import METRICS
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
 from hw4.splat.scoring.lpips_weights import LpipsUnavailable

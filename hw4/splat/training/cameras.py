@@ -5,7 +5,7 @@ import roma
 import torch
 from torch import Tensor
 
-from hw4.geometry.align import camera_centers
+from hw4.geometry.cameras import camera_centers
 
 
 def scene_extent(cam_from_world: np.ndarray) -> float:

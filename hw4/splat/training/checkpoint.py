@@ -13,7 +13,7 @@ import torch
 from hw4.config import SplatConfig
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.splat.init import Initialisation
+from hw4.splat.start import Initialisation
 
 FORMAT = 3
 # What may change between an interrupted run and its continuation without changing the steps in between.

@@ -12,9 +12,9 @@ from hw4.config import SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
 from hw4.models.registry import choices
-from hw4.splat.gaussians import TRAINED, parameters, render_gaussians
-from hw4.splat.init import Initialisation, clone
+from hw4.splat.gaussians import TRAINED, clone, parameters, render_gaussians
 from hw4.splat.rasterize import device_for
+from hw4.splat.start import Initialisation
 from hw4.splat.training.cameras import corrected, scene_extent
 from hw4.splat.training.densify import density_control
 from hw4.splat.training.losses import depth_loss, psnr, ssim

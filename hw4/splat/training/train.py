@@ -14,7 +14,7 @@ from torch.nn import ParameterDict
 from hw4.config import SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
-from hw4.splat.init import Initialisation
+from hw4.splat.start import Initialisation
 from hw4.splat.training.checkpoint import load_checkpoint, run_digest, save_checkpoint
 from hw4.splat.training.log import OnImage, OnMetrics, TrainingLog
 from hw4.splat.training.step import TrainingRun

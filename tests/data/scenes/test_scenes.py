@@ -17,7 +17,7 @@ from hw4.data.scenes.colmap import read_colmap
 from hw4.data.scenes.layouts import split_indices
 from hw4.data.scenes.scene import load_scene
 from hw4.splat import stage
-from hw4.splat.init import from_scene
+from hw4.splat.start import from_scene
 from hw4.splat.training.train import train
 
 SMALL = SplatConfig(

@@ -24,9 +24,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from hw4.config import DensifyConfig, EvalConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
 from hw4.splat.figures import fly_through
-from hw4.splat.init import Initialisation, clone
+from hw4.splat.gaussians import clone
 from hw4.splat.rasterize import api
 from hw4.splat.scoring.evaluate import align_view, evaluate, render_view
+from hw4.splat.start import Initialisation
 from hw4.splat.training import step as training_run
 from hw4.splat.training.densify import _Default
 from hw4.splat.training.losses import ssim_torch
