@@ -19,8 +19,9 @@ from hw4.pose.predict import predict_sample
 from hw4.pose.results import BAD_INPUT, score_sample
 from hw4.show.case.figures import write_figures
 from hw4.show.case.matches import match_neighbours
+from hw4.show.case.page import case_markdown
 from hw4.show.case.result import CaseInput, CaseResult
-from hw4.show.case.words import case_markdown, explain
+from hw4.show.case.words import explain
 
 OnStep = Callable[[int, int, str], None]
 WHOLE = "all points"
