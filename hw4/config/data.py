@@ -52,8 +52,9 @@ class SampleConfig(DataConfig):
 
 @dataclass
 class PairsConfig(DataConfig):
-    """Pairs on disk (DESIGN §2). `index`, `gt` and `interpolated_root` are relative to `root`.
+    """Pairs on disk, as `docs/layouts.md` describes them.
 
+    `index`, `gt` and `interpolated_root` are relative to `root`.
     `gt` null: ``gt.npy`` or ``gt.json`` beside the index. `images` null: ``images/`` under `root` where it
     exists, else `root`.
     """
@@ -68,7 +69,7 @@ class PairsConfig(DataConfig):
 
 @dataclass
 class SceneConfig(DataConfig):
-    """A scene for splatting (DESIGN §3): InstantSplat's ``sparse_3``, plain COLMAP, or a folder of photos.
+    """A scene for splatting: InstantSplat's ``sparse_3``, plain COLMAP, or a folder of photos.
 
     `test_every`: every k-th image is held out where the layout does not say which (COLMAP, bare folder).
     `train_views`: how many of the remaining images train; null: all. Where there are several ``sparse_<n>``,

@@ -33,7 +33,7 @@ MAX_SEED = 2**31 - 1
 
 @dataclass
 class MetricsConfig:
-    """How pose errors are measured and summed up (DESIGN §4)."""
+    """How pose errors are measured and summed up; `docs/protocols.md` has the arithmetic."""
 
     protocol: str = "relative"
     mode: str = "R"

@@ -133,6 +133,7 @@ class _Call:
     """What a pickle gets for a global name: callable, and without a state that it could set."""
 
     __slots__ = ("_function",)
+    _function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         object.__setattr__(self, "_function", function)

@@ -1,4 +1,4 @@
-"""Pose metrics: errors of one pair, and their summary with bootstrap intervals (DESIGN §4)."""
+"""Pose metrics: errors of one pair, and their summary with bootstrap intervals."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

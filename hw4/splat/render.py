@@ -17,8 +17,8 @@ from hw4.data.scenes.layouts import colmap_folder, sparse_views_folder, split_in
 from hw4.data.scenes.scene import limited_size
 from hw4.geometry.cameras import scaled_K
 from hw4.splat.gaussians import render_gaussians
+from hw4.splat.pictures import png_bytes
 from hw4.splat.rasterize import device_for
-from hw4.splat.scoring.pictures import png_bytes
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import to_uint8
 

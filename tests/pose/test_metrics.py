@@ -164,7 +164,7 @@ def test_homework_error_is_that_of_the_scripts_composition(seed: int) -> None:
     assert found.translation_deg == pytest.approx(math.degrees(math.acos(np.clip(cosine, -1, 1))), abs=1e-5)
     # The other protocol gives another angle: the test can tell them apart.
     assert abs(pair_error(true, estimated, MetricsConfig()).rotation_deg - found.rotation_deg) > 1e-6
-    # DESIGN §4: with D, camera 1 from camera 2, and the first camera R_1 the composition is R_1 Dᵀ R_1ᵀ.
+    # With D, camera 1 from camera 2, and the first camera R_1 the composition is R_1 Dᵀ R_1ᵀ.
     R1, D = true[0, :3, :3].T, true[0, :3, :3] @ true[1, :3, :3].T
     np.testing.assert_allclose(R_true, R1 @ D.T @ R1.T, atol=1e-9)
 

@@ -128,7 +128,7 @@ def test_cdf_area_is_the_auc_of_the_design(result: PoseResult) -> None:
     assert figure is not None
     axes = figure.axes[0]
     errors = [s.error.rotation_deg for s in result.samples if s.error.rotation_deg is not None]
-    # DESIGN §4: the mean, over the integer thresholds 1 to 30, of the share of errors below each.
+    # AUC is defined as the mean, over the integer thresholds 1 to 30, of the share of errors below each.
     shares = [sum(error < threshold for error in errors) / len(errors) for threshold in range(1, 31)]
     area = sum(shares) / 30
     heights, widths = zip(*((bar.get_height(), bar.get_width()) for bar in axes.patches), strict=True)

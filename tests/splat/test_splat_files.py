@@ -16,9 +16,9 @@ from torch.nn import ParameterDict
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
+from hw4.splat import pictures
 from hw4.splat.figures import fly_through
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
-from hw4.splat.scoring import pictures
 from hw4.splat.scoring.evaluate import render_view
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
 from hw4.splat.scoring.lpips_weights import LpipsUnavailable

@@ -1,4 +1,4 @@
-"""The ground truth of the pair layout: its file, and the cameras in one entry (DESIGN §2)."""
+"""The ground truth of the pair layout: its file, and the cameras in one entry."""
 
 import json
 import re

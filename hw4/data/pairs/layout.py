@@ -1,4 +1,4 @@
-"""The pair layout: an index, ground-truth cameras, photos, and the frames between them (DESIGN §2)."""
+"""The pair layout: an index, ground-truth cameras, photos, and the frames between them."""
 
 import re
 from dataclasses import dataclass

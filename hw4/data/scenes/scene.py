@@ -173,7 +173,7 @@ def load_scene(
     """Load the training part of a scene and note where the test part lies.
 
     Args:
-        root: the scene's folder (DESIGN §3).
+        root: the scene's folder.
         layout: ``sparse_3`` (any ``sparse_<n>``), ``colmap``, ``photos`` or ``auto``.
         test_every: every k-th image is held out where the layout does not say which.
         train_views: how many of the remaining images train; null for all. The n of several ``sparse_<n>``.

@@ -16,10 +16,10 @@ from hw4.core.errors import UserError
 from hw4.data.image_names import render_names
 from hw4.data.scenes.scene import TestViews
 from hw4.splat.gaussians import clone, render_gaussians
+from hw4.splat.pictures import png_bytes, strip
 from hw4.splat.result import METRICS
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
 from hw4.splat.scoring.lpips_weights import LpipsUnavailable
-from hw4.splat.scoring.pictures import png_bytes, strip
 from hw4.splat.training.cameras import corrected
 from hw4.splat.training.losses import psnr
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from hw4.core.durable import write_bytes
-from hw4.splat.scoring.pictures import png_bytes
+from hw4.splat.pictures import png_bytes
 
 FOLDER = "training_views"
 TRAIN_VIEW = "train_view"

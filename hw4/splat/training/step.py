@@ -40,7 +40,7 @@ class Losses:
 
 
 def means_lr(config: SplatConfig, step: int, extent: float) -> float:
-    """Position learning rate at a step: exponential decay, scaled by the scene's extent (DESIGN §7)."""
+    """Position learning rate at a step: exponential decay, scaled by the scene's extent."""
     t = min(step / config.lr_decay_steps, 1.0)
     return config.lr * extent * config.lr_final_factor**t
 
