@@ -1,0 +1,44 @@
+"""The wheel holds everything: each module, configuration, template and network, and starts from it."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_wheel_is_the_whole_package(tmp_path: Path) -> None:
+    # A copy: a build leaves folders in the tree that it builds.
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    for folder in ("hw4", "conf"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+    ]
+    done = subprocess.run([*build, str(tmp_path), str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(installed)
+    expected = files_below(source / "hw4") | {f"conf/{name}" for name in files_below(source / "conf")}
+    assert files_below(installed / "hw4") == expected
+
+    command = [sys.executable, "-m", "hw4", "--cfg", "job"]
+    printed = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True
+    )
+    assert printed.returncode == 0 and "iterations: 1000" in printed.stdout, printed.stderr
