@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up everything they need.
+# Every target sets up what it needs; `make help` lists them.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 # Keyed by the dependency file, so that a change of it makes a new environment and the old one stays whole.
@@ -9,9 +9,12 @@ BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: screenshots setup demo test lint docs bench bench-table clean-env
+.PHONY: help setup demo test test-fast lint docs bench bench-table screenshots clean-env
 
-setup: $(STAMP)
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## the environment, in .venv
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; give another with PYTHON=python3.10"; exit 1; }
@@ -22,37 +25,39 @@ $(STAMP): pyproject.toml
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
-demo: setup
+demo: setup  ## both models on the generated sample, and the report that compares them
 	$(BIN)/python -m hw4 -m task=all splat.init.source=model model=dust3r,vggt input=pair,interpolated
 
-test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: setup
+test: setup  ## every test, some minutes
+	$(PYTEST)
+
+test-fast: setup  ## the tests that are not marked slow, under a minute on 2 cores
+	$(PYTEST) -m "not slow"
+
+lint: setup  ## ruff, mypy, and the order of the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# Into site/; a broken link or reference is an error, and nothing is fetched.
-docs: setup
+docs: setup  ## the pages, into site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 BENCHMARKS := dust3r alignment vggt rasterize training pipeline cuda
 
-bench: setup
+bench: setup  ## the benchmarks at their smallest size
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
 
-# All cells, then the table in benchmarks/README.md.
-bench-table: setup
+bench-table: setup  ## the benchmarks at every size, and the table in benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.table
 
-# The pictures of docs/images/, of real runs: the demo, and the report's five settings at 96x72. Needs a Chromium.
 SHOTS := outputs/screenshots
 HW4 := $(BIN)/python -m hw4
 SHOOT := $(BIN)/python scripts/screenshots.py
-screenshots: setup
+screenshots: setup  ## the pictures of docs/, of real runs; needs a Chromium
 	$(HW4) -m task=all splat.init.source=model model=dust3r,vggt input=pair,interpolated hydra.sweep.dir=$(SHOTS)/demo
 	$(HW4) -m '+experiment=glob(p2_setting_*)' data.width=96 data.height=72 hydra.sweep.dir=$(SHOTS)/settings
 	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --until 'h2:has-text("comparisons")'
@@ -64,5 +69,5 @@ screenshots: setup
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_pose.png --choose 68
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_splats.png --choose 40
 
-clean-env:
+clean-env:  ## removes .venv
 	rm -rf $(VENV)
