@@ -10,13 +10,14 @@ from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig, NetworkConfig
 from hw4.config.root import (
     Config,
+    DemoConfig,
     MetricsConfig,
     PretrainConfig,
     ReportConfig,
     ScoreConfig,
+    ViewConfig,
     WandbConfig,
 )
-from hw4.config.show import DemoConfig, ViewConfig
 from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
 
 __all__ = [

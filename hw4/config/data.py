@@ -1,27 +1,35 @@
 """`data=`: where images and ground truth are."""
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from hw4.config.fields import in_range, one_of
+from hw4.config.fields import Checked, key
+from hw4.config.input import INTERPOLATED
+from hw4.config.stages import CASE, INTERPOLATE, POSE, RENDER, SCORE, SPLAT, Need
+
+TRUTH = (POSE, SCORE, CASE)
+FRAMES = (POSE, INTERPOLATE, CASE)
+SCENE = (SPLAT, RENDER)
+
+
+def _frames_are_read(config: Any, stage: str) -> bool:
+    return stage != POSE or config.input.name == INTERPOLATED
 
 
 @dataclass
-class DataConfig:
-    """Keys that every data source has.
+class DataConfig(Checked, at="data"):
+    """Keys that every data source has. `provides` says what stages find in it: ``pairs``, a ``scene``.
 
     `sample` evaluates the sample of that number alone, `limit` the first samples only; null: all.
     """
 
-    name: str = "???"
-    gt_convention: str = "w2c"
-    generator: str = "dynamicrafter"
-    limit: int | None = None
-    sample: int | None = None
+    provides: ClassVar[frozenset[Need]] = frozenset()
 
-    def __post_init__(self) -> None:
-        one_of("data.gt_convention", self.gt_convention, ("w2c", "c2w"))
-        in_range("data.limit", self.limit, 1)
-        in_range("data.sample", self.sample, 0)
+    name: str = "???"
+    gt_convention: str = key("w2c", choices=("w2c", "c2w"), decides="score", stages=TRUTH)
+    generator: str = key("dynamicrafter", stages=(POSE, CASE), read_if=_frames_are_read)
+    limit: int | None = key(None, low=1, decides="output", stages=(POSE, SCORE, INTERPOLATE))
+    sample: int | None = key(None, low=0, decides="output", stages=(POSE, SCORE, INTERPOLATE, CASE))
 
 
 @dataclass
@@ -32,22 +40,16 @@ class SampleConfig(DataConfig):
     the layouts of real data.
     """
 
-    name: str = "sample"
-    generator: str = "sample"
-    root: str | None = None
-    seed: int = 1000
-    pairs: int = 40
-    frames: int = 6
-    width: int = 160
-    height: int = 120
+    provides = frozenset({"pairs", "scene"})
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        in_range("data.pairs", self.pairs, 1, 10000)
-        in_range("data.frames", self.frames, 3, 64)
-        in_range("data.width", self.width, 32, 4096)
-        in_range("data.height", self.height, 32, 4096)
-        in_range("data.seed", self.seed, 0)
+    name: str = "sample"
+    generator: str = key("sample", stages=(POSE, CASE), read_if=_frames_are_read)
+    root: str | None = None
+    seed: int = key(1000, low=0)
+    pairs: int = key(40, low=1, high=10000)
+    frames: int = key(6, low=3, high=64, stages=FRAMES)
+    width: int = key(160, low=32, high=4096)
+    height: int = key(120, low=32, high=4096)
 
 
 @dataclass
@@ -59,12 +61,14 @@ class PairsConfig(DataConfig):
     exists, else `root`.
     """
 
+    provides = frozenset({"pairs"})
+
     name: str = "pairs"
     root: str = "???"
     index: str = "pairs.txt"
-    gt: str | None = None
-    images: str | None = None
-    interpolated_root: str = "interpolated"
+    gt: str | None = key(None, decides="score", stages=TRUTH)
+    images: str | None = key(None, stages=FRAMES)
+    interpolated_root: str = key("interpolated", stages=FRAMES, read_if=_frames_are_read)
 
 
 @dataclass
@@ -77,21 +81,17 @@ class SceneConfig(DataConfig):
     `resolution`: longest edge in pixels used for training and testing; null: as on disk.
     """
 
+    provides = frozenset({"scene"})
+
     name: str = "scene"
     root: str = "???"
-    layout: str = "auto"
-    test_every: int = 8
-    train_views: int | None = None
-    train_pick: str = "spread"
-    resolution: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of("data.layout", self.layout, ("auto", "sparse_3", "colmap", "photos"))
-        in_range("data.test_every", self.test_every, 2)
-        in_range("data.train_views", self.train_views, 2)
-        one_of("data.train_pick", self.train_pick, ("spread", "neighbours"))
-        in_range("data.resolution", self.resolution, 16)
+    layout: str = key(
+        "auto", choices=("auto", "sparse_3", "colmap", "photos"), decides="result", stages=SCENE
+    )
+    test_every: int = key(8, low=2, decides="result", stages=SCENE)
+    train_views: int | None = key(None, low=2, decides="result", stages=SCENE)
+    train_pick: str = key("spread", choices=("spread", "neighbours"), decides="result", stages=SCENE)
+    resolution: int | None = key(None, low=16, decides="result", stages=SCENE)
 
 
 DATA_NODES = {"sample": SampleConfig, "pairs": PairsConfig, "scene": SceneConfig}

@@ -1,179 +1,148 @@
-"""Which stages a run has, and which part of the configuration each one reads."""
+"""Which part of the configuration a stage reads and what it decides, as the fields and the rows say."""
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, get_type_hints
 
-from hw4.config import Config, SceneConfig, SplatConfig
-from hw4.config.input import MEDOID
-from hw4.config.interpolate import VIDEO
-from hw4.config.model import NetworkConfig
-from hw4.core.errors import UserError
+from hw4.config.fields import Decides, Leaf, deciding, leaves
+from hw4.config.root import Config
+from hw4.config.stages import OWN_NAMES, POSE, PRETRAIN, SPLAT, Stage, selected, stages
 from hw4.core.fingerprint import digest
-
-POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
-REPORT = "report"
-INTERPOLATE = "interpolate"
-DEMO, CASE, VIEW = "demo", "case", "view"
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
 CACHE_VERSION = 3
 
-SCENE_KEYS = ("data.layout", "data.test_every", "data.train_views", "data.resolution")
-FRAME_KEYS = ("data.generator", "data.frames", "data.interpolated_root")
-SAMPLE_KEYS = ("data.limit", "data.sample", "data.gt_convention")
+# Whether a stage that reads the model only where it is needed needs it; the answer lies in the data's files.
+UsesModel = Callable[[Config], bool]
 
 
-def has_pairs(config: Config) -> bool:
-    """Whether the data source has pairs for pose evaluation."""
-    return config.data.name in ("sample", "pairs")
+def provides(config: Config, need: str | None) -> bool:
+    """Whether the data source has what a stage needs."""
+    return need is None or need in config.data.provides
 
 
-def has_scene(config: Config) -> bool:
-    """Whether the data source has a scene to splat."""
-    return config.data.name in ("sample", "scene")
-
-
-def selected(config: Config) -> list[str]:
-    """The stages that the task selects, in order."""
-    return [POSE, SPLAT] if config.task == "all" else [config.task]
-
-
-def splat_uses_model(config: Config) -> bool:
-    """Whether the Gaussians start from the model's reconstruction; `auto`: where a scene has no points."""
-    source = config.splat.init.source
-    if source != "auto" or not isinstance(config.data, SceneConfig):
-        return source == "model"
-    from hw4.data.scenes.scene import has_points
-
-    try:
-        return not has_points(config.data)
-    except UserError:
-        # The stage itself says what is wrong with the scene.
-        return True
-
-
-def reads(config: Config, key: str) -> bool:
+def reads(config: Config, key: str, uses_model: UsesModel) -> bool:
     """Whether any selected stage of this run reads a config key (`splat.lr`) or group (`model`)."""
     group = key.split(".")[0]
     if group in ("task", "experiment", "hydra", "name"):
         return True
-    return any(stage_reads(stage, config, key) for stage in selected(config))
+    return any(stage_reads(stage, config, key, uses_model) for stage in selected(config))
 
 
-def stage_reads(stage: str, config: Config, key: str) -> bool:
-    """Whether one stage of this run reads a config key (`splat.lr`) or group (`model`)."""
-    group = key.split(".")[0]
-    if stage in (REPORT, VIEW):
-        return group == stage
-    if key == "model.seed" and getattr(config.model, "weights", None) != "random":
-        # Other weights are read, and the other stages' choices have their own seeds.
-        return stage == POSE and has_pairs(config) and config.model.seed_decides
-    if stage == POSE:
-        if not has_pairs(config) or key in SCENE_KEYS:
+def stage_reads(stage: str, config: Config, key: str, uses_model: UsesModel) -> bool:
+    """Whether one stage of this run reads a config key (`splat.lr`) or group (`model`).
+
+    A group that is chosen by name is read where its name is, any other one where any key of it is.
+    """
+    found = [leaf for leaf in leaves(config) if f"{leaf.key}.".startswith(f"{key}.")]
+    chosen = [leaf for leaf in found if leaf.key == f"{key}.name"]
+    return any(_reads(stages()[stage], config, leaf, uses_model) for leaf in chosen or found)
+
+
+def stage_values(stage: str, config: Config, uses_model: UsesModel, *decides: Decides) -> dict[str, Any]:
+    """The values that a stage of this run reads and that decide so much, by dotted name."""
+    row = stages()[stage]
+    return {
+        leaf.key: leaf.value
+        for leaf in leaves(config)
+        if leaf.decides in decides and _reads(row, config, leaf, uses_model)
+    }
+
+
+def _reads(row: Stage, config: Config, leaf: Leaf, uses_model: UsesModel) -> bool:
+    if not provides(config, row.needs) or not row.names(config, leaf.key):
+        return False
+    for known in leaf.known:
+        if known.stages is not None and row.name in OWN_NAMES and row.name not in known.stages:
             return False
-        many_views = config.input.name == "interpolated"
-        if key.startswith("model.alignment"):
-            return many_views
-        if key == "input.max_frames":
-            return many_views and not config.input.picks
-        if key in FRAME_KEYS:
-            return many_views or key == "data.frames"
-        if key.startswith("input.candidates"):
-            return config.input.picks and (key != "input.candidates.bias" or config.input.selection == MEDOID)
-        if key == "input.selection":
-            return many_views
-        return group in ("model", "input", "data", "metrics")
-    if stage == SPLAT:
-        if not has_scene(config) or key.startswith("splat.render"):
+        if known.read_if is not None and not known.read_if(config, row.name):
             return False
-        if group == "model":
-            return splat_uses_model(config)
-        if group == "splat":
-            return _training_reads(config.splat, key)
-        return group == "data" and key not in (*FRAME_KEYS, *SAMPLE_KEYS)
-    if stage == SCORE:
-        return group in ("score", "data", "metrics") and key not in (*SCENE_KEYS, *FRAME_KEYS, "data.images")
-    if stage == INTERPOLATE:
-        if group == "interpolate":
-            return config.interpolate.method == VIDEO or not key.startswith("interpolate.video")
-        unread = ("data.generator", "data.gt", "data.gt_convention")
-        return group == "data" and key not in (*SCENE_KEYS, *unread)
-    if stage == DEMO:
-        # The user's own photos stand in the place of the data's.
-        reads_data = config.demo.images is None and key not in ("data.limit", "data.sample", "data.generator")
-        return group in ("model", "demo") or (group == "data" and reads_data)
-    if stage == CASE:
-        if group == "data":
-            return key not in (*SCENE_KEYS, "data.limit")
-        return group in ("model", "metrics") or key == "input.max_frames"
-    if stage == RENDER:
-        if group == "data":
-            given = config.splat.render.cameras is not None
-            return key == "data.resolution" if given else key not in (*FRAME_KEYS, *SAMPLE_KEYS)
-        return key == "splat" or key.startswith(("splat.render", "splat.rasterizer", "splat.background"))
-    return group == "pretrain" or key in ("model", "model.name", "model.device")
+    of_model = leaf.key.startswith("model.")
+    return not (of_model and row.model_if_needed) or uses_model(config)
 
 
-def _training_reads(config: SplatConfig, key: str) -> bool:
-    if key.startswith("splat.densify."):
-        strategy = config.densify.strategy
-        only_default = key in ("splat.densify.grad_threshold", "splat.densify.opacity_reset_every")
-        return (
-            key == "splat.densify.strategy"
-            or strategy == "default"
-            or (strategy == "mcmc" and not only_default)
-        )
-    if key in ("splat.eval.align_iterations", "splat.eval.align_lr"):
-        return config.eval.align_test_views
-    return True
+def decides(config: Config, key: str) -> Decides:
+    """How far a change of a key reaches; ``result`` for one that this configuration does not have."""
+    return next((leaf.decides for leaf in leaves(config) if leaf.key == key), "result")
+
+
+@cache
+def tells_runs_apart(key: str) -> bool:
+    """Whether two runs that differ in a key differ in what they are, not only in where they are kept."""
+    config = Config()
+    computing = (row for row in stages().values() if row.computes)
+    return decides(config, key) != "nothing" or any(row.names(config, key) for row in computing)
+
+
+def field_names(node: type, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all keys of a config dataclass."""
+    hints = get_type_hints(node)
+    for item in fields(node):
+        name = f"{prefix}{item.name}"
+        yield name
+        kind = hints[item.name]
+        if is_dataclass(kind) and isinstance(kind, type):
+            yield from field_names(kind, f"{name}.")
+
+
+def known_keys(**options: Mapping[str, type]) -> list[str]:
+    """Every key that some choice of groups has.
+
+    Args:
+        options: for a group whose options differ in their keys, the config class of each option.
+    """
+    keys = {*field_names(Config), "experiment"}
+    for group, nodes in options.items():
+        for node in nodes.values():
+            keys |= set(field_names(node, f"{group}."))
+    return sorted(keys)
+
+
+def _address(stage: str, **parts: Any) -> str:
+    return digest({"stage": stage, "version": CACHE_VERSION, **parts})
 
 
 def pose_address(config: Config, weights_fingerprint: str) -> str:
     """Folder name of the pose stage's cache: a hash of what decides a prediction, besides the photos.
 
-    Metrics, `data.limit` and the ground truth's convention are left out on purpose: predictions do not
-    depend on them. Each sample's files are checked separately (`hw4.pose.evaluate.inputs_digest`).
+    Each sample's files are checked separately (`hw4.pose.evaluate.inputs_digest`). A candidate is told by its
+    files as well: every way of picking shares the predictions.
     """
-    model: dict[str, Any] = asdict(config.model)
-    if isinstance(config.model, NetworkConfig):
-        model["weights"] = weights_fingerprint
-    if config.input.name == "pair":
-        model.pop("alignment", None)
-        inputs: dict[str, Any] = {"name": "pair"}
-    elif config.input.picks:
-        # A candidate is told by its files alone, so that every way of picking shares the predictions.
-        inputs = {"name": "candidates"}
-    else:
-        inputs = {"name": config.input.name, "max_frames": config.input.max_frames}
-    return digest({"stage": POSE, "version": CACHE_VERSION, "model": model, "input": inputs})
+    values = stage_values(POSE, config, lambda _: True, "result")
+    return _address(POSE, values=_with_weights(values, weights_fingerprint))
 
 
 def pretrain_address(config: Config) -> str:
     """Folder name of a training in the cache: a hash of what decides its weights."""
-    recipe = {"model": config.model.name, **config.pretrain.recipe()}
-    return digest({"stage": PRETRAIN, "version": CACHE_VERSION, "pretrain": recipe})
+    return _address(PRETRAIN, model=config.model.name, recipe=deciding(config.pretrain))
 
 
 def model_address(config: Config, weights_fingerprint: str) -> str:
     """Folder name of a model's cached reconstructions: a hash of its configuration and weights."""
-    model = {**asdict(config.model), "weights": weights_fingerprint}
-    return digest({"stage": "reconstruction", "version": CACHE_VERSION, "model": model})
+    values = {f"model.{key}": value for key, value in deciding(config.model).items()}
+    return _address("reconstruction", values=_with_weights(values, weights_fingerprint))
 
 
-def splat_address(config: Config, weights_fingerprint: str, files: Any) -> str:
+def splat_address(config: Config, weights_fingerprint: str, files: Any, uses_model: bool) -> str:
     """Folder name of the splat stage's cache: a hash of the config part that training reads.
 
     Args:
         config: the run's configuration.
         weights_fingerprint: of the model's weights, where the Gaussians start from a model.
         files: whatever identifies the scene's training files, JSON-serialisable.
+        uses_model: whether they do.
     """
-    splat: dict[str, Any] = asdict(config.splat)
-    for key in ("render", "eval", "checkpoint_every", "log_every", "render_every", "video_frames"):
-        splat.pop(key)
-    value: dict[str, Any] = {"stage": SPLAT, "version": CACHE_VERSION, "splat": splat, "files": files}
-    unread = (*FRAME_KEYS, *SAMPLE_KEYS)
-    value["data"] = {k: v for k, v in asdict(config.data).items() if f"data.{k}" not in unread}
-    if splat_uses_model(config):
-        value["model"] = {**asdict(config.model), "weights": weights_fingerprint}
-    return digest(value)
+    values = stage_values(SPLAT, config, lambda _: uses_model, "result")
+    return _address(SPLAT, values=_with_weights(values, weights_fingerprint), files=files)
+
+
+def scores_address(config: Config, files: Any) -> str:
+    """Folder name of what is made of trained Gaussians: scores on test photos (`files`), and pictures."""
+    values = stage_values(SPLAT, config, lambda _: False, "score", "output")
+    return _address("scores", values=values, files=files)
+
+
+def _with_weights(values: dict[str, Any], fingerprint: str) -> dict[str, Any]:
+    """Weights are told by their content, not by the name that they were asked for under."""
+    return {**values, "model.weights": fingerprint} if "model.weights" in values else values

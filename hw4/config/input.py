@@ -1,16 +1,21 @@
 """`input=`: what a model sees of a pair."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
-from hw4.config.fields import in_range, one_of
-from hw4.core.errors import ConfigError
+from hw4.config.fields import Checked, group, key
+from hw4.config.stages import POSE
 
 PAIR, INTERPOLATED = "pair", "interpolated"
 ALL, MEDOID, ORACLE = "all", "medoid", "oracle"
 
 
+def _picks(config: Any, stage: str) -> bool:
+    return config.input.picks
+
+
 @dataclass
-class CandidatesConfig:
+class CandidatesConfig(Checked, at="input.candidates"):
     """Among what `input.selection=medoid|oracle` picks: generated videos, and subsets of each one's frames.
 
     `generators` names the videos' folders, as words or patterns (``[dynamicrafter_0,dynamicrafter_1]``,
@@ -19,22 +24,15 @@ class CandidatesConfig:
     Defaults are InterPose's. `bias` is the term towards the estimate from the two photos alone.
     """
 
-    generators: list[str] | None = None
-    subsets: int = 11
-    frames: int = 3
-    bias: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        in_range("input.candidates.subsets", self.subsets, 1, 1000)
-        in_range("input.candidates.frames", self.frames, 1)
-        in_range("input.candidates.seed", self.seed, 0)
-        if self.generators is not None and not self.generators:
-            raise ConfigError("input.candidates.generators=[] names no video; name some, or give null.")
+    generators: list[str] | None = key(None, valid=bool, otherwise="names no video; name some, or give null")
+    subsets: int = key(11, low=1, high=1000)
+    frames: int = key(3, low=1)
+    bias: bool = key(True, read_if=lambda config, _: config.input.selection == MEDOID)
+    seed: int = key(0, low=0)
 
 
 @dataclass
-class InputConfig:
+class InputConfig(Checked, at="input"):
     """`input=`: two photos, or two photos with the video frames between them.
 
     With `input=interpolated`, `selection` says how the frames are used: `all` of one video in one
@@ -43,15 +41,22 @@ class InputConfig:
     `max_frames` keeps at most that many of the middle frames with `all`, spread evenly; null: all.
     """
 
-    name: str = PAIR
-    max_frames: int | None = None
-    selection: str = ALL
-    candidates: CandidatesConfig = field(default_factory=CandidatesConfig)
-
-    def __post_init__(self) -> None:
-        one_of("input", self.name, (PAIR, INTERPOLATED))
-        one_of("input.selection", self.selection, (ALL, MEDOID, ORACLE))
-        in_range("input.max_frames", self.max_frames, 1)
+    name: str = key(PAIR, choices=(PAIR, INTERPOLATED), called="input")
+    max_frames: int | None = key(
+        None,
+        low=1,
+        read_if=lambda config, stage: (
+            stage != POSE or (config.input.name == INTERPOLATED and not config.input.picks)
+        ),
+    )
+    # Every candidate is predicted by itself: how one is picked decides no prediction.
+    selection: str = key(
+        ALL,
+        choices=(ALL, MEDOID, ORACLE),
+        decides="score",
+        read_if=lambda config, _: config.input.name == INTERPOLATED,
+    )
+    candidates: CandidatesConfig = group(CandidatesConfig, decides="score", read_if=_picks)
 
     @property
     def picks(self) -> bool:

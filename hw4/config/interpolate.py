@@ -1,16 +1,15 @@
 """`interpolate.*`: how `task=interpolate` makes the frames between two photos."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hw4.config.fields import in_range, one_of
-from hw4.core.errors import ConfigError
+from hw4.config.fields import Checked, group, key
 
 CROSSFADE, DIS, VIDEO = "crossfade", "dis", "video"
 
 
 @dataclass
-class VideoConfig:
+class VideoConfig(Checked, at="interpolate.video"):
     """`interpolate.method=video`: a first-and-last-frame video pipeline of diffusers, on a CUDA GPU.
 
     `model` is a hub name or a folder. `frames` are generated (Wan needs 4n + 1), of which
@@ -20,20 +19,15 @@ class VideoConfig:
 
     model: str = "Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers"
     prompt: str = "A camera moves through a static scene, smooth motion, nothing in the scene moves."
-    frames: int = 81
-    steps: int = 50
+    frames: int = key(81, low=3)
+    steps: int = key(50, low=1)
     guidance: float = 5.5
-    seed: int = 0
+    seed: int = key(0, low=0)
     reverse: bool = False
-
-    def __post_init__(self) -> None:
-        in_range("interpolate.video.frames", self.frames, 3)
-        in_range("interpolate.video.steps", self.steps, 1)
-        in_range("interpolate.video.seed", self.seed, 0)
 
 
 @dataclass
-class InterpolateConfig:
+class InterpolateConfig(Checked, at="interpolate"):
     """`task=interpolate`: frames are written as ``<out>/<idx>/<generator>/<idx>_frame<N>.png``.
 
     `frames` counts the first and last, which show the photos. `long_edge` is their size in pixels (never
@@ -41,21 +35,16 @@ class InterpolateConfig:
     `out` null: the data's own folder of interpolated frames, where `input=interpolated` finds them.
     """
 
-    method: str = CROSSFADE
-    frames: int = 16
-    long_edge: int | None = 512
-    generator: str | None = None
-    out: str | None = None
-    video: VideoConfig = field(default_factory=VideoConfig)
-
-    def __post_init__(self) -> None:
-        one_of("interpolate.method", self.method, (CROSSFADE, DIS, VIDEO))
-        in_range("interpolate.frames", self.frames, 3, 1000)
-        in_range("interpolate.long_edge", self.long_edge, 16)
-        if self.generator is not None and not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", self.generator):
-            raise ConfigError(
-                f"interpolate.generator={self.generator!r} names a folder: letters, digits and _ . + - only."
-            )
+    method: str = key(CROSSFADE, choices=(CROSSFADE, DIS, VIDEO))
+    frames: int = key(16, low=3, high=1000)
+    long_edge: int | None = key(512, low=16)
+    generator: str | None = key(
+        None,
+        valid=re.compile(r"[A-Za-z0-9_][\w.+-]*").fullmatch,
+        otherwise="names a folder: letters, digits and _ . + - only",
+    )
+    out: str | None = key(None, decides="nothing")
+    video: VideoConfig = group(VideoConfig, read_if=lambda config, _: config.interpolate.method == VIDEO)
 
     @property
     def folder(self) -> str:

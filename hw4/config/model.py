@@ -1,14 +1,14 @@
 """`model=`: what the configuration of every model has; `hw4/models/<name>/config.py` has the rest."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from hw4.config.fields import in_range, one_of
-from hw4.core.errors import ConfigError
+from hw4.config.fields import Checked, key
+from hw4.config.stages import POSE
 
 
 @dataclass
-class ModelConfig:
+class ModelConfig(Checked, at="model"):
     """Keys that every model has; a model's own class adds its keys and gives `name` its default."""
 
     name: str = "???"
@@ -23,6 +23,11 @@ class ModelConfig:
         """
 
 
+def _seed_is_read(config: Any, stage: str) -> bool:
+    # Other weights are read, and the other stages' choices have their own seeds.
+    return config.model.weights == "random" or (stage == POSE and config.model.seed_decides)
+
+
 @dataclass
 class NetworkConfig(ModelConfig):
     """Keys of a model with weights.
@@ -33,15 +38,10 @@ class NetworkConfig(ModelConfig):
     the model draws in `task=pose`.
     """
 
-    weights: str = "tiny"
-    device: str = "auto"
-    dtype: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        one_of("model.device", self.device, ("auto", "cpu", "cuda"))
-        one_of("model.dtype", self.dtype, ("auto", "float32", "bfloat16"))
-        # OpenCV's generator takes 31 bits.
-        in_range("model.seed", self.seed, 0, 2**31 - 1)
-        if not self.weights:
-            raise ConfigError("model.weights is empty: give tiny, official, random, a hub name or a file.")
+    weights: str = key(
+        "tiny", valid=bool, otherwise="is empty: give tiny, official, random, a hub name or a file"
+    )
+    device: str = key("auto", choices=("auto", "cpu", "cuda"))
+    dtype: str = key("auto", choices=("auto", "float32", "bfloat16"))
+    # OpenCV's generator takes 31 bits.
+    seed: int = key(0, low=0, high=2**31 - 1, read_if=_seed_is_read)

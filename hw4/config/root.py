@@ -1,64 +1,42 @@
 """The whole configuration and its small groups."""
 
 import re
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from hw4.config.data import DataConfig, SampleConfig
-from hw4.config.fields import in_range, one_of
+from hw4.config.fields import Checked, group, key
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
-from hw4.config.show import DemoConfig, ViewConfig
 from hw4.config.splat import SplatConfig
-from hw4.core.errors import ConfigError
+from hw4.config.stages import ALL, tasks
 
-TASKS = (
-    "all",
-    "pose",
-    "splat",
-    "score",
-    "render",
-    "pretrain",
-    "interpolate",
-    "report",
-    "demo",
-    "case",
-    "view",
-)
 PSNR, NEG_MRE = "psnr", "neg_mre"
 # Scene numbers of training are multiples of the seed and must stay within 64 bits.
 MAX_SEED = 2**31 - 1
 
 
 @dataclass
-class MetricsConfig:
+class MetricsConfig(Checked, at="metrics"):
     """How pose errors are measured and summed up; `docs/protocols.md` has the arithmetic."""
 
-    protocol: str = "relative"
-    mode: str = "R"
-    failures: str = "exclude"
+    protocol: str = key("relative", choices=("relative", "homework"))
+    mode: str = key("R", choices=("R", "T", "both"))
+    failures: str = key("exclude", choices=("exclude", "penalize"))
     fold_translation: bool = False
-    bootstrap: int = 2000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        one_of("metrics.protocol", self.protocol, ("relative", "homework"))
-        one_of("metrics.mode", self.mode, ("R", "T", "both"))
-        one_of("metrics.failures", self.failures, ("exclude", "penalize"))
-        in_range("metrics.bootstrap", self.bootstrap, 0)
-        in_range("metrics.seed", self.seed, 0)
+    bootstrap: int = key(2000, low=0, decides="output")
+    seed: int = key(0, low=0, decides="output")
 
 
 @dataclass
-class ScoreConfig:
+class ScoreConfig(Checked, at="score"):
     """`task=score`: a predictions file is scored without running a model."""
 
     predictions: str | None = None
 
 
 @dataclass
-class PretrainConfig:
+class PretrainConfig(Checked, at="pretrain"):
     """`task=pretrain`: trains the small network of `model=` on generated scenes.
 
     `batch_size` counts scenes; they have 2, 3, ... `views` views from step to step, which DUSt3R takes as
@@ -67,45 +45,25 @@ class PretrainConfig:
     where it was killed.
     """
 
-    steps: int = 20_000
-    minutes: float | None = None
-    batch_size: int = 6
-    views: int = 4
-    lr: float = 1e-3
-    warmup: int = 300
-    weight_decay: float = 0.05
-    grad_clip: float = 1.0
-    ema: float = 0.998
-    workers: int = 1
-    checkpoint_every: int = 200
-    validate_every: int = 500
-    validation_scenes: int = 48
-    seed: int = 0
-    out: str | None = None
-
-    def __post_init__(self) -> None:
-        in_range("pretrain.steps", self.steps, 1)
-        in_range("pretrain.minutes", self.minutes, 0, low_open=True)
-        in_range("pretrain.batch_size", self.batch_size, 1)
-        in_range("pretrain.views", self.views, 2, 8)
-        in_range("pretrain.lr", self.lr, 0, low_open=True)
-        in_range("pretrain.warmup", self.warmup, 1)
-        in_range("pretrain.weight_decay", self.weight_decay, 0)
-        in_range("pretrain.grad_clip", self.grad_clip, 0, low_open=True)
-        in_range("pretrain.seed", self.seed, 0, MAX_SEED)
-        in_range("pretrain.ema", self.ema, 0, 1)
-        in_range("pretrain.workers", self.workers, 0)
-        in_range("pretrain.checkpoint_every", self.checkpoint_every, 1)
-        in_range("pretrain.validate_every", self.validate_every, 1)
-        in_range("pretrain.validation_scenes", self.validation_scenes, 1)
-
-    def recipe(self) -> dict[str, Any]:
-        """The keys on which the trained weights depend: not where and how often files are written."""
-        return {k: v for k, v in asdict(self).items() if k not in ("out", "workers", "checkpoint_every")}
+    steps: int = key(20_000, low=1)
+    minutes: float | None = key(None, low=0, low_open=True)
+    batch_size: int = key(6, low=1)
+    views: int = key(4, low=2, high=8)
+    lr: float = key(1e-3, low=0, low_open=True)
+    warmup: int = key(300, low=1)
+    weight_decay: float = key(0.05, low=0)
+    grad_clip: float = key(1.0, low=0, low_open=True)
+    ema: float = key(0.998, low=0, high=1)
+    workers: int = key(1, low=0, decides="nothing")
+    checkpoint_every: int = key(200, low=1, decides="nothing")
+    validate_every: int = key(500, low=1)
+    validation_scenes: int = key(48, low=1)
+    seed: int = key(0, low=0, high=MAX_SEED)
+    out: str | None = key(None, decides="nothing")
 
 
 @dataclass
-class ReportConfig:
+class ReportConfig(Checked, at="report"):
     """`task=report`: ``report.html`` and ``report.md`` of a finished run or sweep, from its files alone.
 
     `dir` is that folder; `out` is where the report goes (null: into `dir`). `auto` writes one at the end of
@@ -116,33 +74,55 @@ class ReportConfig:
     dir: str | None = None
     out: str | None = None
     auto: bool = True
-    alpha: float = 0.05
-    success_deg: float = 15.0
-
-    def __post_init__(self) -> None:
-        in_range("report.alpha", self.alpha, 0, 0.5, low_open=True)
-        in_range("report.success_deg", self.success_deg, 0, 180, low_open=True)
+    alpha: float = key(0.05, low=0, high=0.5, low_open=True)
+    success_deg: float = key(15.0, low=0, high=180, low_open=True)
 
 
 @dataclass
-class WandbConfig:
+class DemoConfig(Checked, at="demo"):
+    """`task=demo`: one reconstruction of the user's own photos.
+
+    `images` is a folder of photos or a video file; null: the photos of the data's scene. At most `max_images`
+    are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
+    own scale; DUSt3R's and VGGT's start at 1) is below `min_conf_thr` are left out of the 3D files, and at
+    most `max_points` are written.
+    """
+
+    images: str | None = None
+    max_images: int = key(10, low=2, high=1000)
+    min_conf_thr: float = key(1.0, low=0)
+    max_points: int = key(500_000, low=1)
+
+
+@dataclass
+class ViewConfig(Checked, at="view"):
+    """`task=view`: a finished run's folder in the browser.
+
+    `run` is the folder of a run or a sweep. `seconds` null: until Ctrl-C. `host` ``0.0.0.0`` lets other
+    machines in.
+    """
+
+    run: str | None = None
+    host: str = "127.0.0.1"
+    port: int = key(8080, low=1, high=65535)
+    seconds: float | None = key(None, low=0)
+
+
+@dataclass
+class WandbConfig(Checked, at="wandb"):
     """`wandb=`: where runs are logged. `group` null: the sweep's date and time, or the name of the folder
     that was chosen for it; none for a single run.
     """
 
-    mode: str = "offline"
+    mode: str = key("offline", choices=("offline", "online", "disabled"), called="wandb")
     project: str = "hw4"
     entity: str | None = None
     group: str | None = None
-    point_clouds: int = 3
-
-    def __post_init__(self) -> None:
-        one_of("wandb", self.mode, ("offline", "online", "disabled"))
-        in_range("wandb.point_clouds", self.point_clouds, 0)
+    point_clouds: int = key(3, low=0)
 
 
 @dataclass
-class CacheConfig:
+class CacheConfig(Checked, at="cache"):
     """Where stage results are kept, and whether finished and half-finished ones are reused."""
 
     root: str = "outputs/cache"
@@ -150,32 +130,30 @@ class CacheConfig:
 
 
 @dataclass
-class Config:
+class Config(Checked):
     """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises: `psnr` or `neg_mre`.
 
     `model` has no default here: the command line's stands in ``conf/config.yaml``, a notebook gives one.
     """
 
-    task: str = "all"
-    model: ModelConfig = field(default_factory=ModelConfig)
-    input: InputConfig = field(default_factory=InputConfig)
-    splat: SplatConfig = field(default_factory=SplatConfig)
-    data: DataConfig = field(default_factory=SampleConfig)
-    metrics: MetricsConfig = field(default_factory=MetricsConfig)
-    score: ScoreConfig = field(default_factory=ScoreConfig)
-    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
-    interpolate: InterpolateConfig = field(default_factory=InterpolateConfig)
-    report: ReportConfig = field(default_factory=ReportConfig)
-    demo: DemoConfig = field(default_factory=DemoConfig)
-    view: ViewConfig = field(default_factory=ViewConfig)
-    wandb: WandbConfig = field(default_factory=WandbConfig)
-    cache: CacheConfig = field(default_factory=CacheConfig)
-    objective: str | None = None
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        one_of("task", self.task, TASKS)
-        if self.objective is not None:
-            one_of("objective", self.objective, (PSNR, NEG_MRE))
-        if not re.fullmatch(r"[\w .=,+-]*", self.name):
-            raise ConfigError(f"name={self.name!r} may hold letters, digits, spaces and _ . = , + - only.")
+    task: str = key(ALL, choices=tasks)
+    model: ModelConfig = group(ModelConfig)
+    input: InputConfig = group(InputConfig)
+    splat: SplatConfig = group(SplatConfig)
+    data: DataConfig = group(SampleConfig, decides="files")
+    metrics: MetricsConfig = group(MetricsConfig, decides="score")
+    score: ScoreConfig = group(ScoreConfig, decides="files")
+    pretrain: PretrainConfig = group(PretrainConfig)
+    interpolate: InterpolateConfig = group(InterpolateConfig)
+    report: ReportConfig = group(ReportConfig, decides="nothing")
+    demo: DemoConfig = group(DemoConfig)
+    view: ViewConfig = group(ViewConfig)
+    wandb: WandbConfig = group(WandbConfig, decides="nothing")
+    cache: CacheConfig = group(CacheConfig, decides="nothing")
+    objective: str | None = key(None, choices=(PSNR, NEG_MRE), decides="nothing")
+    name: str = key(
+        "",
+        valid=re.compile(r"[\w .=,+-]*").fullmatch,
+        otherwise="may hold letters, digits, spaces and _ . = , + - only",
+        decides="nothing",
+    )

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hw4.config import InputConfig
-from hw4.config.decides import CASE
 from hw4.config.input import INTERPOLATED, PAIR
+from hw4.config.stages import CASE
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import load_pairs, load_photo_pairs
 from hw4.jobs.context import JobContext

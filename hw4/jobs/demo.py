@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hw4.config import Config, SampleConfig, SceneConfig
-from hw4.config.decides import DEMO
+from hw4.config.stages import DEMO
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.models.base import ReconstructionModel

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from hw4.config.decides import INTERPOLATE
+from hw4.config.stages import INTERPOLATE
 from hw4.data.pairs.layout import load_photo_pairs, pair_layout
 from hw4.interpolate.factory import build_interpolator
 from hw4.interpolate.write import BAD_INPUT, FAILED, Outcome, interpolate_pairs

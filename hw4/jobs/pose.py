@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from hw4.config import InputConfig
-from hw4.config.decides import POSE, SCORE, pose_address
+from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.model import NetworkConfig
+from hw4.config.stages import POSE, SCORE
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample, load_pairs, load_truth

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from hw4.config.decides import PRETRAIN, pretrain_address
+from hw4.config.decides import pretrain_address
 from hw4.config.model import NetworkConfig
+from hw4.config.stages import PRETRAIN
 from hw4.core.durable import exclusive
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hw4.config import SceneConfig
-from hw4.config.decides import RENDER
+from hw4.config.stages import RENDER
 from hw4.core.errors import UserError
 from hw4.data.image_names import without_suffix
 from hw4.jobs.context import JobContext

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hw4.config import Config, ReportConfig
-from hw4.config.decides import POSE, REPORT, SCORE, SPLAT, selected
+from hw4.config.stages import REPORT, selected_rows
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
 
@@ -51,8 +51,8 @@ def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console)
     # A search composes its jobs while it runs: what they were is in their folders.
     configs = configs or _recorded(folder)
     options = configs[0].report if configs else ReportConfig()
-    evaluates = any({POSE, SCORE, SPLAT} & set(selected(config)) for config in configs)
-    if not options.auto or (configs and not evaluates):
+    reported = any(row.reported for config in configs for row in selected_rows(config))
+    if not options.auto or (configs and not reported):
         return
     try:
         from hw4.report.document import write_report

@@ -1,10 +1,8 @@
 """The splat stage of a job: cache, progress, files, tables, W&B."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from hw4.config import Config, SplatConfig
-from hw4.config.decides import SPLAT, model_address, splat_address, splat_uses_model
+from hw4.config.decides import model_address, scores_address, splat_address
+from hw4.config.stages import SPLAT
 from hw4.core.durable import exclusive, write_bytes
 from hw4.data.image_names import without_suffix
 from hw4.data.scenes.layouts import scene_files
@@ -22,6 +21,7 @@ from hw4.output.progress import StepProgress
 from hw4.output.splat_tables import splat_table, views_table
 from hw4.splat.result import METRICS, RESULT_FILE
 from hw4.splat.scoring.lpips_weights import LpipsUnavailable, find_weights
+from hw4.splat.source import uses_model
 from hw4.splat.training.log import TrainingLog
 
 # Wandb draws these against training iterations, whatever else the run has logged before.
@@ -41,16 +41,17 @@ def run_splat_stage(context: JobContext) -> list[str]:
     config = context.config
     fingerprint, weights, get_model = "", "none", None
     # Asked once: `auto` reads the scene's COLMAP model for the answer.
-    if splat_uses_model(config):
+    if uses_model(config):
         from hw4.models.registry import model_labels
 
         labels = model_labels(config.model)
         fingerprint, weights = labels.fingerprint, labels.weights
         get_model = partial(cached_model, config, fingerprint, weights)
     scene = scene_files(config.data)
-    address = splat_address(config, fingerprint, _stamps(scene.root, scene.train.files))
+    files = _stamps(scene.root, scene.train.files)
+    address = splat_address(config, fingerprint, files, uses_model=get_model is not None)
     folder = Path(config.cache.root) / SPLAT / address
-    scored = folder / _scores_name(config.splat, _stamps(scene.root, scene.test.files))
+    scored = folder / f"scores-{scores_address(config, _stamps(scene.root, scene.test.files))}"
     with exclusive(folder):
         if not config.cache.reuse:
             _clear(folder)
@@ -74,13 +75,6 @@ def _stamps(root: Path, files: Sequence[Path]) -> list[tuple[str, int, int]]:
     found = sorted({path for path in files if path.is_file()})
     status = [(str(path.relative_to(root)), path.stat()) for path in found]
     return [(name, s.st_size, s.st_mtime_ns) for name, s in status]
-
-
-def _scores_name(config: SplatConfig, test_files: Any) -> str:
-    """Folder name of what is made of trained Gaussians."""
-    value = {"eval": asdict(config.eval), "video_frames": config.video_frames, "files": test_files}
-    digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-    return f"scores-{digest[:20]}"
 
 
 def _clear(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hw4.config.decides import VIEW
+from hw4.config.stages import VIEW
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
 

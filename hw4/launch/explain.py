@@ -9,8 +9,8 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from hw4.config import DATA_NODES
+from hw4.config.decides import field_names, known_keys
 from hw4.config.fields import nearest
-from hw4.config.keys import field_names, known_keys
 from hw4.core.errors import ConfigError
 from hw4.models.registry import model_configs
 

@@ -12,13 +12,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
-from hw4.config.decides import reads, selected
+from hw4.config.decides import reads
+from hw4.config.stages import selected
 from hw4.core.errors import ConfigError
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import refuse_unknown
 from hw4.launch.folders import chosen_folder
 from hw4.launch.register import register, to_config
 from hw4.launch.search import is_search
+from hw4.splat.source import uses_model
 
 MAX_CHECKED_JOBS = 128
 
@@ -121,7 +123,7 @@ def _refuse_aimless(objective: str | None, direction: str) -> None:
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:
-    if any(reads(job, key) for job in jobs):
+    if any(reads(job, key, uses_model) for job in jobs):
         return
     stages = sorted({stage for job in jobs for stage in selected(job)})
     raise ConfigError(

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from hw4.config import PretrainConfig
+from hw4.config.fields import deciding
 from hw4.core.durable import JsonlLog, write_bytes, write_text
 from hw4.core.errors import UserError
 
@@ -32,7 +33,7 @@ def save_checkpoint(path: Path, state: PretrainState, config: PretrainConfig) ->
     """
     content = {
         "name": state.name,
-        "recipe": config.recipe(),
+        "recipe": deciding(config),
         "model": state.model.state_dict(),
         "ema": state.ema.state_dict(),
         "optimizer": state.optimizer.state_dict(),
@@ -56,7 +57,7 @@ def load_checkpoint(path: Path, state: PretrainState, config: PretrainConfig) ->
         name, found = content["name"], content["recipe"]
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
         raise UserError(f"cannot resume from {path}: the file is damaged; {start_again}") from error
-    wanted = {"model": state.name, **{f"pretrain.{key}": value for key, value in config.recipe().items()}}
+    wanted = {"model": state.name, **{f"pretrain.{key}": value for key, value in deciding(config).items()}}
     there = {"model": name, **{f"pretrain.{key}": value for key, value in found.items()}}
     if wanted != there:
         differing = [key for key in wanted if wanted[key] != there.get(key)]

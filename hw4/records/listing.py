@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hw4.config import DATA_NODES
+from hw4.config.decides import known_keys
 from hw4.config.fields import nearest
-from hw4.config.keys import known_keys
 from hw4.core.errors import UserError
 from hw4.models.registry import model_configs
 from hw4.output.tables import MISSING, Table, format_metric, number

@@ -11,8 +11,8 @@ from typing import Any, cast, get_type_hints
 from omegaconf import OmegaConf
 
 from hw4.config import DATA_NODES, Config, DataConfig, MetricsConfig, ModelConfig
-from hw4.config.decides import POSE, SCORE, SPLAT, selected
 from hw4.config.input import input_label
+from hw4.config.stages import POSE, SCORE, SPLAT, selected
 from hw4.core.errors import UserError
 from hw4.models.registry import model_configs
 from hw4.pose.metrics import FAILURE_ERROR_DEG, FOLDED_FAILURE_DEG, PoseError, summarize

@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hw4.config.decides import tells_runs_apart
 from hw4.core.durable import write_json, write_text
 from hw4.output.tables import MISSING, Table, format_metric, number
 
-# Keys that say where a run is logged or kept, not what it computes.
-IGNORED = ("wandb.", "cache.", "report.", "objective", "name")
 POSE_METRICS = ("MRE", "MTE", "Acc@5", "Acc@15", "Acc@30", "AUC@30", "AUC@15", "AUC@5", "AUC@3")
 # Means over the validation pairs; degrees, and points relative to their mean distance.
 PRETRAIN_METRICS = {
@@ -62,7 +61,7 @@ def compare(results: Sequence[tuple[str, dict[str, Any]]]) -> Comparison:
     differing = [
         key
         for key in keys
-        if not key.startswith(IGNORED)
+        if tells_runs_apart(key)
         and len({json.dumps(config.get(key, "<absent>"), sort_keys=True) for config in flat}) > 1
     ]
     rows = [

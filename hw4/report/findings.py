@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hw4.config import ReportConfig
-from hw4.config.decides import POSE, SCORE, SPLAT
+from hw4.config.stages import POSE, SCORE, SPLAT
 from hw4.records.runs import Folder, Run
 from hw4.report.questions import told_apart
 from hw4.report.statistics.comparisons import Comparison, all_comparisons

@@ -7,7 +7,6 @@ import yaml
 from omegaconf import OmegaConf
 
 from hw4.config import DATA_NODES, Config, SampleConfig, SplatConfig
-from hw4.config.decides import splat_uses_model
 from hw4.core.errors import ConfigError
 from hw4.data.sample import ensure_sample
 from hw4.launch.conf import conf_dir
@@ -18,6 +17,7 @@ from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.registry import model_configs
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.vggt.config import VggtConfig
+from hw4.splat.source import uses_model
 from tests.support.cli import refused
 
 
@@ -115,7 +115,7 @@ def test_a_model_is_read_by_splatting_where_the_scene_has_no_points(tmp_path: Pa
     assert "the sweep over model would repeat the same job" in refused(*overrides, multirun=True)
     # Weights that do not exist stop nothing where no model is used.
     unused = plan([*overrides[:3], "model.weights=/nowhere.pth"], multirun=False).jobs[0]
-    assert not splat_uses_model(unused)
+    assert not uses_model(unused)
     assert len(plan([*overrides, "splat.init.source=model"], multirun=True).jobs) == 2
     (scene / "sparse_3" / "0" / "points3D.ply").unlink()
     assert len(plan(overrides, multirun=True).jobs) == 2

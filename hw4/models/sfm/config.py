@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hw4.config.fields import in_range, one_of
+from hw4.config.fields import key
 from hw4.config.model import ModelConfig
 
 
@@ -20,21 +20,11 @@ class SfmConfig(ModelConfig):
     """
 
     name: str = "sfm"
-    intrinsics: str = "data"
-    max_features: int = 4096
-    max_image_size: int = 800
-    peak_threshold: float = 0.0033
-    max_ratio: float = 0.8
-    min_inliers: int = 15
-    max_error: float = 2.0
-    overlap: int = 5
-
-    def __post_init__(self) -> None:
-        one_of("model.intrinsics", self.intrinsics, ("data", "guess"))
-        in_range("model.max_features", self.max_features, 16)
-        in_range("model.max_image_size", self.max_image_size, 32)
-        in_range("model.peak_threshold", self.peak_threshold, 0, low_open=True)
-        in_range("model.max_ratio", self.max_ratio, 0, 1, low_open=True)
-        in_range("model.min_inliers", self.min_inliers, 5)
-        in_range("model.max_error", self.max_error, 0, low_open=True)
-        in_range("model.overlap", self.overlap, 0)
+    intrinsics: str = key("data", choices=("data", "guess"))
+    max_features: int = key(4096, low=16)
+    max_image_size: int = key(800, low=32)
+    peak_threshold: float = key(0.0033, low=0, low_open=True)
+    max_ratio: float = key(0.8, low=0, high=1, low_open=True)
+    min_inliers: int = key(15, low=5)
+    max_error: float = key(2.0, low=0, low_open=True)
+    overlap: int = key(5, low=0)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hw4.config.fields import in_range, one_of
+from hw4.config.fields import key
 from hw4.config.model import NetworkConfig
 
 
@@ -14,14 +14,7 @@ class VggtConfig(NetworkConfig):
     """
 
     name: str = "vggt"
-    image_size: int | None = None
-    batch_size: int | None = None
-    preprocess: str = "crop"
-    pts3d_from: str = "depth"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        in_range("model.image_size", self.image_size, 14)
-        in_range("model.batch_size", self.batch_size, 1)
-        one_of("model.preprocess", self.preprocess, ("crop", "pad"))
-        one_of("model.pts3d_from", self.pts3d_from, ("depth", "point_head"))
+    image_size: int | None = key(None, low=14)
+    batch_size: int | None = key(None, low=1, decides="nothing")
+    preprocess: str = key("crop", choices=("crop", "pad"))
+    pts3d_from: str = key("depth", choices=("depth", "point_head"))

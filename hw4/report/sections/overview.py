@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hw4.config.decides import POSE, SCORE, SPLAT
+from hw4.config.stages import POSE, SCORE, SPLAT
 from hw4.output.blocks import VERDICT, WARNING, Section, Text
 from hw4.output.tables import MISSING, Table
 from hw4.records.runs import Folder, Run

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hw4.config.decides import SPLAT
+from hw4.config.stages import SPLAT
 from hw4.output.blocks import NOTE, WARNING, Section, Text
 from hw4.output.tables import MISSING, Table, number
 from hw4.records.runs import Run

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw4.config.decides import POSE
+from hw4.config.stages import POSE
 from hw4.records.runs import Run, headline_deg, penalized, worst_deg
 from hw4.report.statistics.confounds import Factor, environment_differences, factors, warning
 from hw4.report.statistics.paired import (

@@ -5,25 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hw4.config.decides import POSE, SCORE, stage_reads
+from hw4.config.decides import decides, stage_reads
+from hw4.config.stages import POSE, SCORE
 from hw4.records.runs import Run
-from hw4.records.sweep_table import IGNORED
+from hw4.splat.source import uses_model
 
-# Keys that a stage reads and that cannot change its scores on a sample.
-NO_EFFECT = (
-    "data.limit",
-    "data.sample",
-    "metrics.bootstrap",
-    "metrics.seed",
-    "model.batch_size",
-    "splat.checkpoint_every",
-    "splat.log_every",
-    "splat.render_every",
-    "splat.video_frames",
-)
-# A choice decides whether the keys below it are read at all.
-SELECTORS = {"model.name": "model.", "data.name": "data.", "input.name": "input."}
-DENSIFY = "splat.densify.strategy"
 ABSENT = "<absent>"
 UNKNOWN = "the configuration"
 
@@ -63,24 +49,12 @@ def factors(a: Run, b: Run, stage: str) -> list[Factor]:
     found = [] if stages[0] == stages[1] else [Factor("task", *stages)]
     for key in sorted(flat_a.keys() | flat_b.keys()):
         value_a, value_b = flat_a.get(key, ABSENT), flat_b.get(key, ABSENT)
-        if _same(value_a, value_b) or key.startswith(IGNORED) or key in NO_EFFECT:
-            continue
-        if not all(stage_reads(s, config, key) for s, config in zip(stages, configs, strict=True)):
-            continue
-        if ABSENT in (value_a, value_b) and _follows_from_choice(key, flat_a, flat_b):
-            continue
-        off = "off" in (flat_a.get(DENSIFY), flat_b.get(DENSIFY))
-        if key.startswith("splat.densify.") and key != DENSIFY and off:
-            continue
-        found.append(Factor(key, value_a, value_b))
+        if not _same(value_a, value_b) and all(
+            decides(config, key) not in ("output", "nothing") and stage_reads(of, config, key, uses_model)
+            for of, config in zip(stages, configs, strict=True)
+        ):
+            found.append(Factor(key, value_a, value_b))
     return found
-
-
-def _follows_from_choice(key: str, flat_a: dict[str, Any], flat_b: dict[str, Any]) -> bool:
-    return any(
-        key.startswith(prefix) and key != selector and flat_a.get(selector) != flat_b.get(selector)
-        for selector, prefix in SELECTORS.items()
-    )
 
 
 def is_confounded(found: Sequence[Factor]) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hw4.config.decides import POSE
 from hw4.config.input import ALL, INTERPOLATED, MEDOID, ORACLE, PAIR
+from hw4.config.stages import POSE
 from hw4.models.registry import headline_models
 from hw4.records.runs import Run
 from hw4.report.statistics.confounds import closest

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hw4.config.show import DemoConfig
+from hw4.config import DemoConfig
 from hw4.core.errors import UserError
 from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,22 @@ import numpy as np
 import torch
 
 from hw4.config import SplatConfig
+from hw4.config.fields import deciding
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.splat.start import Initialisation
 
 FORMAT = 3
-# What may change between an interrupted run and its continuation without changing the steps in between.
-NOT_DECISIVE = (
-    "iterations",
-    "checkpoint_every",
-    "log_every",
-    "render_every",
-    "video_frames",
-    "eval",
-    "render",
-    "init",
-)
 
 
 def run_digest(config: SplatConfig, init: Initialisation, images: list[np.ndarray]) -> str:
     """Hash of what decides the course of training: configuration, images, cameras and first Gaussians."""
-    values = {k: v for k, v in asdict(config).items() if k not in NOT_DECISIVE}
+    # A longer run begins like a shorter one, and the first Gaussians are told by their own numbers.
+    values = {
+        key: value
+        for key, value in deciding(config).items()
+        if key != "iterations" and not key.startswith("init.")
+    }
     digest = hashlib.sha256(json.dumps([FORMAT, values], sort_keys=True).encode())
     for array in [*images, init.cam_from_world, init.Ks, *(init.depths or [])]:
         digest.update(np.ascontiguousarray(array).tobytes())

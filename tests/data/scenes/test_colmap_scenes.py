@@ -10,13 +10,13 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from hw4.config import InitConfig, SceneConfig, SplatConfig
-from hw4.config.decides import splat_uses_model
 from hw4.core.errors import UserError
 from hw4.data.image_names import by_number, render_names, without_suffix
 from hw4.data.scenes.layouts import scene_files
 from hw4.data.scenes.scene import has_points, load_scene
 from hw4.splat.gaussians import make_gaussians
 from hw4.splat.render import held_out_cameras, render_cameras
+from hw4.splat.source import uses_model
 from hw4.splat.start import initialise
 from tests.support.splat_jobs import make_config, run
 from tests.support.splat_scenes import ring_cameras
@@ -133,7 +133,7 @@ def test_points_seen_by_no_two_training_photos_need_a_model(tmp_path: Path, poin
         config = SceneConfig(root=str(write_scene(tmp_path / name, points, seen_by=seen)), test_every=3)
         assert has_points(config) is there
         run_config = replace(make_config(tmp_path / name, tmp_path), data=config)
-        assert splat_uses_model(run_config) is not there
+        assert uses_model(run_config) is not there
     scene = load_scene(tmp_path / "none", test_every=3)
     assert scene.train.points is not None and len(scene.train.points) == 0
 
