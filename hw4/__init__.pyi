@@ -14,6 +14,7 @@ from .data.scenes.scene import Scene, load_scene
 from .models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from .models.registry import build_model, model_config
 from .pose.evaluate import evaluate_pose
+from .pose.from_model import FromModel
 from .pose.results import PoseResult
 from .records.runs import Run, load_runs
 from .report.document import write_report
@@ -22,6 +23,7 @@ from .splat.stage import run_splat
 
 __all__ = [
     "Config",
+    "FromModel",
     "InputConfig",
     "MetricsConfig",
     "PairSample",

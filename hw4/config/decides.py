@@ -106,8 +106,8 @@ def _address(stage: str, **parts: Any) -> str:
 def pose_address(config: Config, weights_fingerprint: str) -> str:
     """Folder name of the pose stage's cache: a hash of what decides a prediction, besides the photos.
 
-    Each sample's files are checked separately (`hw4.pose.evaluate.inputs_digest`). A candidate is told by its
-    files as well: every way of picking shares the predictions.
+    Each sample's files are checked separately (`hw4.pose.from_model.inputs_digests`). A candidate is told by
+    its files as well: every way of picking shares the predictions.
     """
     values = stage_values(POSE, config, lambda _: True, "result")
     return _address(POSE, values=_with_weights(values, weights_fingerprint))

@@ -1,10 +1,9 @@
 """The pose and score stages of a job: progress, files, tables, figures, W&B."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +20,12 @@ from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extremes_figure
 from hw4.output.progress import SampleProgress
 from hw4.output.tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
+from hw4.pose.candidates import FromCandidates
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pose.evaluate_candidates import evaluate_candidates
-from hw4.pose.predictions import score_predictions, write_predictions
+from hw4.pose.from_model import FromModel
+from hw4.pose.predictions import FromFile, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
+from hw4.pose.source import Source
 from hw4.tracking.tracker import Tracker
 
 
@@ -34,26 +35,25 @@ def run_pose(context: JobContext) -> list[str]:
     from hw4.models.registry import build_model, model_labels
 
     labels = model_labels(config.model)
-    cache_dir = Path(config.cache.root) / "pose" / pose_address(config, labels.fingerprint)
+
+    def folder(inputs: InputConfig) -> Path:
+        address = pose_address(replace(config, input=inputs), labels.fingerprint)
+        return Path(config.cache.root) / "pose" / address
+
+    cache_dir = folder(config.input)
     samples = load_pairs(config.data, config.input)
     # Said before anything is computed, and as what it is: no sample's fault.
     config.model.check_views(_fewest_views(samples))
     write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
-    names = (config.model.name, labels.weights)
-
-    def evaluate(on_sample: Callable[[SampleResult, bool], None]) -> PoseResult:
-        common: dict[str, Any] = {"reuse": config.cache.reuse, "names": names, "on_sample": on_sample}
-        common["seed"] = config.model.seed if isinstance(config.model, NetworkConfig) else 0
-        make_model = partial(build_model, config.model)
-        if not config.input.picks:
-            return evaluate_pose(samples, make_model, config.metrics, cache_dir, **common)
-        pair_address = pose_address(replace(config, input=InputConfig(PAIR)), labels.fingerprint)
-        pair_dir = cache_dir.parent / pair_address
-        return evaluate_candidates(
-            samples, make_model, config.metrics, config.input, cache_dir, pair_dir, **common
-        )
-
-    return _with_progress(context, len(samples), evaluate)
+    model = FromModel(
+        partial(build_model, config.model),
+        folder(InputConfig(PAIR)) if config.input.picks else cache_dir,
+        config.model.seed if isinstance(config.model, NetworkConfig) else 0,
+        config.cache.reuse,
+        (config.model.name, labels.weights),
+    )
+    source = FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
+    return _evaluate(context, samples, source)
 
 
 def _fewest_views(samples: Sequence[PairSample]) -> int:
@@ -71,37 +71,29 @@ def run_score(context: JobContext) -> list[str]:
     config = context.config
     if config.score.predictions is None:
         raise UserError("task=score needs score.predictions=<file.npy>, as written by a pose run.")
-    path = Path(config.score.predictions)
-    samples = load_truth(config.data)
-    return _with_progress(
-        context,
-        len(samples),
-        lambda on_sample: score_predictions(samples, path, config.metrics, on_sample),
-    )
+    return _evaluate(context, load_truth(config.data), FromFile(Path(config.score.predictions)))
 
 
-def _with_progress(
-    context: JobContext, total: int, evaluate: Callable[[Callable[[SampleResult, bool], None]], PoseResult]
-) -> list[str]:
+def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source) -> list[str]:
     config = context.config
     log = JsonlLog(context.out_dir / "samples.jsonl")
     # A job of an interrupted sweep runs in its old folder; what it had finished comes from the cache.
     if log.path.is_file():
         log.path.unlink()
     title = f"{config.model.name} {config.input.name}" if config.task != SCORE else "score"
-    with SampleProgress(context.console, total, title) as progress:
+    with SampleProgress(context.console, len(samples), title) as progress:
 
         def on_sample(sample: SampleResult, reused: bool) -> None:
             log.append(sample.row())
             progress(sample, reused)
 
-        result = evaluate(on_sample)
+        result = evaluate_pose(samples, source, config.metrics, on_sample)
     context.results[POSE] = result.to_json()
     _report(context, result)
     return [
-        f"{len(samples)} of {len(result.samples)} samples {what}; the first is idx "
-        f"{samples[0].sample.idx}: {str(samples[0].prediction.reason).rstrip('.')}. {advice}"
-        for samples, what, advice in (
+        f"{len(bad)} of {len(result.samples)} samples {what}; the first is idx "
+        f"{bad[0].sample.idx}: {str(bad[0].prediction.reason).rstrip('.')}. {advice}"
+        for bad, what, advice in (
             (result.bad_inputs, "could not be read", "Mend the data and run again"),
             (
                 result.broken,
@@ -109,7 +101,7 @@ def _with_progress(
                 "Run the same command again: it computes these alone",
             ),
         )
-        if samples
+        if bad
     ]
 
 

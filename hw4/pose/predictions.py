@@ -1,27 +1,17 @@
 """The predictions file: `{str idx: (2, 4, 4) world-from-camera}`, written by runs, scored by `task=score`."""
 
 import io
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hw4.config import MetricsConfig
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample
 from hw4.data.pickles import load_npy_dict
-from hw4.pose.results import (
-    BAD_INPUT,
-    FAILED,
-    OK,
-    PoseResult,
-    Prediction,
-    SampleResult,
-    score_sample,
-    summarize_samples,
-)
+from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction, SampleResult
+from hw4.pose.source import Answer, Source
 
 
 def write_predictions(path: Path, samples: Sequence[SampleResult]) -> None:
@@ -51,41 +41,35 @@ def _as_prediction(idx: int, value: object) -> Prediction:
     return Prediction(idx, OK, None, np.linalg.inv(world_from_cam))
 
 
-def score_predictions(
-    samples: Sequence[PairSample],
-    path: Path,
-    metrics: MetricsConfig,
-    on_sample: Callable[[SampleResult, bool], None] | None = None,
-) -> PoseResult:
-    """Score a saved predictions file against the ground truth of `samples`.
+class FromFile(Source):
+    """A saved predictions file.
 
     Raises:
-        UserError: the file is missing, refused, or shares no sample with the data.
+        UserError: the file is missing or refused.
     """
-    started = time.perf_counter()
-    content = {str(key): value for key, value in load_npy_dict(path).items()}
-    if not any(str(sample.idx) in content for sample in samples):
-        raise UserError(
-            f"{path} has predictions for {', '.join(list(content)[:5]) or 'nothing'}, none of which is a "
-            "sample of the data; check data.root and data.index."
-        )
-    results = []
-    for sample in samples:
-        if sample.problem is not None:
-            prediction = Prediction(sample.idx, BAD_INPUT, sample.problem)
-        elif str(sample.idx) not in content:
-            prediction = Prediction(sample.idx, FAILED, "not in the predictions file")
-        else:
-            prediction = _as_prediction(sample.idx, content[str(sample.idx)])
-        results.append(score_sample(sample, prediction, metrics))
-        if on_sample:
-            on_sample(results[-1], False)
-    return PoseResult(
-        results,
-        summarize_samples(results, metrics),
-        model="predictions file",
-        weights=path.name,
-        n_reused=0,
-        cache_dir=None,
-        seconds=time.perf_counter() - started,
-    )
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._content = {str(key): value for key, value in load_npy_dict(path).items()}
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """See `Source.labels`."""
+        return "predictions file", self._path.name
+
+    def answers(self, samples: Sequence[PairSample]) -> Generator[Answer, None, None]:
+        """See `Source.answers`.
+
+        Raises:
+            UserError: the file shares no sample with `samples`.
+        """
+        if not any(str(sample.idx) in self._content for sample in samples):
+            raise UserError(
+                f"{self._path} has predictions for {', '.join(list(self._content)[:5]) or 'nothing'}, none "
+                "of which is a sample of the data; check data.root and data.index."
+            )
+        for sample in samples:
+            if str(sample.idx) in self._content:
+                yield Answer(sample, _as_prediction(sample.idx, self._content[str(sample.idx)]))
+            else:
+                yield Answer(sample, Prediction(sample.idx, FAILED, "not in the predictions file"))

@@ -5,7 +5,6 @@
 """
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,14 +85,12 @@ def measure(
     config = held_out_config(pairs)
     facts = json.loads((ensure_sample(config) / "sample.json").read_text())
     samples = [s for s in load_pairs(config, InputConfig()) if s.idx not in facts["degenerate"]]
-    with tempfile.TemporaryDirectory() as folder:
-        result = evaluate_pose(
-            samples,
-            lambda: build_model(CONFIGS[name](weights=weights)),
-            MetricsConfig(bootstrap=0),
-            Path(folder),
-            on_sample=lambda s, _: say(f"{name} {weights} {s.sample.idx}: {s.error.rotation_deg}"),
-        )
+    result = evaluate_pose(
+        samples,
+        build_model(CONFIGS[name](weights=weights)),
+        MetricsConfig(bootstrap=0),
+        on_sample=lambda s, _: say(f"{name} {weights} {s.sample.idx}: {s.error.rotation_deg}"),
+    )
     yaws = np.array([facts["yaw_deg"][str(s.sample.idx)] for s in result.samples])
     errors = np.array(
         [np.nan if s.error.rotation_deg is None else s.error.rotation_deg for s in result.samples]

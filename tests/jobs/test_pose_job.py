@@ -18,6 +18,7 @@ from hw4.core.errors import ConfigError
 from hw4.jobs import pose
 from hw4.jobs.run import run_job
 from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
+from hw4.pose.from_model import FromModel
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
@@ -63,8 +64,8 @@ def test_the_models_seed_reaches_the_evaluation(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def stop(*_: Any, **options: Any) -> None:
-        seen.update(options)
+    def stop(_: object, source: FromModel, *__: object) -> None:
+        seen["seed"] = source.seed
         raise InterruptedError
 
     root, _ = pairs_folder(1)

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hw4.config import MetricsConfig
+from hw4.core.durable import exclusive
 from hw4.core.errors import UserError
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pose.predictions import score_predictions, write_predictions
+from hw4.pose.from_model import FromModel
+from hw4.pose.predictions import FromFile, write_predictions
 from hw4.pose.results import PoseResult
 from tests.support.fake_models import FakeModel
 from tests.support.pairs import Hostile, samples_of
@@ -38,7 +41,7 @@ def comparable(result: PoseResult) -> dict[str, object]:
 def test_failures_are_counted_and_explained(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(6)
     (root / "images" / "2_a.png").unlink()
-    result = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "cache")
+    result = evaluate_pose(samples_of(root), FromModel(FakeModel, tmp_path / "cache"), METRICS)
     assert (result.summary.n_total, result.summary.n_valid, result.summary.n_failed) == (6, 3, 3)
     reasons = {f["idx"]: (f["status"], f["reason"]) for f in result.to_json()["failures_by_sample"]}
     assert reasons[4] == ("failed", "sample 4 always fails")
@@ -49,9 +52,13 @@ def test_failures_are_counted_and_explained(pairs_folder: MakePairs, tmp_path: P
 def test_second_run_computes_nothing(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(5)
     calls = tmp_path / "calls"
-    first = evaluate_pose(samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache")
+    first = evaluate_pose(
+        samples_of(root), FromModel(lambda: FakeModel(calls=calls), tmp_path / "cache"), METRICS
+    )
     again = evaluate_pose(
-        samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache", names=("fake", "none")
+        samples_of(root),
+        FromModel(lambda: FakeModel(calls=calls), tmp_path / "cache", labels=("fake", "none")),
+        METRICS,
     )
     # 3 broke, which says nothing about another time; 4 failed by the model's own word.
     assert calls.read_text().split() == ["0", "1", "2", "3", "4", "3"]
@@ -63,20 +70,24 @@ def test_a_changed_image_is_computed_again(pairs_folder: MakePairs, tmp_path: Pa
     root, _ = pairs_folder(3)
     calls = tmp_path / "calls"
     for _ in range(2):
-        evaluate_pose(samples_of(root), lambda: FakeModel(calls=calls), METRICS, tmp_path / "cache")
-        os.utime(root / "images" / "1_b.png", (1, 1))
+        evaluate_pose(
+            samples_of(root), FromModel(lambda: FakeModel(calls=calls), tmp_path / "cache"), METRICS
+        )
+        # Another time alone is no change: a copied data set is the same one.
+        os.utime(root / "images" / "0_b.png", (1, 1))
+        Image.new("RGB", (32, 24), (1, 2, 3)).save(root / "images" / "1_b.png")
     assert calls.read_text().split() == ["0", "1", "2", "1"]
 
 
 RUN = """
 import sys
 from pathlib import Path
-from hw4.config import MetricsConfig
 from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.from_model import FromModel
 from tests.support.fake_models import FakeModel
 from tests.support.pairs import samples_of
-evaluate_pose(samples_of(Path(sys.argv[1])), lambda: FakeModel(0.15, Path(sys.argv[3])), MetricsConfig(),
-              Path(sys.argv[2]))
+source = FromModel(lambda: FakeModel(0.15, Path(sys.argv[3])), Path(sys.argv[2]))
+evaluate_pose(samples_of(Path(sys.argv[1])), source)
 """
 
 
@@ -92,9 +103,9 @@ def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, 
     process.wait()
     kept = len(log.read_bytes().splitlines())
     assert 3 <= kept < 12
-    resumed = evaluate_pose(samples_of(root), lambda: FakeModel(calls=calls), METRICS, cache)
+    resumed = evaluate_pose(samples_of(root), FromModel(lambda: FakeModel(calls=calls), cache), METRICS)
     assert resumed.n_reused >= kept - 1
-    whole = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "other")
+    whole = evaluate_pose(samples_of(root), FromModel(FakeModel, tmp_path / "other"), METRICS)
     assert comparable(resumed) == comparable(whole)
     # The sample in the works when the kill came may be computed twice, no other.
     computed = [idx for idx in calls.read_text().split() if int(idx) % 5 != 3]
@@ -112,11 +123,11 @@ def test_two_processes_share_one_cache(pairs_folder: MakePairs, tmp_path: Path) 
 
 def test_saved_predictions_score_the_same(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(6)
-    run = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "cache")
+    run = evaluate_pose(samples_of(root), FromModel(FakeModel, tmp_path / "cache"), METRICS)
     write_predictions(tmp_path / "predictions.npy", run.samples)
     raw = np.load(tmp_path / "predictions.npy", allow_pickle=True).item()
     assert set(raw) == {"0", "1", "2", "5"} and raw["0"].shape == (2, 4, 4)
-    scored = score_predictions(samples_of(root), tmp_path / "predictions.npy", METRICS)
+    scored = evaluate_pose(samples_of(root), FromFile(tmp_path / "predictions.npy"), METRICS)
     for name, metric in run.summary.metrics.items():
         assert scored.summary.metrics[name].value == pytest.approx(metric.value, abs=1e-6)
     assert scored.summary.n_failed == run.summary.n_failed
@@ -126,7 +137,7 @@ def test_perfect_predictions_have_no_error(pairs_folder: MakePairs, tmp_path: Pa
     root, cameras = pairs_folder(3)
     content = {str(i): np.linalg.inv(pair) for i, pair in enumerate(cameras)}
     np.save(tmp_path / "p.npy", np.array(content, dtype=object), allow_pickle=True)
-    scored = score_predictions(samples_of(root), tmp_path / "p.npy", METRICS)
+    scored = evaluate_pose(samples_of(root), FromFile(tmp_path / "p.npy"), METRICS)
     assert scored.summary.metrics["MRE"].value == pytest.approx(0, abs=1e-6)
     assert scored.summary.metrics["AUC@3"].value == 1.0
 
@@ -136,24 +147,46 @@ def test_bad_predictions_are_counted_or_refused(pairs_folder: MakePairs, tmp_pat
     good = np.tile(np.eye(4), (2, 1, 1))
     content = {"0": good, "1": good[:, :3], "2": good * np.nan}
     np.save(tmp_path / "p.npy", np.array(content, dtype=object), allow_pickle=True)
-    scored = score_predictions(samples_of(root), tmp_path / "p.npy", METRICS)
+    scored = evaluate_pose(samples_of(root), FromFile(tmp_path / "p.npy"), METRICS)
     reasons = {f["idx"]: f["reason"] for f in scored.to_json()["failures_by_sample"]}
     assert "shape (2, 3, 4)" in reasons[1] and "NaN" in reasons[2] and "not in the" in reasons[3]
     target = tmp_path / "owned"
     np.save(tmp_path / "h.npy", np.array({"0": Hostile(target)}, dtype=object), allow_pickle=True)
     with pytest.raises(UserError, match="refused"):
-        score_predictions(samples_of(root), tmp_path / "h.npy", METRICS)
+        evaluate_pose(samples_of(root), FromFile(tmp_path / "h.npy"), METRICS)
     assert not target.exists()
     np.save(tmp_path / "o.npy", np.array({"99": good}, dtype=object), allow_pickle=True)
     with pytest.raises(UserError, match="none of which"):
-        score_predictions(samples_of(root), tmp_path / "o.npy", METRICS)
+        evaluate_pose(samples_of(root), FromFile(tmp_path / "o.npy"), METRICS)
 
 
 def test_results_are_strict_json(pairs_folder: MakePairs, tmp_path: Path) -> None:
     from hw4.core.durable import write_json
 
     root, _ = pairs_folder(5)
-    result = evaluate_pose(samples_of(root), FakeModel, METRICS, tmp_path / "cache")
+    result = evaluate_pose(samples_of(root), FromModel(FakeModel, tmp_path / "cache"), METRICS)
     write_json(tmp_path / "r.json", result.to_json())
     content = json.loads((tmp_path / "r.json").read_text(), parse_constant=lambda c: pytest.fail(c))
     assert content["n_total"] == 5
+
+
+def test_a_model_alone_keeps_nothing(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(4)
+    before = sorted(tmp_path.rglob("*"))
+    alone = evaluate_pose(samples_of(root), FakeModel(), METRICS)
+    assert sorted(tmp_path.rglob("*")) == before and alone.cache_dir is None
+    kept = comparable(evaluate_pose(samples_of(root), FromModel(FakeModel, tmp_path / "cache"), METRICS))
+    assert comparable(alone) == kept
+
+
+def test_the_folder_is_free_again_where_the_caller_gives_up(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(3)
+
+    def give_up(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    source = FromModel(FakeModel, tmp_path / "cache")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_pose(samples_of(root), source, METRICS, give_up)
+    with exclusive(tmp_path / "cache"):
+        assert len((tmp_path / "cache" / "predictions.jsonl").read_text().splitlines()) == 1

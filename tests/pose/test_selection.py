@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from rich.console import Console
 from scipy.spatial.transform import Rotation
 
@@ -28,6 +29,7 @@ from hw4.jobs.run import run_job
 from hw4.models.base import Reconstruction, ReconstructionFailed
 from hw4.models.sfm.config import SfmConfig
 from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.from_model import FromModel
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
 from hw4.records.runs import load_runs
 from hw4.records.sweep_table import compare, comparison_table
@@ -160,8 +162,10 @@ def videos(pairs_folder: MakePairs) -> tuple[Path, int]:
     """Three pairs with three videos each."""
     root, cameras = pairs_folder(3, frames=7)
     for folder in (root / "interpolated").iterdir():
-        for name in VIDEOS[1:]:
+        for shift, name in enumerate(VIDEOS[1:], 1):
             shutil.copytree(folder / "dynamicrafter", folder / name)
+            for frame in (folder / name).iterdir():
+                Image.fromarray(np.roll(np.asarray(Image.open(frame)), shift)).save(frame)
         (folder / "dynamicrafter").rename(folder / "good")
     return root, len(cameras)
 
@@ -221,7 +225,7 @@ def test_nothing_is_predicted_twice(videos: tuple[Path, int], tmp_path: Path) ->
     evaluate(root, model, tmp_path, "oracle")
     evaluate(root, model, tmp_path, candidates=replace(CHOICE, subsets=2, generators=["w*", "good"]))
     pair = evaluate_pose(
-        load_pairs(PairsConfig(root=str(root)), InputConfig()), lambda: model, METRICS, tmp_path / "pair"
+        load_pairs(PairsConfig(root=str(root)), InputConfig()), FromModel(model, tmp_path / "pair"), METRICS
     )
     assert again.n_reused == pair.n_reused == n
     assert calls.read_text().splitlines() == first

@@ -18,6 +18,7 @@ from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extreme_samples, extremes_figure
 from hw4.output.tables import Table, failures_table, pose_table, samples_table, samples_values
 from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.from_model import FromModel
 from hw4.pose.metrics import PoseError, summarize
 from hw4.pose.results import PoseResult
 from hw4.records.sweep_table import compare, comparison_table, write_comparison
@@ -30,7 +31,7 @@ MakePairs = Callable[..., tuple[Path, np.ndarray]]
 def result(pairs_folder: MakePairs, tmp_path: Path) -> PoseResult:
     root, _ = pairs_folder(9)
     samples = load_pairs(PairsConfig(root=str(root)), InputConfig())
-    return evaluate_pose(samples, FakeModel, MetricsConfig(bootstrap=100), tmp_path / "cache")
+    return evaluate_pose(samples, FromModel(FakeModel, tmp_path / "cache"), MetricsConfig(bootstrap=100))
 
 
 def job(model: str, lr: float, mre: float | None, **extra: Any) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from scipy.spatial.transform import Rotation
 from hw4.config import CandidatesConfig, InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs.layout import load_pairs
 from hw4.models.base import Reconstruction, ReconstructionModel
-from hw4.pose.evaluate_candidates import evaluate_candidates
+from hw4.pose.candidates import FromCandidates
+from hw4.pose.evaluate import evaluate_pose
+from hw4.pose.from_model import FromModel
 from hw4.pose.results import PoseResult
 from tests.support.pairs import random_cameras
 
@@ -72,6 +74,5 @@ def evaluate(
 ) -> PoseResult:
     inputs = InputConfig("interpolated", selection=selection, candidates=candidates)
     samples = load_pairs(PairsConfig(root=str(root), limit=limit), inputs)
-    return evaluate_candidates(
-        samples, lambda: model, metrics, inputs, folder / "candidates", folder / "pair", names=("m", "none")
-    )
+    pair = FromModel(model, folder / "pair")
+    return evaluate_pose(samples, FromCandidates(pair, folder / "candidates", inputs, metrics), metrics)

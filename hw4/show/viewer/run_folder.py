@@ -9,8 +9,8 @@ import numpy as np
 
 from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.pose.candidates import CLOUD
 from hw4.pose.clouds import read_cloud
-from hw4.pose.evaluate_candidates import CLOUD
 from hw4.pose.results import OK
 from hw4.records.runs import Run, load_runs
 from hw4.show.demo.files3d import read_points_ply

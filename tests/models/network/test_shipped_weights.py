@@ -50,9 +50,7 @@ def test_the_weights_repeat_the_cards_figures(name: str, tmp_path: Path) -> None
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in chosen]
     (tmp_path / "pairs.txt").write_text("\n".join(["idx img1 img2", *rows]) + "\n")
     samples = load_pairs(PairsConfig(root=str(tmp_path)), InputConfig())
-    result = evaluate_pose(
-        samples, lambda: build_model(CONFIGS[name]()), MetricsConfig(bootstrap=0), tmp_path / "cache"
-    )
+    result = evaluate_pose(samples, build_model(CONFIGS[name]()), MetricsConfig(bootstrap=0))
     errors = [s.error.rotation_deg for s in result.samples]
     # Another CPU sums in another order; a pair at the edge of PnP's inlier threshold may then move.
     difference = np.abs(np.array(errors, float) - np.array([known[idx] for idx in chosen], float))

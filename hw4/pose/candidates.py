@@ -1,8 +1,7 @@
-"""The pose stage with `input.selection=medoid|oracle`: a prediction per candidate, one of which is picked."""
+"""Predictions with `input.selection=medoid|oracle`: one per candidate, one of which is picked."""
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,14 @@ from hw4.config import InputConfig, MetricsConfig
 from hw4.config.input import MEDOID, ORACLE
 from hw4.data.pairs.candidates import Candidate
 from hw4.data.pairs.layout import PairSample
-from hw4.models.base import ReconstructionModel
-from hw4.pose.evaluate import cached_predictions, inputs_digest
+from hw4.pose.from_model import FromModel, inputs_digests
 from hw4.pose.metrics import PoseError, relative_from_cameras
-from hw4.pose.predict import CloudName, cloud_by_idx
-from hw4.pose.results import (
-    BAD_INPUT,
-    FAILED,
-    OK,
-    PoseResult,
-    Prediction,
-    SampleResult,
-    score_sample,
-    summarize_samples,
-)
+from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction, score_sample
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
+from hw4.pose.source import Answer, Source
 
 # Names the picked candidate's point cloud, relative to the cache folder of candidates.
 CLOUD = "cloud"
-MakeModel = Callable[[], ReconstructionModel]
 
 
 @dataclass(frozen=True)
@@ -109,7 +97,8 @@ def _pick(
     pair: Prediction | None,
     selection: str,
     metrics: MetricsConfig,
-) -> SampleResult:
+) -> Answer:
+    """The answer of the candidate that is picked, or why none could be; `reused` is left to the caller."""
     seconds = sum(p.seconds or 0.0 for p in [*(t.prediction for t in tried), *([pair] if pair else [])])
     valid = [t for t in tried if t.prediction.status == OK]
     record: dict[str, Any] = {
@@ -125,98 +114,65 @@ def _pick(
         if unreadable is None:
             reason = f"none of {len(tried)} candidates has both cameras; the first: {reason}"
         prediction = Prediction(sample.idx, BAD_INPUT if unreadable else FAILED, reason, seconds=seconds)
-        return replace(score_sample(sample, prediction, metrics), selection={**record, "picked": None})
+        return Answer(sample, prediction, selection={**record, "picked": None})
     if selection == MEDOID:
         picked, distances = _pick_medoid(valid, pair)
     else:
         picked, distances = _pick_oracle(sample, valid, metrics)
     seen = replace(sample, image_paths=picked.candidate.image_paths)
     cloud = picked.prediction.cloud and f"{sample.idx}/{picked.prediction.cloud}"
-    result = score_sample(seen, replace(picked.prediction, seconds=seconds, cloud=cloud), metrics)
-    return replace(result, selection={**record, "picked": {**picked.record(), CLOUD: cloud}, **distances})
+    prediction = replace(picked.prediction, seconds=seconds, cloud=cloud)
+    return Answer(
+        seen,
+        prediction,
+        selection={**record, "picked": {**picked.record(), CLOUD: cloud}, **distances},
+    )
 
 
 def _cloud_by_inputs(view: PairSample) -> str:
     # All candidates of a sample have its number.
-    return f"clouds/{inputs_digest(view)}.npz"
+    return f"clouds/{inputs_digests([view])[0]}.npz"
 
 
-def evaluate_candidates(
-    samples: Sequence[PairSample],
-    make_model: MakeModel,
-    metrics: MetricsConfig,
-    inputs: InputConfig,
-    cache_dir: Path,
-    pair_dir: Path,
-    seed: int = 0,
-    reuse: bool = True,
-    names: tuple[str, str] = ("", ""),
-    on_sample: Callable[[SampleResult, bool], None] | None = None,
-) -> PoseResult:
-    """Evaluate a model on every candidate of every sample, and score the one that is picked.
+class FromCandidates(Source):
+    """A model run on every candidate of every sample, of which one is picked.
 
-    Predictions are kept as `hw4.pose.evaluate.evaluate_pose` keeps them: those of a sample's candidates in
-    ``<cache_dir>/<idx>``, those of the two photos alone in `pair_dir`, the folder of ``input=pair``. They do
-    not depend on how one is picked, so that `medoid` and `oracle` share them. Each candidate's point cloud is
-    kept (some 0.2 MB), since any of them may be picked.
+    Predictions are kept as `FromModel` keeps them: those of a sample's candidates in ``<cache_dir>/<idx>``,
+    those of the two photos alone where `model` keeps its own. They do not depend on how one is picked, so
+    that `medoid` and `oracle` share them. Each candidate's point cloud is kept (some 0.2 MB), since any of
+    them may be picked.
 
     Args:
-        samples: with candidates, from `hw4.data.pairs.layout.load_pairs`.
-        make_model: builds the model; called once, only if some prediction is missing.
-        metrics: how to score; the oracle minimises the error of `metrics.mode`.
-        inputs: `selection`, and whether the bias term is used.
+        model: as for ``input=pair``, with that input's folder.
         cache_dir: this model's folder for candidates.
-        pair_dir: this model's folder for ``input=pair``.
-        seed: given to the model with each candidate.
-        reuse: False computes everything again.
-        names: model name and weights label.
-        on_sample: called with each result and whether all of its predictions were reused.
-
-    Raises:
-        UserError: the model cannot be built, or results cannot be written.
+        inputs: `selection`, and whether the bias term is used.
+        metrics: how to score; the oracle minimises the error of `metrics.mode`.
     """
-    started = time.perf_counter()
-    built: list[ReconstructionModel] = []
 
-    def model_once() -> ReconstructionModel:
-        if not built:
-            built.append(make_model())
-        return built[0]
+    def __init__(
+        self, model: FromModel, cache_dir: Path, inputs: InputConfig, metrics: MetricsConfig
+    ) -> None:
+        self.cache_dir: Path = cache_dir
+        self.remarks = (_remark(inputs, metrics),)
+        self._model, self._inputs, self._metrics = model, inputs, metrics
 
-    def predict(
-        views: Sequence[PairSample], folder: Path, cloud_name: CloudName
-    ) -> tuple[list[Prediction], bool]:
-        found = list(cached_predictions(views, model_once, folder, seed, reuse, cloud_name))
-        return [prediction for prediction, _ in found], all(reused for _, reused in found)
+    @property
+    def labels(self) -> tuple[str, str]:
+        """See `Source.labels`."""
+        return self._model.labels
 
-    results: list[SampleResult] = []
-    n_reused = 0
-    for sample in samples:
-        reused = False
-        if sample.problem is not None:
-            results.append(score_sample(sample, Prediction(sample.idx, BAD_INPUT, sample.problem), metrics))
-        else:
-            pair, reused_pair = None, True
-            if inputs.selection == MEDOID and inputs.candidates.bias:
-                (pair,), reused_pair = predict([sample], pair_dir, cloud_by_idx)
+    def answers(self, samples: Sequence[PairSample]) -> Generator[Answer, None, None]:
+        """See `Source.answers`; `samples` have candidates, from `hw4.data.pairs.layout.load_pairs`."""
+        for sample in samples:
+            pair, pair_reused = None, True
+            if self._inputs.selection == MEDOID and self._inputs.candidates.bias:
+                ((pair, pair_reused),) = self._model.predictions([sample], self._model.cache_dir)
             views = [replace(sample, image_paths=c.image_paths) for c in sample.candidates]
-            predictions, reused = predict(views, cache_dir / str(sample.idx), _cloud_by_inputs)
-            reused = reused and reused_pair
-            tried = [Tried(c, p) for c, p in zip(sample.candidates, predictions, strict=True)]
-            results.append(_pick(sample, tried, pair, inputs.selection, metrics))
-        n_reused += reused
-        if on_sample:
-            on_sample(results[-1], reused)
-    return PoseResult(
-        results,
-        summarize_samples(results, metrics),
-        model=names[0],
-        weights=names[1],
-        n_reused=n_reused,
-        cache_dir=str(cache_dir),
-        seconds=time.perf_counter() - started,
-        remarks=[_remark(inputs, metrics)],
-    )
+            folder = self.cache_dir / str(sample.idx)
+            found = list(self._model.predictions(views, folder, _cloud_by_inputs))
+            tried = [Tried(c, p) for c, (p, _) in zip(sample.candidates, found, strict=True)]
+            answer = _pick(sample, tried, pair, self._inputs.selection, self._metrics)
+            yield replace(answer, reused=pair_reused and all(reused for _, reused in found))
 
 
 def _remark(inputs: InputConfig, metrics: MetricsConfig) -> str:

@@ -1,0 +1,103 @@
+"""Predictions by a model, kept on disk the moment they exist."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from hw4.core.durable import JsonlLog, exclusive
+from hw4.core.fingerprint import digest, file_digests
+from hw4.data.pairs.layout import PairSample
+from hw4.models.base import ReconstructionModel
+from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
+from hw4.pose.results import FAILED, OK, Prediction
+from hw4.pose.source import Answer, Source
+
+MakeModel = Callable[[], ReconstructionModel]
+
+
+def inputs_digests(samples: Sequence[PairSample]) -> list[str]:
+    """Identifies what a model reads of each sample: the content of its image files, and intrinsics."""
+    contents = file_digests(path for sample in samples for path in sample.image_paths)
+    return [
+        digest([[contents[p] for p in s.image_paths], None if s.Ks is None else s.Ks.tolist()])
+        for s in samples
+    ]
+
+
+class FromModel(Source):
+    """A model run over the samples; a killed evaluation continues where it stopped.
+
+    Every prediction is appended to ``<cache_dir>/predictions.jsonl`` the moment it exists. A later evaluation
+    with the same folder takes from there each sample whose files have not changed since; the folder must
+    therefore belong to one model configuration and kind of input.
+
+    Args:
+        model: the model, or what builds it; called at most once, and only where a prediction is missing.
+        cache_dir: this model and input's folder; None: nothing is kept.
+        seed: given to the model with each sample.
+        reuse: False computes everything again.
+        labels: model name and weights label, where they are known without building the model.
+    """
+
+    def __init__(
+        self,
+        model: ReconstructionModel | MakeModel,
+        cache_dir: Path | None = None,
+        seed: int = 0,
+        reuse: bool = True,
+        labels: tuple[str, str] | None = None,
+    ) -> None:
+        self.cache_dir = cache_dir
+        self.seed = seed
+        self._reuse, self._labels = reuse, labels
+        self._model = model if isinstance(model, ReconstructionModel) else None
+        self._make_model = None if isinstance(model, ReconstructionModel) else model
+
+    @property
+    def model(self) -> ReconstructionModel:
+        """The model, built now if it was not yet."""
+        if self._model is None:
+            assert self._make_model is not None
+            self._model = self._make_model()
+        return self._model
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """See `Source.labels`."""
+        return self._labels or (self.model.name, self.model.weights_label)
+
+    def answers(self, samples: Sequence[PairSample]) -> Generator[Answer, None, None]:
+        """See `Source.answers`."""
+        for sample, (prediction, reused) in zip(
+            samples, self.predictions(samples, self.cache_dir), strict=True
+        ):
+            yield Answer(sample, prediction, reused)
+
+    def predictions(
+        self, samples: Sequence[PairSample], folder: Path | None, cloud_name: CloudName = cloud_by_idx
+    ) -> Iterator[tuple[Prediction, bool]]:
+        """Each sample's prediction and whether it was there already; the folder is locked until the last one.
+
+        Args:
+            samples: what to predict, in order.
+            folder: holds ``predictions.jsonl`` and the clouds; None: nothing is kept.
+            cloud_name: the file of a sample's point cloud in `folder`.
+
+        Raises:
+            UserError: the model cannot be built, or predictions cannot be written.
+        """
+        with nullcontext() if folder is None else exclusive(folder):
+            log = None if folder is None else JsonlLog(folder / "predictions.jsonl")
+            known = {(r["idx"], r["inputs"]): r for r in log.read()} if log and self._reuse else {}
+            keys = list(zip([s.idx for s in samples], inputs_digests(samples), strict=True))
+            todo = [s for s, key in zip(samples, keys, strict=True) if key not in known]
+            fresh = predict_samples(self.model, todo, self.seed, folder, cloud_name) if todo else iter(())
+            for key in keys:
+                if key in known:
+                    yield Prediction.from_json(known[key]), True
+                    continue
+                prediction = next(fresh)
+                # What may go well another time is not remembered.
+                if log and prediction.status in (OK, FAILED):
+                    log.append({"inputs": key[1], **prediction.to_json()})
+                yield prediction, False
