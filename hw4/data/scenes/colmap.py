@@ -1,17 +1,27 @@
 """Reading COLMAP models (text or binary) through pycolmap."""
 
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pycolmap
-from plyfile import PlyData, PlyParseError
+from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
 from hw4.data.image_names import refuse_outside
+from hw4.data.scenes.colmap_binary import check_binary
+from hw4.data.scenes.colmap_text import has_mark, plain_images, plain_points, read_image_rows, read_text
+from hw4.data.scenes.ply import read_ply_points
 
 CAMERA_FILES = ("cameras.txt", "cameras.bin")
+# A photo of more pixels is a damaged number.
+MAX_PIXELS = 10**9
+# Focal lengths between a fisheye's and a telescope's, in units of the longer edge.
+FOCAL_RANGE = (0.05, 1000.0)
+# What writing and reading a unit quaternion as text may change of its length.
+UNIT_TOLERANCE = 1e-6
 # All that a model may consist of; the PLY is InstantSplat's.
 PARTS = ("cameras", "images", "points3D", "rigs", "frames")
 # Models that are a pinhole when the parameters after the first few are zero, and how many those few are.
@@ -39,6 +49,7 @@ class ColmapModel:
         observed_points: (O,) int, the point of each observation; empty where the model does not say.
         observed_by: (O,) int, the image (place in `names`) of each observation.
         observed_xy: (O, 2) float64, where it is seen, in pixels of `sizes`.
+        notes: what was unusual about the files, in sentences for the run's lines.
     """
 
     names: list[str]
@@ -50,6 +61,7 @@ class ColmapModel:
     observed_points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     observed_by: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     observed_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    notes: list[str] = field(default_factory=list)
 
 
 def has_colmap(folder: Path) -> bool:
@@ -65,48 +77,110 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def _suffix(folder: Path) -> str:
-    return ".bin" if (folder / "cameras.bin").is_file() else ".txt"
+    """``.bin`` or ``.txt``; of two models the newer one."""
+    binary, text = (folder / f"images{suffix}" for suffix in (".bin", ".txt"))
+    if not (folder / "cameras.bin").is_file():
+        return ".txt"
+    if not (folder / "cameras.txt").is_file() or not text.is_file() or not binary.is_file():
+        return ".bin"
+    return ".txt" if text.stat().st_mtime > binary.stat().st_mtime else ".bin"
 
 
-def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """(P, 3) float64 points and (P, 3) uint8 colours of a point cloud.
+@dataclass(frozen=True)
+class _Files:
+    """A model as pycolmap read it, the images' own names by number where it was given others, and remarks."""
 
-    Raises:
-        UserError: the file is no PLY with x, y, z.
-    """
-    try:
-        vertex = PlyData.read(str(path))["vertex"]
-        points = np.stack([np.asarray(vertex[axis], dtype=np.float64) for axis in "xyz"], axis=1)
-    except (OSError, PlyParseError, KeyError, ValueError) as error:
-        raise UserError(
-            f"cannot read the point cloud {path} ({error}); it needs vertices x, y, z."
-        ) from error
-    names = vertex.data.dtype.names
-    if not all(channel in names for channel in ("red", "green", "blue")):
-        return points, None
-    colors = np.stack([np.asarray(vertex[channel]) for channel in ("red", "green", "blue")], axis=1)
-    if colors.dtype.kind == "f":
-        colors = np.clip(colors * 255, 0, 255).round()
-    return points, colors.astype(np.uint8)
+    model: pycolmap.Reconstruction
+    names: dict[int, str]
+    notes: list[str]
 
 
-def _read(folder: Path) -> pycolmap.Reconstruction:
+def _read(folder: Path) -> _Files:
     suffix = _suffix(folder)
     if not (folder / f"images{suffix}").is_file():
         raise UserError(f"the COLMAP model in {folder} has no images{suffix}.")
+    notes = []
+    if all((folder / name).is_file() for name in CAMERA_FILES):
+        notes.append(f"{folder} holds a text and a binary model: the {suffix} one is newer and is used")
+    paths = [folder / f"{part}{suffix}" for part in PARTS if (folder / f"{part}{suffix}").is_file()]
+    # pycolmap insists on a points file; InstantSplat's layout keeps the points in a PLY.
+    replaced = {f"points3D{suffix}": b"\0" * 8 if suffix == ".bin" else b""}
+    replaced = {} if (folder / f"points3D{suffix}").is_file() else replaced
+    names: dict[int, str] = {}
+    if suffix == ".bin":
+        for path in paths:
+            check_binary(path)
+    else:
+        rows, note = read_image_rows(folder / "images.txt")
+        notes += [note] if note else []
+        if note or any(re.search(r"\s|[^ -~]", row.name) for row in rows):
+            replaced["images.txt"], names = plain_images(rows)
+        if note and folder / "points3D.txt" in paths:
+            replaced["points3D.txt"] = plain_points(folder / "points3D.txt")
+        for path in paths:
+            if path.name not in replaced and has_mark(path):
+                replaced[path.name] = read_text(path).encode("utf-8", "surrogateescape")
+    return _Files(_parsed(folder, paths, replaced), names, notes)
+
+
+def _parsed(folder: Path, paths: list[Path], replaced: dict[str, bytes]) -> pycolmap.Reconstruction:
+    """pycolmap's reading of these files, some of them replaced by others of this content."""
     try:
-        if (folder / f"points3D{suffix}").is_file():
+        # Where it finds both kinds of files it takes the binary ones.
+        if not replaced and not all((folder / name).is_file() for name in CAMERA_FILES):
             return pycolmap.Reconstruction(str(folder))
-        # pycolmap insists on a points file; InstantSplat's layout keeps the points in a PLY.
         with tempfile.TemporaryDirectory() as name:
-            for file in folder.iterdir():
-                if file.suffix == suffix:
-                    (Path(name) / file.name).symlink_to(file.resolve())
-            (Path(name) / f"points3D{suffix}").write_bytes(b"\0" * 8 if suffix == ".bin" else b"")
+            for path in paths:
+                if path.name not in replaced:
+                    (Path(name) / path.name).symlink_to(path.resolve())
+            for file, content in replaced.items():
+                (Path(name) / file).write_bytes(content)
             return pycolmap.Reconstruction(name)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"cannot read the COLMAP model in {folder} ({reason}).") from error
+
+
+def _cam_from_world(image: pycolmap.Image, name: str, folder: Path) -> np.ndarray:
+    """(3, 4) world-to-camera of an image, its quaternion brought to unit length."""
+    found = image.cam_from_world()
+    quat_xyzw, translation = np.array(found.rotation.quat), np.array(found.translation)
+    norm = np.linalg.norm(quat_xyzw)
+    if not np.isfinite([*quat_xyzw, *translation, norm]).all() or norm < UNIT_TOLERANCE:
+        raise UserError(
+            f"image {name} in {folder} has no camera: its quaternion is {quat_xyzw.tolist()} (x, y, z, w), "
+            f"its translation {translation.tolist()}; export the model again, or take the image out."
+        )
+    matrix = np.array(found.matrix())
+    if abs(norm - 1) > UNIT_TOLERANCE:
+        matrix[:, :3] = Rotation.from_quat(quat_xyzw).as_matrix()
+    return matrix
+
+
+def _intrinsics(camera: pycolmap.Camera, folder: Path) -> np.ndarray:
+    """(3, 3) K of a camera without distortion, in pixels of its own image size."""
+    n_plain = PINHOLE_PARAMETERS.get(camera.model.name)
+    if n_plain is None or np.abs(camera.params[n_plain:]).max(initial=0) > 1e-9:
+        raise UserError(
+            f"camera {camera.camera_id} in {folder} has lens distortion ({camera.model.name}): run "
+            "'colmap image_undistorter' first."
+        )
+    K = camera.calibration_matrix()
+    width, height = camera.width, camera.height
+    longest = max(width, height)
+    low, high = (limit * longest for limit in FOCAL_RANGE)
+    good = 0 < width * height <= MAX_PIXELS and np.isfinite(K).all()
+    if not good or not all(low <= focal <= high for focal in (K[0, 0], K[1, 1])):
+        raise UserError(
+            f"camera {camera.camera_id} in {folder} is impossible: "
+            f"{width}x{height} pixels, focal lengths {K[0, 0]:g} and {K[1, 1]:g}."
+        )
+    if not (0 < K[0, 2] < width and 0 < K[1, 2] < height):
+        raise UserError(
+            f"camera {camera.camera_id} in {folder} has its principal point at ({K[0, 2]:g}, {K[1, 2]:g}), "
+            f"outside its {width}x{height} pixels: the intrinsics are of another image size."
+        )
+    return K
 
 
 def read_colmap(folder: Path) -> ColmapModel:
@@ -118,33 +192,23 @@ def read_colmap(folder: Path) -> ColmapModel:
     """
     if not has_colmap(folder):
         raise UserError(f"{folder} holds no COLMAP model (cameras.txt or cameras.bin).")
-    model = _read(folder)
+    files = _read(folder)
+    model = files.model
+    named = {number: files.names.get(number, image.name) for number, image in model.images.items()}
     images = sorted(
-        (image for image in model.images.values() if image.has_pose), key=lambda image: image.name
+        (image for image in model.images.values() if image.has_pose), key=lambda image: named[image.image_id]
     )
     if not images:
         raise UserError(f"the COLMAP model in {folder} has no image with a camera.")
-    cam_from_world = np.tile(np.eye(4), (len(images), 1, 1))
-    Ks, sizes = [], []
-    for i, image in enumerate(images):
-        cam_from_world[i, :3] = image.cam_from_world().matrix()
-        camera = model.cameras[image.camera_id]
-        n_plain = PINHOLE_PARAMETERS.get(camera.model.name)
-        if n_plain is None or np.abs(camera.params[n_plain:]).max(initial=0) > 1e-9:
-            raise UserError(
-                f"camera {camera.camera_id} in {folder} has lens distortion ({camera.model.name}): run "
-                "'colmap image_undistorter' first."
-            )
-        K = camera.calibration_matrix()
-        if camera.width < 1 or camera.height < 1 or not (np.isfinite(K).all() and min(K[0, 0], K[1, 1]) > 0):
-            raise UserError(
-                f"camera {camera.camera_id} in {folder} is impossible: "
-                f"{camera.width}x{camera.height} pixels, focal lengths {K[0, 0]:g} and {K[1, 1]:g}."
-            )
-        Ks.append(K)
-        sizes.append((camera.width, camera.height))
-    names = [image.name for image in images]
+    names = [named[image.image_id] for image in images]
     refuse_outside(names, folder)
+    cam_from_world = np.tile(np.eye(4), (len(images), 1, 1))
+    cam_from_world[:, :3] = [_cam_from_world(*pair, folder) for pair in zip(images, names, strict=True)]
+    cameras = [model.cameras[image.camera_id] for image in images]
+    # Most models have one camera for all images.
+    Ks_by_id = {camera.camera_id: _intrinsics(camera, folder) for camera in cameras}
+    Ks = np.stack([Ks_by_id[camera.camera_id] for camera in cameras])
+    sizes = np.array([(camera.width, camera.height) for camera in cameras])
     points = colors = None
     observed: tuple[np.ndarray, ...] = ()
     ply = folder / "points3D.ply"
@@ -156,7 +220,7 @@ def read_colmap(folder: Path) -> ColmapModel:
         observed = _observations(images, {number: place for place, number in enumerate(numbers)})
     elif ply.is_file():
         points, colors = read_ply_points(ply)
-    return ColmapModel(names, cam_from_world, np.stack(Ks), np.array(sizes), points, colors, *observed)
+    return ColmapModel(names, cam_from_world, Ks, sizes, points, colors, *observed, notes=files.notes)
 
 
 def _observations(

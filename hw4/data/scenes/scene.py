@@ -190,11 +190,12 @@ def load_located(files: SceneFiles, resolution: int | None) -> Scene:
     """Load the training part of a scene whose files are known; see `load_scene`."""
     images = [load_image(path, resolution) for path in files.train.paths]
     train, test = _train_scene(files.train, images), _test_views(files.test, resolution)
-    notes: list[str] = []
+    notes = [] if files.train.model is None else list(files.train.model.notes)
     model, folder = files.train.model, files.train.folder
     if files.layout == "colmap" and model is not None and model.points is not None:
         points, colors, note = training_points(model, files.train.ids, images)
-        train, notes = replace(train, points=points, colors=colors), [note]
+        train = replace(train, points=points, colors=colors)
+        notes.append(note)
     elif files.layout == "sparse_3" and folder is not None:
         n_points = 0 if train.points is None else len(train.points)
         train = replace(train, conf=_load_confidence(folder, n_points) if n_points else None)

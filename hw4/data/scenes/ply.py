@@ -1,0 +1,43 @@
+"""Point clouds in PLY files."""
+
+from pathlib import Path
+
+import numpy as np
+from plyfile import PlyData, PlyParseError
+
+from hw4.core.errors import UserError
+
+# In the order of preference.
+COLOR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+
+
+def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """(P, 3) float64 points and (P, 3) uint8 colours of a point cloud.
+
+    Raises:
+        UserError: the file is no PLY with x, y, z.
+    """
+    try:
+        vertex = PlyData.read(str(path))["vertex"]
+        points = np.stack([np.asarray(vertex[axis], dtype=np.float64) for axis in "xyz"], axis=1)
+    except (OSError, PlyParseError, KeyError, ValueError) as error:
+        raise UserError(
+            f"cannot read the point cloud {path} ({error}); it needs vertices x, y, z."
+        ) from error
+    return points, _ply_colors(vertex.data)
+
+
+def _ply_colors(vertices: np.ndarray) -> np.ndarray | None:
+    """(P, 3) uint8 colours of a PLY's vertices, whatever their names and type; None where there are none."""
+    names = vertices.dtype.names or ()
+    found = next((n for n in COLOR_NAMES if set(n) <= set(names)), None)
+    if found is None:
+        return None
+    colors = np.stack([np.asarray(vertices[name]) for name in found], axis=1)
+    if colors.dtype.kind == "f":
+        # Both ranges are written; a cloud whose brightest channel is 1 of 255 would be black.
+        unit = np.nanmax(colors, initial=0) <= 1
+        colors = np.nan_to_num(colors) * (255 if unit else 1)
+    elif colors.dtype.itemsize == 2:
+        colors = colors / 257
+    return np.clip(colors, 0, 255).round().astype(np.uint8)
