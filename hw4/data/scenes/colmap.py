@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -209,18 +209,25 @@ def read_colmap(folder: Path) -> ColmapModel:
     Ks_by_id = {camera.camera_id: _intrinsics(camera, folder) for camera in cameras}
     Ks = np.stack([Ks_by_id[camera.camera_id] for camera in cameras])
     sizes = np.array([(camera.width, camera.height) for camera in cameras])
-    points = colors = None
-    observed: tuple[np.ndarray, ...] = ()
+    found = ColmapModel(names, cam_from_world, Ks, sizes, None, None, notes=files.notes)
     ply = folder / "points3D.ply"
     if model.points3D:
         # pycolmap keeps them in no order.
         numbers = sorted(model.points3D)
-        points = np.stack([model.points3D[number].xyz for number in numbers])
-        colors = np.stack([model.points3D[number].color for number in numbers]).astype(np.uint8)
-        observed = _observations(images, {number: place for place, number in enumerate(numbers)})
-    elif ply.is_file():
+        places = {number: place for place, number in enumerate(numbers)}
+        observed_points, observed_by, observed_xy = _observations(images, places)
+        return replace(
+            found,
+            points=np.stack([model.points3D[number].xyz for number in numbers]),
+            colors=np.stack([model.points3D[number].color for number in numbers]).astype(np.uint8),
+            observed_points=observed_points,
+            observed_by=observed_by,
+            observed_xy=observed_xy,
+        )
+    if ply.is_file():
         points, colors = read_ply_points(ply)
-    return ColmapModel(names, cam_from_world, Ks, sizes, points, colors, *observed, notes=files.notes)
+        return replace(found, points=points, colors=colors)
+    return found
 
 
 def _observations(
