@@ -93,8 +93,8 @@ def read_image_rows(path: Path) -> tuple[list[ImageRow], str | None]:
             continue
         if found is None:
             raise UserError(
-                f"cannot read the COLMAP model in {path.parent}: {path.name}, line {number}, is no image and its "
-                f"camera ({line.strip()[:60]!r}); each has the line 'id qw qx qy qz tx ty tz camera name', and "
+                f"cannot read the COLMAP model in {path.parent}: {path.name}, line {number}, is no image "
+                f"({line.strip()[:60]!r}); an image has the line 'id qw qx qy qz tx ty tz camera name', and "
                 "after it one of its 2D points, which may be empty."
             )
         after = lines[place + 1][1].strip() if paired and place + 1 < len(lines) else ""
