@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from hw4.config.fields import Decides, Leaf, deciding, leaves
-from hw4.config.root import Config
+from hw4.config.root import Config, config_type
 from hw4.config.stages import OWN_NAMES, POSE, PRETRAIN, SPLAT, Stage, selected, stages
 from hw4.core.fingerprint import digest
 
@@ -70,7 +70,7 @@ def decides(config: Config, key: str) -> Decides:
 @cache
 def tells_runs_apart(key: str) -> bool:
     """Whether two runs that differ in a key differ in what they are, not only in where they are kept."""
-    config = Config()
+    config = config_type()()
     computing = (row for row in stages().values() if row.computes)
     return decides(config, key) != "nothing" or any(row.names(config, key) for row in computing)
 
@@ -92,7 +92,7 @@ def known_keys(**options: Mapping[str, type]) -> list[str]:
     Args:
         options: for a group whose options differ in their keys, the config class of each option.
     """
-    keys = {*field_names(Config), "experiment"}
+    keys = {*field_names(config_type()), "experiment"}
     for group, nodes in options.items():
         for node in nodes.values():
             keys |= set(field_names(node, f"{group}."))

@@ -1,7 +1,8 @@
 """The whole configuration and its small groups."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from functools import cache
 
 from hw4.config.data import DataConfig, SampleConfig
 from hw4.config.fields import Checked, group, key
@@ -9,7 +10,7 @@ from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
-from hw4.config.stages import ALL, tasks
+from hw4.config.stages import ALL, stages, tasks
 
 PSNR, NEG_MRE = "psnr", "neg_mre"
 # Scene numbers of training are multiples of the seed and must stay within 64 bits.
@@ -157,3 +158,10 @@ class Config(Checked):
         otherwise="may hold letters, digits, spaces and _ . = , + - only",
         decides="nothing",
     )
+
+
+@cache
+def config_type() -> type[Config]:
+    """`Config` with the keys of other packages' stages, each under the stage's name."""
+    theirs = [(row.name, row.config, group(row.config)) for row in stages().values() if row.config]
+    return make_dataclass("Config", theirs, bases=(Config,)) if theirs else Config

@@ -193,6 +193,13 @@ def tasks() -> tuple[str, ...]:
     return (ALL, *stages())
 
 
+def task_lines() -> list[str]:
+    """What `task=` may be and what each does, a line each."""
+    table = stages()
+    first = f"{ALL} (default): {', then '.join(row.name for row in table.values() if row.in_all)}"
+    return [first, *(f"{row.name}: {row.help}" for row in table.values())]
+
+
 def selected_rows(config: "Config") -> list[Stage]:
     """The stages that the task selects, in order."""
     table = stages()

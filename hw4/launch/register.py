@@ -1,27 +1,34 @@
 """Tell Hydra about the typed configuration."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields, make_dataclass
+from functools import cache
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
 
 from hw4.config import DATA_NODES, Config, DataConfig, ModelConfig
+from hw4.config.root import config_type
+from hw4.config.stages import task_lines
 from hw4.core.errors import ConfigError
 from hw4.models.registry import model_configs
 
+# Where the second column of ``--help`` begins.
+HELP_INDENT = " " * 9
 
-@dataclass
-class _Schema(Config):
-    # Left open here so that the chosen group option alone decides their fields.
-    model: ModelConfig = MISSING
-    data: DataConfig = MISSING
+
+@cache
+def schema() -> type:
+    """The configuration's fields, with `model` and `data` left open: the chosen option decides theirs."""
+    open_groups = [(name, kind, MISSING) for name, kind in (("model", ModelConfig), ("data", DataConfig))]
+    return make_dataclass("Schema", open_groups, bases=(config_type(),))
 
 
 def register() -> None:
     """Register the schema, and every model as an option of `model=`; safe to call twice."""
+    OmegaConf.register_new_resolver("hw4.tasks", lambda: f"\n{HELP_INDENT}".join(task_lines()), replace=True)
     OmegaConf.register_new_resolver("hw4.models", lambda: " | ".join(model_configs()), replace=True)
     store = ConfigStore.instance()
-    store.store(group="schema", name="config", node=_Schema)
+    store.store(group="schema", name="config", node=schema())
     for name, node in model_configs().items():
         store.store(group="model", name=name, node=node)
     for name, node in DATA_NODES.items():
@@ -41,4 +48,5 @@ def to_config(composed: DictConfig) -> Config:
         built = OmegaConf.to_object(composed)
     except MissingMandatoryValue as error:
         raise ConfigError(str(error)) from error
-    return Config(**{item.name: getattr(built, item.name) for item in fields(Config)})
+    kind = config_type()
+    return kind(**{item.name: getattr(built, item.name) for item in fields(kind)})

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
 from hw4.config.decides import reads
+from hw4.config.root import config_type
 from hw4.config.stages import selected
 from hw4.core.errors import ConfigError
 from hw4.launch.conf import conf_dir
@@ -46,7 +47,7 @@ class Plan:
 
 def _checked(overrides: Sequence[str]) -> Config:
     composed = compose("config", overrides=list(overrides))
-    refuse_unknown(composed, Config)
+    refuse_unknown(composed, config_type())
     return to_config(composed)
 
 
@@ -60,7 +61,7 @@ def check_printed(overrides: Sequence[str]) -> None:
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="hw4"):
         composed = compose("config", overrides=list(overrides))
-    refuse_unknown(composed, Config)
+    refuse_unknown(composed, config_type())
     for key in OmegaConf.missing_keys(composed):
         OmegaConf.update(composed, key, "missing")
     to_config(composed)

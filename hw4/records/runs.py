@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from hw4.config import DATA_NODES, Config, DataConfig, MetricsConfig, ModelConfig
 from hw4.config.input import input_label
+from hw4.config.root import config_type
 from hw4.config.stages import POSE, SCORE, SPLAT, selected
 from hw4.core.errors import UserError
 from hw4.models.registry import model_configs
@@ -146,7 +147,7 @@ def as_config(config: dict[str, Any]) -> Config | None:
         return node(**known)
 
     try:
-        return cast(Config, build(Config, config)) if "task" in config else None
+        return cast(Config, build(config_type(), config)) if "task" in config else None
     except (TypeError, ValueError, UserError):
         return None
 

@@ -1,0 +1,163 @@
+"""The command line: one run, a sweep, something that is only printed, or ``hw4 runs``."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hw4.core.errors import UserError
+from hw4.launch.flags import asks_for_help, check, is_printing, is_sweep, prints_config, split
+
+if TYPE_CHECKING:
+    from hw4.launch.sweep import Plan
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def main() -> None:
+    """Run the command line; one sentence and status 1 for whatever the user can mend."""
+    show_traceback = os.environ.get(FULL_ERROR, "") not in ("", "0")
+    # Hydra then raises instead of printing and exiting, so that all errors are worded in one place.
+    os.environ[FULL_ERROR] = "1"
+    if show_traceback:
+        os.environ["HW4_TRACEBACK"] = "1"
+    try:
+        status = _list_runs(sys.argv[2:]) if sys.argv[1:2] == ["runs"] else _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to continue where it stopped.", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python would complain once more while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:
+        if show_traceback:
+            raise
+        known = isinstance(error, UserError)
+        text = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+        hint = "" if known else f"\nSet {FULL_ERROR}=1 for the traceback, and please report it."
+        print(f"hw4: {text}{hint}", file=sys.stderr)
+        status = 1
+    sys.exit(status)
+
+
+def _list_runs(arguments: Sequence[str]) -> int:
+    from hw4.output.terminal import make_console
+    from hw4.records.listing import list_runs
+
+    make_console().print(list_runs(arguments).rich(whole_first=True))
+    return 0
+
+
+def _run(arguments: Sequence[str]) -> int:
+    flags, overrides = split(arguments)
+    check(flags)
+    sweep = is_sweep(flags)
+    if asks_for_help(flags) and not sweep:
+        from hw4.launch.help import help_text
+
+        print(help_text())
+        return 0
+    if is_printing(flags):
+        if sweep:
+            raise UserError(
+                "-m runs every combination, and the other option only prints something: "
+                "leave one of them out."
+            )
+        return _print(flags, overrides)
+    return _compute(flags, overrides, sweep)
+
+
+def _print(flags: list[str], overrides: list[str]) -> int:
+    """What Hydra prints; of the configuration, only one that could run."""
+    if prints_config(flags):
+        from hw4.launch.sweep import check_printed
+
+        with _explained():
+            check_printed(overrides)
+    _hand_to_hydra(flags, overrides)
+    return 0
+
+
+def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
+    """Run the job, or every job of a sweep; 1 where a job of a sweep failed."""
+    from hw4.launch.sweep import plan
+
+    with _explained():
+        planned = plan(overrides, multirun=sweep)
+    folder = _folder(planned)
+    _hand_to_hydra(flags, [*overrides, *_own_overrides(planned, folder, overrides)])
+    return _finish_sweep(planned, folder) if planned.multirun else 0
+
+
+def _folder(planned: "Plan") -> Path:
+    """The folder that was chosen for the run or the sweep, else a new one."""
+    from hw4.launch.folders import RUN, SWEEP, fresh_folder, usable_folder
+
+    parent, key = ("multirun", SWEEP) if planned.multirun else ("outputs", RUN)
+    return fresh_folder(parent, key) if planned.folder is None else usable_folder(Path(planned.folder), key)
+
+
+def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> list[str]:
+    """The overrides that follow the user's; a sweep leaves its plan in its folder."""
+    from hw4.core.durable import write_json
+    from hw4.launch.folders import RUN, SWEEP
+    from hw4.launch.search import install_search, quoted, search_overrides
+    from hw4.report import PLAN_FILE
+
+    # Last, and resolved: Hydra would resolve ${now:...} again, to another second.
+    own = [f"{SWEEP if planned.multirun else RUN}={quoted(str(folder))}"]
+    if planned.multirun:
+        write_json(folder / PLAN_FILE, {"n_jobs": planned.n_jobs, "overrides": [*overrides, *own]})
+    if planned.search is not None:
+        own += search_overrides(planned.search, folder)
+        install_search()
+    return own
+
+
+def _hand_to_hydra(flags: Sequence[str], overrides: Sequence[str]) -> None:
+    import hydra
+
+    from hw4.launch.conf import conf_dir
+    from hw4.launch.register import register
+    from hw4.launch.task import JobFailed, run_task
+
+    register()
+    sys.argv = [sys.argv[0], *flags, *overrides]
+    as_main: Callable[..., Any] = hydra.main(
+        config_path=str(conf_dir()), config_name="config", version_base="1.3"
+    )
+    try:
+        with _explained():
+            as_main(run_task)()
+    except JobFailed as failed:
+        raise failed.__cause__ or failed from None
+
+
+def _finish_sweep(planned: "Plan", folder: Path) -> int:
+    """Compare the jobs of a finished sweep; 1 where one failed."""
+    from hw4.jobs.report import report_at_the_end
+    from hw4.output.terminal import make_console
+    from hw4.records.sweep_table import load_jobs, write_comparison
+
+    if not load_jobs(folder):
+        raise UserError(f"no job of the sweep left anything in {folder}: there is nothing to compare.")
+    table, all_good = write_comparison(folder)
+    console = make_console()
+    console.print(table.rich())
+    console.print(f"Comparison: {folder}/comparison.md (.csv, .json)", soft_wrap=True, highlight=False)
+    report_at_the_end(folder, planned.jobs, console)
+    return 0 if all_good else 1
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Word Hydra's errors in one sentence."""
+    try:
+        yield
+    except Exception as error:
+        from hw4.launch.explain import explain
+
+        raise explain(error) or error from error
