@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw4 import __main__ as entry
 from hw4.core.errors import UserError
+from hw4.launch import cli as entry
 from hw4.launch import flags
 from hw4.launch.explain import explain
 from hw4.launch.folders import fresh_folder, group_of, usable_folder
