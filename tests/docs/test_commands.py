@@ -29,6 +29,8 @@ from tests.support.pages import commands
 from tests.support.paths import ROOT
 from tests.support.report_folders import POSE, write_pose_job
 
+pytestmark = pytest.mark.slow
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

@@ -25,6 +25,8 @@ from hw4.report.sections.splat_views import settings_strip
 from tests.support.fake_models import FakeModel
 from tests.support.splat_jobs import make_config, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(

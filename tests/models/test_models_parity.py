@@ -23,6 +23,8 @@ from hw4.pose.metrics import rotation_error_deg
 from hw4.pretrain.batches import render_views
 from tests.support.pointmap_networks import SceneNetwork, arc_cameras, dust3r_with, make_photos
 
+pytestmark = pytest.mark.slow
+
 WIDTH, PATCH = tiny.TINY_WIDTH, tiny.TINY_PATCH
 
 

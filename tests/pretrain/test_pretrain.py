@@ -19,6 +19,8 @@ from hw4.pretrain.train import BUILDERS, learning_rate, new_state, run_pretrain,
 from hw4.pretrain.validate import validate
 from tests.support.pretraining import NAMES, QUICK
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def views() -> Views:

@@ -28,6 +28,8 @@ from hw4.tracking.tracker import Tracker
 from tests.support.cli import hw4
 from tests.support.pretraining import NAMES, QUICK
 
+pytestmark = pytest.mark.slow
+
 
 class OnDevice(torch.Tensor):
     """A stand-in for a tensor on a GPU: numpy cannot see it before `.cpu()`."""

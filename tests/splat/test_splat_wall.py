@@ -14,6 +14,8 @@ from hw4.models.registry import build_model
 from hw4.models.vggt.config import VggtConfig
 from hw4.splat import stage
 
+pytestmark = pytest.mark.slow
+
 CONFIG = SplatConfig(
     iterations=5,
     video_frames=2,

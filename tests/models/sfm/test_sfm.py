@@ -21,6 +21,8 @@ from hw4.models.sfm.model import SfmModel
 from hw4.models.vggt.config import VggtConfig
 from hw4.pose.metrics import rotation_error_deg
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[PairSample]]:
