@@ -6,7 +6,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,23 +15,33 @@ import numpy as np
 from safetensors import safe_open
 
 from hw4.config import InputConfig, MetricsConfig, SampleConfig
+from hw4.config.model import NetworkConfig
 from hw4.core.durable import write_json, write_text
 from hw4.core.provenance import provenance
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample import ensure_sample
-from hw4.models.dust3r.config import Dust3rConfig
-from hw4.models.registry import build_model
-from hw4.models.vggt.config import VggtConfig
+from hw4.models.registry import build_model, models
 from hw4.output.tables import Table, number
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.metrics import auc
 
 WEIGHTS_DIR = Path(__file__).resolve().parents[1] / "models" / "weights"
-CONFIGS = {"dust3r": Dust3rConfig, "vggt": VggtConfig}
 HELD_OUT_SEED = 2000
 HELD_OUT_PAIRS = 120
 YAW_BINS_DEG = ((0, 15), (15, 30), (30, 45), (45, 60), (60, 75), (75, 90.5))
 OVERLAP_DEG = 45.0
+
+
+def shipped() -> list[str]:
+    """Models whose small network's weights ship with the project."""
+    return [name for name in models() if (WEIGHTS_DIR / f"{name}_tiny.safetensors").is_file()]
+
+
+def network_config(name: str, weights: str) -> NetworkConfig:
+    """The configuration of a network with some weights, else with its defaults."""
+    config = models()[name].config()
+    assert isinstance(config, NetworkConfig)
+    return replace(config, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def measure(
     """Rotation errors of one network on the held-out pairs, by yaw.
 
     Args:
-        name: ``dust3r`` or ``vggt``.
+        name: of the model.
         weights: ``tiny`` or ``random``.
         pairs: size of the held-out set; the last, degenerate one is left out (its two photos are ordinary,
             but it stands for another question).
@@ -87,7 +97,7 @@ def measure(
     samples = [s for s in load_pairs(config, InputConfig()) if s.idx not in facts["degenerate"]]
     result = evaluate_pose(
         samples,
-        build_model(CONFIGS[name](weights=weights)),
+        build_model(network_config(name, weights)),
         MetricsConfig(bootstrap=0),
         on_sample=lambda s, _: say(f"{name} {weights} {s.sample.idx}: {s.error.rotation_deg}"),
     )
@@ -167,10 +177,10 @@ def main() -> None:
     """Measure everything and write the card."""
     figures = {
         f"{name}, {'trained' if weights == 'tiny' else 'random weights'}": measure(name, weights, say=print)
-        for name in CONFIGS
+        for name in shipped()
         for weights in ("tiny", "random")
     }
-    training = {name: _training_facts(name) for name in CONFIGS}
+    training = {name: _training_facts(name) for name in shipped()}
     write_json(WEIGHTS_DIR / "held_out.json", figures)
     write_text(WEIGHTS_DIR / "MODEL_CARD.md", card_text(figures, training, provenance()))
     print(card_table(figures).markdown())
