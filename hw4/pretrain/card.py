@@ -6,7 +6,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -15,12 +15,11 @@ import numpy as np
 from safetensors import safe_open
 
 from hw4.config import InputConfig, MetricsConfig, SampleConfig
-from hw4.config.model import NetworkConfig
 from hw4.core.durable import write_json, write_text
 from hw4.core.provenance import provenance
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample import ensure_sample
-from hw4.models.registry import build_model, models
+from hw4.models.registry import build_model, model_config, models
 from hw4.output.tables import Table, number
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.metrics import auc
@@ -35,13 +34,6 @@ OVERLAP_DEG = 45.0
 def shipped() -> list[str]:
     """Models whose small network's weights ship with the project."""
     return [name for name in models() if (WEIGHTS_DIR / f"{name}_tiny.safetensors").is_file()]
-
-
-def network_config(name: str, weights: str) -> NetworkConfig:
-    """The configuration of a network with some weights, else with its defaults."""
-    config = models()[name].config()
-    assert isinstance(config, NetworkConfig)
-    return replace(config, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ def measure(
     samples = [s for s in load_pairs(config, InputConfig()) if s.idx not in facts["degenerate"]]
     result = evaluate_pose(
         samples,
-        build_model(network_config(name, weights)),
+        build_model(model_config(name, weights=weights)),
         MetricsConfig(bootstrap=0),
         on_sample=lambda s, _: say(f"{name} {weights} {s.sample.idx}: {s.error.rotation_deg}"),
     )

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample.write import write_pair
-from hw4.models.registry import build_model, trainable
+from hw4.models.registry import build_model, model_config, trainable
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pretrain.card import WEIGHTS_DIR, held_out_config, network_config, shipped
+from hw4.pretrain.card import WEIGHTS_DIR, held_out_config, shipped
 
 NAMES = shipped()
 
@@ -49,7 +49,7 @@ def test_the_weights_repeat_the_cards_figures(name: str, tmp_path: Path) -> None
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in chosen]
     (tmp_path / "pairs.txt").write_text("\n".join(["idx img1 img2", *rows]) + "\n")
     samples = load_pairs(PairsConfig(root=str(tmp_path)), InputConfig())
-    result = evaluate_pose(samples, build_model(network_config(name, "tiny")), MetricsConfig(bootstrap=0))
+    result = evaluate_pose(samples, build_model(model_config(name)), MetricsConfig(bootstrap=0))
     errors = [s.error.rotation_deg for s in result.samples]
     # Another CPU sums in another order; a pair at the edge of PnP's inlier threshold may then move.
     difference = np.abs(np.array(errors, float) - np.array([known[idx] for idx in chosen], float))
