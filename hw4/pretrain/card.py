@@ -19,10 +19,10 @@ from hw4.core.durable import write_json, write_text
 from hw4.core.provenance import provenance
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample import ensure_sample
+from hw4.metrics import auc
 from hw4.models.registry import build_model, model_config, models
 from hw4.output.tables import Table, number
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pose.metrics import auc
 
 WEIGHTS_DIR = Path(__file__).resolve().parents[1] / "models" / "weights"
 HELD_OUT_SEED = 2000

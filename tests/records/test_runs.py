@@ -12,7 +12,7 @@ from hw4.config.root import ReportConfig
 from hw4.core.durable import write_json
 from hw4.jobs.run import run_job
 from hw4.records.runs import load_runs
-from tests.conftest import camera_entry
+from tests.support.pairs import camera_entry
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
@@ -25,9 +25,7 @@ def scored(pairs_folder: MakePairs, tmp_path: Path) -> Path:
         idx: {"img1": camera_entry(pair[0]), "img2": camera_entry(pair[1])}
         for idx, pair in enumerate(cameras)
     }
-    truth[2] = {
-        photo: {k: v for k, v in entry.items() if k[0] == "q"} for photo, entry in truth[2].items()
-    }
+    truth[2] = {photo: {k: v for k, v in entry.items() if k[0] == "q"} for photo, entry in truth[2].items()}
     np.save(root / "gt.npy", np.array(truth, dtype=object), allow_pickle=True)
     rng = np.random.default_rng(1)
     guesses = {str(i): np.linalg.inv(pair) for i, pair in enumerate(cameras) if i != 3}
@@ -52,5 +50,5 @@ def test_one_truth_without_translation_costs_a_killed_run_no_metric(scored: Path
     (scored / "results.json").unlink()
     (killed,) = load_runs(scored).runs
     assert killed.partial and finished.pose is not None and killed.pose is not None
-    assert finished.pose["metrics"]["MTE"]["value"] is not None
-    assert killed.pose["metrics"] == finished.pose["metrics"]
+    assert finished.pose.summary.metrics["MTE"].value is not None
+    assert killed.pose.summary == finished.pose.summary
