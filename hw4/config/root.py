@@ -40,8 +40,8 @@ class ScoreConfig(Checked, at="score"):
 class PretrainConfig(Checked, at="pretrain"):
     """`task=pretrain`: trains the small network of `model=` on generated scenes.
 
-    `batch_size` counts scenes; they have 2, 3, ... `views` views from step to step, which DUSt3R takes as
-    pairs, both ways round. `minutes` ends the schedule by training time where that comes before
+    `batch_size` counts scenes; they have 2, 3, ... `views` views from step to step, which a model of
+    pairs takes as such, both ways round. `minutes` ends the schedule by training time where that comes before
     `steps`. `out` null: a folder of `cache.root` that these keys decide, so that the same command goes on
     where it was killed.
     """
@@ -85,7 +85,7 @@ class DemoConfig(Checked, at="demo"):
 
     `images` is a folder of photos or a video file; null: the photos of the data's scene. At most `max_images`
     are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
-    own scale; DUSt3R's and VGGT's start at 1) is below `min_conf_thr` are left out of the 3D files, and at
+    own scale; a network's mostly starts at 1) is below `min_conf_thr` are left out of the 3D files, and at
     most `max_points` are written.
     """
 

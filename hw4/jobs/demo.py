@@ -6,23 +6,8 @@ from hw4.config import Config, SampleConfig, SceneConfig
 from hw4.config.stages import DEMO
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
-from hw4.models.base import ReconstructionModel
+from hw4.models.cached import model_of
 from hw4.output.progress import StepProgress
-
-
-def model_of(config: Config) -> ReconstructionModel:
-    """The model of `model=`; with `cache.reuse` its reconstructions are kept in the cache.
-
-    Raises:
-        UserError: the weights do not exist.
-    """
-    from hw4.jobs.splat import cached_model
-    from hw4.models.registry import build_model, model_labels
-
-    labels = model_labels(config.model)
-    if config.cache.reuse:
-        return cached_model(config, labels.fingerprint, labels.weights)
-    return build_model(config.model)
 
 
 def run_demo_stage(context: JobContext) -> list[str]:

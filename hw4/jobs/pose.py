@@ -10,7 +10,6 @@ import numpy as np
 from hw4.config import InputConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
-from hw4.config.model import NetworkConfig
 from hw4.config.stages import POSE, SCORE
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
@@ -49,7 +48,7 @@ def run_pose(context: JobContext) -> list[str]:
     model = FromModel(
         partial(build_model, config.model),
         folder(InputConfig(PAIR)) if config.input.picks else cache_dir,
-        config.model.seed if isinstance(config.model, NetworkConfig) else 0,
+        getattr(config.model, "seed", 0),
         config.cache.reuse,
         (config.model.name, labels.weights),
     )

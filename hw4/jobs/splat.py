@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hw4.config import Config, SplatConfig
-from hw4.config.decides import model_address, scores_address, splat_address
+from hw4.config import SplatConfig
+from hw4.config.decides import scores_address, splat_address
 from hw4.config.stages import SPLAT
 from hw4.core.durable import exclusive, write_bytes
 from hw4.data.image_names import without_suffix
@@ -44,11 +44,12 @@ def run_splat_stage(context: JobContext) -> list[str]:
     fingerprint, weights, get_model = "", "none", None
     # Asked once: `auto` reads the scene's COLMAP model for the answer.
     if uses_model(config):
+        from hw4.models.cached import cached_model
         from hw4.models.registry import model_labels
 
         labels = model_labels(config.model)
         fingerprint, weights = labels.fingerprint, labels.weights
-        get_model = partial(cached_model, config, fingerprint, weights)
+        get_model = partial(cached_model, config, labels)
     scene = scene_files(config.data)
     trained_on, scored_on = (_stamps(scene.root, part.files) for part in (scene.train, scene.test))
     address = splat_address(config, fingerprint, trained_on, uses_model=get_model is not None)
@@ -108,15 +109,6 @@ def _can_be_had(check: str, config: SplatConfig) -> bool:
     except MetricUnavailable:
         return False
     return True
-
-
-def cached_model(config: Config, fingerprint: str, weights: str) -> ReconstructionModel:
-    """The model of `model=`, its reconstructions kept in the cache."""
-    from hw4.models.cached import CachedModel
-    from hw4.models.registry import build_model
-
-    folder = Path(config.cache.root) / "reconstruction" / model_address(config, fingerprint)
-    return CachedModel(folder, config.model.name, weights, lambda: build_model(config.model))
 
 
 def _listeners(context: JobContext) -> tuple[Any, Any]:

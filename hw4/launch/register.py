@@ -5,11 +5,12 @@ from functools import cache
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from hw4.config import DATA_NODES, Config, DataConfig, ModelConfig
 from hw4.config.root import config_type
 from hw4.config.stages import task_lines
-from hw4.core.errors import ConfigError
+from hw4.core.errors import ConfigError, UserError
 from hw4.models.registry import model_configs
 
 # Where the second column of ``--help`` begins.
@@ -29,8 +30,14 @@ def register() -> None:
     OmegaConf.register_new_resolver("hw4.models", lambda: " | ".join(model_configs()), replace=True)
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=schema())
-    for name, node in model_configs().items():
-        store.store(group="model", name=name, node=node)
+    for name, model in model_configs().items():
+        try:
+            store.store(group="model", name=name, node=model)
+        except (OmegaConfBaseException, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"the keys of model={name} cannot be read by Hydra ({reason}); mend {model.__module__}."
+            ) from error
     for name, node in DATA_NODES.items():
         store.store(group="schema/data", name=name, node=node)
 

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hw4.config import Config
+from hw4.config.decides import model_address
 from hw4.core.durable import exclusive, jsonable, write_bytes
+from hw4.models import registry
 from hw4.models.base import Reconstruction, ReconstructionModel
+from hw4.models.spec import ModelLabels
 
 FORMAT = 1
 # One array per view, of sizes that may differ.
@@ -85,3 +89,20 @@ class CachedModel(ReconstructionModel):
             reconstruction = self._model.reconstruct(image_paths, Ks, seed)
             write_bytes(path, to_npz(reconstruction))
         return reconstruction
+
+
+def cached_model(config: Config, labels: ModelLabels) -> ReconstructionModel:
+    """The model of `model=`, its reconstructions kept in the cache; `labels` are its `model_labels`."""
+    folder = Path(config.cache.root) / "reconstruction" / model_address(config, labels.fingerprint)
+    return CachedModel(folder, config.model.name, labels.weights, lambda: registry.build_model(config.model))
+
+
+def model_of(config: Config) -> ReconstructionModel:
+    """The model of `model=`; with `cache.reuse` its reconstructions are kept in the cache.
+
+    Raises:
+        UserError: the weights do not exist, or, without `cache.reuse`, the model cannot be built.
+    """
+    if not config.cache.reuse:
+        return registry.build_model(config.model)
+    return cached_model(config, registry.model_labels(config.model))

@@ -53,6 +53,8 @@ class ModelSpec:
     headline: int | None = None
 
     def __post_init__(self) -> None:
+        if not issubclass(self.config, ModelConfig):
+            raise TypeError(f"{self.config.__name__} is no hw4.config.model.ModelConfig")
         defaults = {item.name: item.default for item in fields(self.config)}
         if defaults["name"] != self.name:
             raise ValueError(f"{self.config.__name__}.name must have the default {self.name!r}")

@@ -46,7 +46,7 @@ def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], source: Weight
     """Load weights; every value of the network and of the file must find its counterpart.
 
     A value that the network knows under several names need stand in the file under one: safetensors keeps no
-    duplicates, and DUSt3R's DPT heads have some.
+    duplicates, and some networks have them.
     """
     try:
         result = network.load_state_dict(dict(weights), strict=False)
