@@ -18,7 +18,6 @@ from hw4.core.provenance import provenance
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end
-from hw4.records.files import INCOMPLETE, OK, RESULTS
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -38,7 +37,7 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
     """
     started = time.perf_counter()
     results: dict[str, Any] = {
-        "status": OK,
+        "status": "ok",
         "task": config.task,
         "name": config.name,
         "config": asdict(config),
@@ -69,9 +68,9 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
                 raise UserError(reason)
         succeeded = not problems
         if problems:
-            results |= {"status": INCOMPLETE, "error": "; ".join(problems)}
+            results |= {"status": "incomplete", "error": "; ".join(problems)}
         results["seconds"] = time.perf_counter() - started
-        write_json(out_dir / RESULTS, results)
+        write_json(out_dir / "results.json", results)
         context.tracker.summary({"status": results["status"], "seconds": results["seconds"]})
     finally:
         context.tracker.finish(failed=not succeeded)

@@ -12,8 +12,6 @@ import pytest
 from tests.support.cli import hw4, run_pose
 from tests.support.pairs import Hostile
 
-pytestmark = pytest.mark.slow
-
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
 

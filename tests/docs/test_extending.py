@@ -1,0 +1,111 @@
+"""The examples of docs/extending.md are a package: installed beside hw4, they are used like its own parts.
+
+The page includes the package's files, so that what it teaches is what runs here.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pages import EXTENDING, commands
+from tests.support.paths import ROOT
+
+TOY = ROOT / "tests" / "support" / "toy"
+SMALL = (
+    *("data.pairs=3", "data.frames=3", "data.width=64", "data.height=48"),
+    *("metrics.bootstrap=20", "wandb=disabled", "cache.root=cache"),
+)
+Hw4 = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the package is installed into, as pip does it."""
+    root = tmp_path_factory.mktemp("toy")
+    # The build leaves files beside the sources.
+    source = shutil.copytree(TOY, root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(root / "site"), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return root / "site"
+
+
+@pytest.fixture
+def hw4(site: Path, tmp_path: Path) -> Hw4:
+    """`python -m hw4 ...` in an own folder, with the package installed."""
+    env = {**os.environ, "PYTHONPATH": f"{site}:{ROOT}", "COLUMNS": "200"}
+
+    def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "hw4", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def results(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    assert found["status"] == "ok"
+    return found
+
+
+def test_the_page_shows_every_file_of_the_package() -> None:
+    shown = set(re.findall(r'^--8<-- "(tests/support/toy/[^"]+)"', EXTENDING.read_text(), re.M))
+    files = [TOY / "pyproject.toml", *(TOY / "hw4_toy").glob("[!_]*.py")]
+    assert shown == {str(path.relative_to(ROOT)) for path in files}
+
+
+def test_help_and_configuration_show_what_is_installed(hw4: Hw4) -> None:
+    text = hw4("--help").stdout
+    assert "toy: how bright the photos of each pair are" in text
+    for group in ("model",):
+        assert re.search(rf"^ *{group} .*\btoy\b", text, re.M), group
+    text = hw4("--cfg", "job", "model=toy").stdout
+    assert "yaw_deg: 45.0" in text and "dark: 60.0" in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("model=tooy", "toy"),
+        ("model.yaw_deq=3", "model.yaw_deg"),
+        ("model.yaw_deg=300", "model.yaw_deg"),
+        ("toy.darc=3", "toy.dark"),
+    ],
+)
+def test_a_mistake_in_its_keys_is_one_sentence(hw4: Hw4, wrong: str, said: str) -> None:
+    words = ["task=toy", wrong] if wrong.startswith("toy") else ["task=pose", "model=toy", wrong]
+    error = hw4(*words, status=1).stderr.strip()
+    assert said in error and "\n" not in error
+
+
+def test_model_in_a_sweep_beside_our_own(hw4: Hw4, tmp_path: Path) -> None:
+    comparing, installing = commands([EXTENDING])
+    assert installing.startswith("pip install ./")
+    hw4(*comparing.split()[3:], *SMALL, "hydra.sweep.dir=sweep")
+    poses = [results(tmp_path / "sweep" / job)["pose"] for job in "01"]
+    assert [pose["model"] for pose in poses] == ["dust3r", "toy"]
+    assert "Toy" in (tmp_path / "sweep" / "report.md").read_text()
+
+
+def test_a_sweep_over_its_key_computes_what_differs(hw4: Hw4, tmp_path: Path) -> None:
+    hw4("-m", "task=pose", "model=toy", "model.yaw_deg=10,50", *SMALL, "hydra.sweep.dir=sweep")
+    first, second = (results(tmp_path / "sweep" / job)["pose"]["metrics"]["MRE"]["value"] for job in "01")
+    assert first != second
+    assert "model.yaw_deg" in (tmp_path / "sweep" / "comparison.md").read_text()
+
+
+def test_stage(hw4: Hw4, tmp_path: Path) -> None:
+    hw4("task=toy", "toy.dark=255", *SMALL, "hydra.run.dir=run")
+    found = results(tmp_path / "run")["toy"]
+    assert len(found["levels"]) == len(found["dark"]) == 3

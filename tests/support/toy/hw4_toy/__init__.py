@@ -1,0 +1,1 @@
+"""One example of everything that another package can add to hw4."""
