@@ -27,6 +27,7 @@ from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.cuda import load_gsplat
 from hw4.splat.start import from_scene
 from hw4.splat.training.step import TrainingRun
+from tests.support.rasterizer_scenes import arguments
 
 DEVICE = torch.device("cuda")
 
@@ -45,7 +46,7 @@ def timed(run: Callable[[], Any], repeats: int) -> float:
 def gradients(scene: dict[str, torch.Tensor], width: int, height: int) -> dict[str, torch.Tensor]:
     """Gradients of all leaves for a fixed gradient of the image."""
     ours = leaves(scene)
-    colors, _, _ = rasterize(**ours, width=width, height=height, sh_degree=SH_DEGREE)
+    colors, _, _ = rasterize(*arguments(**ours, width=width, height=height, sh_degree=SH_DEGREE))
     fixed = torch.randn(colors.shape, generator=torch.Generator().manual_seed(1))
     colors.backward(fixed.to(colors.device))
     return {name: value.grad.cpu() for name, value in ours.items() if value.grad is not None}

@@ -12,9 +12,11 @@ from torch import Tensor
 from benchmarks.measure import best
 from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.binning import EXTENT_Y, MEAN_Y, TILE_H
-from hw4.splat.rasterize.blending import FAST, N_GEOMETRY, _neg_exp, _pixel_range
+from hw4.splat.rasterize.blending import FAST, neg_exp, pixel_range
+from hw4.splat.rasterize.blending_backward import N_GEOMETRY
+from tests.support.rasterizer_scenes import arguments
 
-# Counted in hw4/splat/rasterize/blending.py; a fused multiply-add, a comparison or a selection is one.
+# Counted in hw4/splat/rasterize/blending*.py; a fused multiply-add, a comparison or a selection is one.
 EXP_OPERATIONS = 13
 FORWARD_OPERATIONS = 40
 BACKWARD_OPERATIONS = 53
@@ -24,7 +26,7 @@ BACKWARD_OPERATIONS = 53
 def _exps(x, out, repeats):  # type: ignore[no-untyped-def]
     for _ in range(repeats):
         for i in range(x.shape[0]):
-            out[i] = _neg_exp(x[i] + out[i])
+            out[i] = neg_exp(x[i] + out[i])
 
 
 @njit(nogil=True, error_model="numpy")
@@ -40,7 +42,7 @@ def _count_lanes(packed, tile_offsets, ranks, last, tiles_x, height, width):  # 
                 deepest = max(deepest, last[y, x])
         for i in range(tile_offsets[tile], tile_offsets[tile] + deepest + 1):
             r = ranks[i]
-            first, stop = _pixel_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
+            first, stop = pixel_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
             lanes += np.int64(stop) - np.int64(first)
     return lanes
 
@@ -72,7 +74,7 @@ def blend_limits(
         forward_s, backward_s: measured times of the two loops on one thread.
     """
     leaf = {name: value.clone().requires_grad_(name != "Ks") for name, value in scene.items()}
-    colors, _, _ = rasterize(**leaf, width=width, height=height, sh_degree=3, rasterizer="cpu")
+    colors, _, _ = rasterize(*arguments(**leaf, width=width, height=height, sh_degree=3), rasterizer="cpu")
     node = colors.grad_fn
     while type(node).__name__ != "BlendBackward":
         node = node.next_functions[0][0]

@@ -26,6 +26,7 @@ from benchmarks.limits import blend_limits
 from benchmarks.measure import Ratio, Record, Scaling, start
 from hw4.splat.rasterize import binning, functions, rasterize
 from hw4.splat.rasterize.threads import spread
+from tests.support.rasterizer_scenes import arguments
 from tests.support.reference_rasterizer import reference_gradients
 
 SIZES = [(160, 120), (320, 240), (640, 480)]
@@ -76,7 +77,9 @@ def time_ours(scene: dict[str, Tensor], width: int, height: int, repeats: int) -
         for value in ours.values():
             value.grad = None
         start = time.perf_counter()
-        colors, _, info = rasterize(**ours, width=width, height=height, sh_degree=SH_DEGREE, rasterizer="cpu")
+        colors, _, info = rasterize(
+            *arguments(**ours, width=width, height=height, sh_degree=SH_DEGREE), rasterizer="cpu"
+        )
         middle = time.perf_counter()
         colors.backward(v_colors)
         end = time.perf_counter()
@@ -92,7 +95,9 @@ def time_reference(scene: dict[str, Tensor], width: int, height: int, blocks: li
     for block in blocks:
         theirs = leaves(scene)
         start = time.perf_counter()
-        reference_gradients(theirs, v_colors, block, sh_degree=SH_DEGREE)
+        reference_gradients(
+            *arguments(**theirs, width=width, height=height, sh_degree=SH_DEGREE), v_colors, block
+        )
         best = min(best, time.perf_counter() - start)
     return best
 

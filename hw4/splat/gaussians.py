@@ -14,7 +14,7 @@ from torch.nn import Parameter, ParameterDict
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.splat.rasterize import rasterize
+from hw4.splat.rasterize import RasterOptions, Splats, Views, rasterize
 from hw4.splat.rasterize.harmonics import C0
 
 GEOMETRY = ("means", "scales", "quats", "opacities")
@@ -87,22 +87,18 @@ def render_gaussians(
         Ks: (C, 3, 3) intrinsics in pixels.
         width: pixels.
         height: pixels.
-        options: further arguments of `rasterize`; all SH coefficients count unless `sh_degree` is given.
+        options: fields of `RasterOptions`; all SH coefficients count unless `sh_degree` is given.
     """
     colors = torch.cat([gaussians["sh0"], gaussians["shN"]], dim=1)
     options.setdefault("sh_degree", math.isqrt(colors.shape[1]) - 1)
-    return rasterize(
+    splats = Splats(
         gaussians["means"],
         gaussians["quats"],
         torch.exp(gaussians["scales"]),
         torch.sigmoid(gaussians["opacities"]),
         colors,
-        viewmats,
-        Ks,
-        width,
-        height,
-        **options,
     )
+    return rasterize(splats, Views(viewmats, Ks, width, height), RasterOptions(**options))
 
 
 def _columns(n_rest: int) -> list[str]:

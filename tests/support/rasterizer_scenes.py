@@ -1,8 +1,12 @@
 """What is rendered where rasterizers are compared, and a loss that weighs every pixel."""
 
+from dataclasses import fields
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from hw4.splat.rasterize import RasterOptions, Splats, Views
 from tests.support.reference_rasterizer import random_scene
 
 SIZE = {"width": 61, "height": 45}
@@ -11,6 +15,15 @@ LEAVES = ("means", "quats", "scales", "opacities", "colors", "viewmats")
 
 def leaves(scene: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: v.clone().requires_grad_(name in LEAVES) for name, v in scene.items()}
+
+
+def arguments(**flat: Any) -> tuple[Splats, Views, RasterOptions]:
+    """The arguments of `rasterize` from their fields, in any order."""
+    parts = []
+    for kind in (Splats, Views, RasterOptions):
+        parts.append(kind(**{f.name: flat.pop(f.name) for f in fields(kind) if f.name in flat}))
+    assert not flat, flat
+    return tuple(parts)  # type: ignore[return-value]
 
 
 def loss_of(colors: Tensor, alphas: Tensor) -> Tensor:

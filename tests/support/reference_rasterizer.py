@@ -7,10 +7,11 @@ memory; each block takes the Gaussians whose 3.33 sigma box meets it, which a fa
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from hw4.splat.rasterize import RasterOptions, Splats, Views
 
 DEFAULT_BLOCK = (64, 64)
 
@@ -87,31 +88,18 @@ def render_block(
 
 
 def screen_gaussians(
-    c: int,
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    width: int,
-    height: int,
-    near_plane: float = 0.01,
-    far_plane: float = 1e10,
-    eps2d: float = 0.3,
-    sh_degree: int | None = None,
-    render_mode: str = "RGB",
-    rasterize_mode: str = "classic",
+    c: int, splats: Splats, views: Views, options: RasterOptions
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Depth-sorted (means2d, conics, opacities, features) of camera `c`, and box half sizes (no gradient)."""
-    viewmat, K = viewmats[c], Ks[c]
+    means, colors, viewmat = splats.means, splats.colors, views.viewmats[c]
+    sh_degree, render_mode = options.sh_degree, options.render_mode
     depth = (means @ viewmat[:3, :3].T + viewmat[:3, 3])[:, 2].detach()
-    keep = torch.nonzero((depth >= near_plane) & (depth <= far_plane))[:, 0]
+    keep = torch.nonzero((depth >= options.near_plane) & (depth <= options.far_plane))[:, 0]
     keep = keep[torch.argsort(depth[keep], stable=True)]
-    means2d, raw, cov, z = project(means[keep], quats[keep], scales[keep], viewmat, K, width, height, eps2d)
-    opacity = opacities[keep]
-    if rasterize_mode == "antialiased":
+    kept = (means[keep], splats.quats[keep], splats.scales[keep])
+    means2d, raw, cov, z = project(*kept, viewmat, views.Ks[c], views.width, views.height, options.eps2d)
+    opacity = splats.opacities[keep]
+    if options.rasterize_mode == "antialiased":
         ratio = torch.linalg.det(raw) / torch.linalg.det(cov)
         opacity = opacity * torch.sqrt(ratio.clamp(min=0))
     det = cov[:, 0, 0] * cov[:, 1, 1] - cov[:, 0, 1] ** 2
@@ -146,25 +134,13 @@ def blocks_of(
 
 
 def rasterize_reference(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    width: int,
-    height: int,
-    backgrounds: Tensor | None = None,
-    render_mode: str = "RGB",
-    block: tuple[int, int] = DEFAULT_BLOCK,
-    **options: Any,
+    splats: Splats, views: Views, options: RasterOptions, block: tuple[int, int] = DEFAULT_BLOCK
 ) -> tuple[Tensor, Tensor]:
     """`hw4.splat.rasterize.rasterize`, the slow way. `block` is the chunk of pixels (rows, columns)."""
     images, alphas = [], []
-    scene = (means, quats, scales, opacities, colors, viewmats, Ks, width, height)
-    for c in range(len(viewmats)):
-        *gaussians, radii = screen_gaussians(c, *scene, render_mode=render_mode, **options)
+    width, height, render_mode = views.width, views.height, options.render_mode
+    for c in range(len(views.viewmats)):
+        *gaussians, radii = screen_gaussians(c, splats, views, options)
         rows: dict[int, list[Tensor]] = {}
         for ys, xs, pixels, ids in blocks_of(width, height, block, gaussians[0].detach(), radii):
             color, alpha = render_block(pixels, *(g[ids] for g in gaussians))
@@ -172,8 +148,8 @@ def rasterize_reference(
             rows.setdefault(ys.start, []).append(torch.cat([color, alpha[:, None]], 1).reshape(shape))
         image = torch.cat([torch.cat(row, 1) for row in rows.values()], 0)
         color, alpha = image[..., :-1], image[..., -1:]
-        if backgrounds is not None and render_mode not in ("D", "ED"):
-            background = backgrounds[c]
+        if options.backgrounds is not None and not options.depth_only:
+            background = options.backgrounds[c]
             if "D" in render_mode:
                 background = torch.cat([background, background.new_zeros(1)])
             color = color + (1 - alpha) * background
@@ -185,18 +161,17 @@ def rasterize_reference(
 
 
 def reference_gradients(
-    scene: dict[str, Tensor], v_colors: Tensor, block: tuple[int, int], **options: Any
+    splats: Splats, views: Views, options: RasterOptions, v_colors: Tensor, block: tuple[int, int]
 ) -> Tensor:
-    """Render camera 0 and back-propagate `v_colors` (H, W, D) into `scene`, block by block to bound memory.
+    """Render camera 0 and back-propagate `v_colors` (H, W, D) into the leaves, in blocks to bound memory.
 
     The blocks' graphs end at the image-plane Gaussians, whose gradients then pass through the projection
     once: the same work as one backward over the whole image.
     """
-    height, width = v_colors.shape[:2]
-    *gaussians, radii = screen_gaussians(0, **scene, width=width, height=height, **options)
+    *gaussians, radii = screen_gaussians(0, splats, views, options)
     cut = [g.detach().requires_grad_() for g in gaussians]
     image = torch.empty_like(v_colors)
-    for ys, xs, pixels, ids in blocks_of(width, height, block, cut[0].detach(), radii):
+    for ys, xs, pixels, ids in blocks_of(views.width, views.height, block, cut[0].detach(), radii):
         color, _ = render_block(pixels, *(g[ids] for g in cut))
         image[ys, xs] = color.detach().reshape(image[ys, xs].shape)
         color.backward(v_colors[ys, xs].reshape(color.shape))

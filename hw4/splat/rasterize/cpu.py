@@ -7,44 +7,31 @@ import torch
 from torch import Tensor
 
 from hw4.splat.rasterize import binning
-from hw4.splat.rasterize.functions import Blend, Harmonics, Project
+from hw4.splat.rasterize.arguments import RasterOptions, Splats, Views
+from hw4.splat.rasterize.functions import Blend, Harmonics, Lens, Placed, Project
 
 
 def rasterize_cpu(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    width: int,
-    height: int,
-    near_plane: float,
-    far_plane: float,
-    radius_clip: float,
-    eps2d: float,
-    sh_degree: int | None,
-    backgrounds: Tensor | None,
-    render_mode: str,
-    rasterize_mode: str,
+    splats: Splats, views: Views, options: RasterOptions
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """`hw4.splat.rasterize.rasterize` on the CPU; arguments as there, already checked."""
-    C, N = len(viewmats), len(means)
-    settings = (
+    """`hw4.splat.rasterize.rasterize` on the CPU; arguments already checked."""
+    means, colors, viewmats = splats.means, splats.colors, views.viewmats
+    C, N, width, height = len(viewmats), len(means), views.width, views.height
+    antialiased = options.rasterize_mode == "antialiased"
+    lens = Lens(
         width,
         height,
-        eps2d,
-        near_plane,
-        min(far_plane, torch.finfo(means.dtype).max),
-        radius_clip,
-        rasterize_mode == "antialiased",
+        options.eps2d,
+        options.near_plane,
+        min(options.far_plane, torch.finfo(means.dtype).max),
+        options.radius_clip,
+        antialiased,
     )
     means2d, conics, depths, compensations, extents, radii = Project.apply(
-        means, quats, scales, viewmats, opacities, Ks, settings
+        means, splats.quats, splats.scales, viewmats, splats.opacities, views.Ks, lens
     )
-    opacities = opacities.expand(C, N)
-    if rasterize_mode == "antialiased":
+    opacities = splats.opacities.expand(C, N)
+    if antialiased:
         opacities = opacities * compensations
     info: dict[str, Any] = {
         "camera_ids": None,
@@ -62,26 +49,26 @@ def rasterize_cpu(
         "n_batches": 1,
         "n_cameras": C,
     }
-    if render_mode in ("D", "ED"):
+    if options.depth_only:
         features = depths[..., None]
-    elif sh_degree is not None:
+    elif options.sh_degree is not None:
         # Through the inverse, as gsplat does, so that gradients of viewmats agree entry by entry.
         centers = torch.linalg.inv(viewmats)[:, :3, 3]
-        features = Harmonics.apply(means, colors, centers, radii, sh_degree)
+        features = Harmonics.apply(means, colors, centers, radii, options.sh_degree)
     else:
         features = colors.expand(C, N, colors.shape[-1]) if colors.dim() == 2 else colors
-    if render_mode in ("RGB+D", "RGB+ED"):
+    if options.render_mode in ("RGB+D", "RGB+ED"):
         features = torch.cat((features, depths[..., None]), dim=-1)
-    render_colors, render_alphas = Blend.apply(
-        means2d, conics, features, opacities, depths, extents, radii, width, height, info
-    )
+    placed = Placed(depths, extents, radii, width, height)
+    render_colors, render_alphas = Blend.apply(means2d, conics, features, opacities, placed, info)
+    backgrounds = options.backgrounds
     if backgrounds is not None:
-        if render_mode in ("D", "ED"):
+        if options.depth_only:
             backgrounds = torch.zeros_like(render_colors[:, 0, 0])
-        elif render_mode in ("RGB+D", "RGB+ED"):
+        elif options.render_mode in ("RGB+D", "RGB+ED"):
             backgrounds = torch.cat((backgrounds, torch.zeros_like(backgrounds[:, :1])), dim=-1)
         render_colors = render_colors + (1 - render_alphas) * backgrounds[:, None, None]
-    if render_mode in ("ED", "RGB+ED"):
+    if options.render_mode in ("ED", "RGB+ED"):
         expected = render_colors[..., -1:] / render_alphas.clamp(min=1e-10)
         render_colors = torch.cat((render_colors[..., :-1], expected), dim=-1)
     return render_colors, render_alphas, info

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hw4.core.durable import exclusive
 from hw4.core.errors import UserError
+from hw4.splat.rasterize.arguments import RasterOptions, Splats, Views
 
 
 @cache
@@ -69,36 +70,26 @@ def _build_root() -> Path:
 
 
 def rasterize_gsplat(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    width: int,
-    height: int,
-    **options: Any,
+    splats: Splats, views: Views, options: RasterOptions
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """`gsplat.rasterization` unpacked, so that `info` has one layout whatever the rasterizer."""
     # gsplat 1.5.3 divides by the number of Gaussians before it looks whether there are any.
-    if len(means) == 0:
-        only_depth = options["render_mode"] in ("D", "ED")
-        background = options["backgrounds"]
-        if background is None or only_depth:
-            background = means.new_zeros(len(viewmats), 0 if only_depth else colors.shape[-1])
-        if options["render_mode"] != "RGB":
-            background = torch.cat([background, torch.zeros_like(viewmats[:, 0, :1])], dim=-1)
-        return _no_gaussians(means, opacities, background, width, height)
-    arguments = (means, quats, scales, opacities, colors, viewmats, Ks, width, height)
-    return load_gsplat().rasterization(*arguments, packed=False, **options)
+    if len(splats.means) == 0:
+        background = options.backgrounds
+        if background is None or options.depth_only:
+            n_colors = 0 if options.depth_only else splats.colors.shape[-1]
+            background = splats.means.new_zeros(len(views.viewmats), n_colors)
+        if options.render_mode != "RGB":
+            background = torch.cat([background, torch.zeros_like(views.viewmats[:, 0, :1])], dim=-1)
+        return _no_gaussians(splats, background, views.width, views.height)
+    return load_gsplat().rasterization(**vars(splats), **vars(views), **vars(options), packed=False)
 
 
 def _no_gaussians(
-    means: Tensor, opacities: Tensor, background: Tensor, width: int, height: int
+    splats: Splats, background: Tensor, width: int, height: int
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """What `rasterize` returns for no Gaussians before a (C, X) background."""
-    C = len(background)
+    C, means = len(background), splats.means
     # A part of the graph, so that a loss of it can go backward.
     empty = means.new_zeros(C, height, width, 1) + 0 * means.sum()
     info = {
@@ -108,7 +99,7 @@ def _no_gaussians(
         "means2d": means[None, :, :2].expand(C, 0, 2),
         "depths": means[None, :, 2].expand(C, 0),
         "conics": means[None].expand(C, 0, 3),
-        "opacities": opacities.expand(C, 0),
+        "opacities": splats.opacities.expand(C, 0),
         "width": width,
         "height": height,
         "n_batches": 1,

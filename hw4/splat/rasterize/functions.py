@@ -1,13 +1,20 @@
 """The CPU rasterizer's numba kernels as torch autograd functions."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from hw4.splat.rasterize import binning, blending, harmonics, projection, projection_backward
+from hw4.splat.rasterize import (
+    binning,
+    blending,
+    blending_backward,
+    harmonics,
+    projection,
+    projection_backward,
+)
 from hw4.splat.rasterize.threads import n_threads, spread
 
 JOBS_PER_THREAD = 8
@@ -16,6 +23,41 @@ JOBS_PER_THREAD = 8
 
 def _numpy(tensor: Tensor) -> Any:
     return np.ascontiguousarray(tensor.detach().numpy())
+
+
+class Lens(NamedTuple):
+    """What `Project` needs besides tensors, in the order of `projection.project_forward`'s arguments.
+
+    Attributes:
+        width, height: of the image, in pixels.
+        eps2d, near_plane, far_plane, radius_clip: see `RasterOptions`; all finite in the tensors' precision.
+        antialiased: whether opacities are compensated.
+    """
+
+    width: int
+    height: int
+    eps2d: float
+    near_plane: float
+    far_plane: float
+    radius_clip: float
+    antialiased: bool
+
+
+class Placed(NamedTuple):
+    """Where image-plane Gaussians lie; no gradient passes through it.
+
+    Attributes:
+        depths: (C, N) z in the camera.
+        extents: (C, N, 2) half sizes of the boxes in which they can be seen, in pixels.
+        radii: (C, N, 2) int32, 0 where not visible.
+        width, height: of the image, in pixels.
+    """
+
+    depths: Tensor
+    extents: Tensor
+    radii: Tensor
+    width: int
+    height: int
 
 
 class Project(torch.autograd.Function):
@@ -30,10 +72,9 @@ class Project(torch.autograd.Function):
         viewmats: Tensor,
         opacities: Tensor,
         Ks: Tensor,
-        settings: tuple[Any, ...],
+        lens: Lens,
     ) -> tuple[Tensor, ...]:
-        """Image-plane Gaussians; `settings` as `rasterize_cpu` packs them."""
-        width, height, eps2d, near_plane, far_plane, radius_clip, antialiased = settings
+        """Image-plane Gaussians."""
         C, N, dtype = len(viewmats), len(means), _numpy(means).dtype
         means2d, conics = np.empty((C, N, 2), dtype), np.empty((C, N, 3), dtype)
         depths, compensations = np.empty((C, N), dtype), np.empty((C, N), dtype)
@@ -47,13 +88,7 @@ class Project(torch.autograd.Function):
             _numpy(opacities),
             _numpy(viewmats),
             _numpy(Ks),
-            width,
-            height,
-            eps2d,
-            near_plane,
-            far_plane,
-            radius_clip,
-            antialiased,
+            *lens,
             means2d,
             conics,
             depths,
@@ -63,7 +98,7 @@ class Project(torch.autograd.Function):
         )
         results = [torch.from_numpy(a) for a in (means2d, conics, depths, compensations, extents, radii)]
         ctx.save_for_backward(means, quats, scales, viewmats, Ks, results[1], results[3], results[5])
-        ctx.settings = settings
+        ctx.lens = lens
         ctx.mark_non_differentiable(results[4], results[5])
         ctx.set_materialize_grads(True)
         return tuple(results)
@@ -75,7 +110,7 @@ class Project(torch.autograd.Function):
         means, quats, scales, viewmats, Ks, conics, compensations, radii = (
             _numpy(t) for t in ctx.saved_tensors
         )
-        width, height, eps2d, _, _, _, antialiased = ctx.settings
+        lens = ctx.lens
         v_means, v_quats, v_scales = np.empty_like(means), np.empty_like(quats), np.empty_like(scales)
         blocks = -(-len(means) // projection.BLOCK)
         v_blocks = np.zeros((blocks, len(viewmats), 3, 4))
@@ -87,10 +122,10 @@ class Project(torch.autograd.Function):
             scales,
             viewmats,
             Ks,
-            width,
-            height,
-            eps2d,
-            antialiased,
+            lens.width,
+            lens.height,
+            lens.eps2d,
+            lens.antialiased,
             radii,
             conics,
             compensations,
@@ -168,38 +203,36 @@ class Blend(torch.autograd.Function):
         conics: Tensor,
         colors: Tensor,
         opacities: Tensor,
-        depths: Tensor,
-        extents: Tensor,
-        radii: Tensor,
-        width: int,
-        height: int,
+        placed: Placed,
         info: dict[str, Any],
     ) -> tuple[Tensor, Tensor]:
         """Blend camera by camera; puts ``n_isects`` into `info`."""
-        arrays = [_numpy(t) for t in (means2d, conics, colors, opacities, depths, extents, radii)]
+        centers, shapes, values, opaque = (_numpy(t) for t in (means2d, conics, colors, opacities))
+        depths, extents, radii = (_numpy(t) for t in placed[:3])
+        width, height = placed.width, placed.height
         C, N, D = colors.shape
-        dtype = arrays[0].dtype
-        bits = arrays[4].view(np.uint32 if dtype.itemsize == 4 else np.uint64)
+        dtype = centers.dtype
+        bits = depths.view(np.uint32 if dtype.itemsize == 4 else np.uint64)
         tiles_x, tiles_y = -(-width // binning.TILE_W), -(-height // binning.TILE_H)
         render_colors, render_t = np.empty((C, height, width, D), dtype), np.empty((C, height, width), dtype)
         last = np.empty((C, height, width), np.int32)
         n_jobs = JOBS_PER_THREAD * n_threads()
         ctx.tiles = []
         for c in range(C):
-            order = binning.depth_order(bits[c], arrays[6][c])
+            order = binning.depth_order(bits[c], radii[c])
             packed = np.empty((len(order), binning.N_PACKED), dtype)
             spread(
                 binning.pack,
                 binning.chunks(len(order)),
                 order,
-                arrays[0][c],
-                arrays[1][c],
-                arrays[3][c],
-                arrays[5][c],
+                centers[c],
+                shapes[c],
+                opaque[c],
+                extents[c],
                 packed,
             )
             lists = binning.tile_lists(packed, tiles_x, tiles_y)
-            sorted_colors = arrays[2][c][order]
+            sorted_colors = values[c][order]
             schedule = binning.tile_schedule(lists[0], n_jobs)
             spread(
                 blending.blend_forward,
@@ -232,9 +265,9 @@ class Blend(torch.autograd.Function):
         v_points, v_opacities = np.zeros((C, N, D), dtype), np.zeros((C, N), dtype)
         for c, (order, packed, sorted_colors, lists, schedule) in enumerate(ctx.tiles):
             tile_offsets, ranks, slots, slot_offsets = lists
-            slot_grads = np.empty((len(ranks), blending.N_GEOMETRY + D), dtype)
+            slot_grads = np.empty((len(ranks), blending_backward.N_GEOMETRY + D), dtype)
             spread(
-                blending.blend_backward,
+                blending_backward.blend_backward,
                 ctx.n_jobs,
                 packed,
                 sorted_colors,
@@ -252,7 +285,7 @@ class Blend(torch.autograd.Function):
                 per_thread=JOBS_PER_THREAD,
             )
             spread(
-                blending.gather_gradients,
+                blending_backward.gather_gradients,
                 binning.chunks(len(order)),
                 order,
                 slot_offsets,
@@ -263,4 +296,4 @@ class Blend(torch.autograd.Function):
                 v_points[c],
             )
         v = [torch.from_numpy(a) for a in (v_means2d, v_conics, v_points, v_opacities)]
-        return (*v, None, None, None, None, None, None)
+        return (*v, None, None)

@@ -9,7 +9,7 @@ import torch
 
 from hw4.core.errors import UserError
 from hw4.splat.rasterize import RENDER_MODES, cuda, device_for, rasterize
-from tests.support.rasterizer_scenes import LEAVES, SIZE, leaves, loss_of, one_gaussian
+from tests.support.rasterizer_scenes import LEAVES, SIZE, arguments, leaves, loss_of, one_gaussian
 from tests.support.reference_rasterizer import random_scene
 
 
@@ -27,7 +27,7 @@ def test_gsplat_is_not_asked_to_render_nothing(
     results = []
     for rasterizer in ("cpu", "gsplat"):
         ours = leaves(scene)
-        colors, alphas, info = rasterize(**ours, **options, rasterizer=rasterizer)
+        colors, alphas, info = rasterize(*arguments(**ours, **options), rasterizer=rasterizer)
         info["means2d"].retain_grad()
         (colors.sum() + alphas.sum()).backward()
         assert ours["means"].grad.shape == (0, 3)
@@ -41,7 +41,7 @@ def test_gsplat_is_not_asked_to_render_nothing(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
 def test_gsplat_without_cuda_says_what_to_do():
     with pytest.raises(UserError, match=r"splat\.rasterizer=cpu"):
-        rasterize(**one_gaussian(), sh_degree=0, rasterizer="gsplat", **SIZE)
+        rasterize(*arguments(**one_gaussian(), sh_degree=0, **SIZE), rasterizer="gsplat")
     with pytest.raises(UserError, match=r"splat\.rasterizer=cpu"):
         device_for("gsplat")
 
@@ -124,7 +124,7 @@ def test_gsplats_kernels_and_ours_agree(mode: str, render_mode: str):
     results = []
     for device in ("cpu", "cuda"):
         ours = leaves({name: v.to(device) for name, v in scene.items()})
-        colors, alphas, info = rasterize(**ours, backgrounds=background.to(device), **options)
+        colors, alphas, info = rasterize(*arguments(**ours, backgrounds=background.to(device), **options))
         info["means2d"].retain_grad()
         loss_of(colors.cpu(), alphas.cpu()).backward()
         grads = {name: ours[name].grad.cpu() for name in LEAVES}

@@ -12,15 +12,15 @@ from torch import Tensor
 from hw4.core.errors import UserError
 from hw4.splat.rasterize import rasterize, resolve_rasterizer
 from hw4.splat.rasterize.threads import spread
-from tests.support.rasterizer_scenes import LEAVES, SIZE, leaves, loss_of, one_gaussian
+from tests.support.rasterizer_scenes import LEAVES, SIZE, arguments, leaves, loss_of, one_gaussian
 from tests.support.reference_rasterizer import random_scene, rasterize_reference, reference_gradients
 
 
 def check_against_reference(scene: dict[str, Tensor], rtol: float = 1e-9, **options) -> Tensor:
     """Forward within `rtol` of the image's range, every gradient within `rtol` of its own norm."""
     ours, theirs = leaves(scene), leaves(scene)
-    colors, alphas, _ = rasterize(**ours, **options, rasterizer="cpu")
-    expected_colors, expected_alphas = rasterize_reference(**theirs, **options)
+    colors, alphas, _ = rasterize(*arguments(**ours, **options), rasterizer="cpu")
+    expected_colors, expected_alphas = rasterize_reference(*arguments(**theirs, **options))
     scale = max(1.0, expected_colors.abs().max().item())
     torch.testing.assert_close(colors, expected_colors, rtol=0, atol=rtol * scale)
     torch.testing.assert_close(alphas, expected_alphas, rtol=0, atol=rtol)
@@ -66,8 +66,8 @@ def test_matches_autograd_with_plain_colors(channels: int, per_camera: bool):
 def test_float32_stays_close_to_float64():
     check = random_scene(400, **SIZE, seed=5, dtype=torch.float64)
     exact, single = leaves(check), leaves({k: v.float() for k, v in check.items()})
-    reference = rasterize_reference(**exact, sh_degree=3, render_mode="RGB+ED", **SIZE)
-    colors, alphas, _ = rasterize(**single, sh_degree=3, render_mode="RGB+ED", **SIZE)
+    reference = rasterize_reference(*arguments(**exact, sh_degree=3, render_mode="RGB+ED", **SIZE))
+    colors, alphas, _ = rasterize(*arguments(**single, sh_degree=3, render_mode="RGB+ED", **SIZE))
     torch.testing.assert_close(colors.double(), reference[0], rtol=0, atol=5e-4)
     loss_of(*reference).backward()
     loss_of(colors, alphas).backward()
@@ -107,7 +107,7 @@ def test_single_gaussians_match(changes: dict[str, list[float]]):
 )
 def test_invisible_gaussians_draw_nothing_and_get_zero_gradients(changes: dict[str, list[float]]):
     scene = leaves(one_gaussian(**changes))
-    colors, alphas, info = rasterize(**scene, sh_degree=3, **SIZE)
+    colors, alphas, info = rasterize(*arguments(**scene, sh_degree=3, **SIZE))
     assert not colors.any() and not alphas.any() and not info["radii"].any()
     loss_of(colors, alphas).backward()
     assert all(not scene[name].grad.any() for name in LEAVES)
@@ -117,7 +117,7 @@ def test_no_gaussian_at_all_gives_the_background():
     scene = {k: v[:0] if k not in ("viewmats", "Ks") else v for k, v in one_gaussian().items()}
     ours = leaves(scene)
     background = torch.tensor([[0.1, 0.2, 0.3]], dtype=torch.float64)
-    colors, alphas, info = rasterize(**ours, sh_degree=3, backgrounds=background, **SIZE)
+    colors, alphas, info = rasterize(*arguments(**ours, sh_degree=3, backgrounds=background, **SIZE))
     assert torch.equal(colors, background.expand(1, 45, 61, 3)) and not alphas.any()
     assert info["radii"].shape == (1, 0, 2)
     (colors.sum() + alphas.sum()).backward()
@@ -143,7 +143,7 @@ def test_gradients_match_finite_differences():
 
     def render(*tensors: Tensor) -> tuple[Tensor, Tensor]:
         named = dict(zip(LEAVES, tensors, strict=True))
-        return rasterize(**named, Ks=ours["Ks"], sh_degree=1, render_mode="RGB+D", **size)[:2]
+        return rasterize(*arguments(**named, Ks=ours["Ks"], sh_degree=1, render_mode="RGB+D", **size))[:2]
 
     assert torch.autograd.gradcheck(
         render, tuple(ours[name] for name in LEAVES), eps=1e-6, atol=1e-5, rtol=1e-4
@@ -184,12 +184,14 @@ def test_no_input_gives_nan(
         }
     )
     colors, alphas, _ = rasterize(
-        **scene,
-        width=20,
-        height=20,
-        sh_degree=1,
-        render_mode="RGB+ED",
-        rasterize_mode="antialiased" if antialiased else "classic",
+        *arguments(
+            **scene,
+            width=20,
+            height=20,
+            sh_degree=1,
+            render_mode="RGB+ED",
+            rasterize_mode="antialiased" if antialiased else "classic",
+        )
     )
     assert colors.isfinite().all() and alphas.isfinite().all()
     assert alphas.min() >= 0 and alphas.max() <= 1
@@ -213,7 +215,11 @@ def test_turning_the_world_and_its_cameras_changes_no_picture(cameras: list[tupl
     turned["quats"] = torch.tensor(quats.as_quat(scalar_first=True))
     turned["viewmats"] = scene["viewmats"] @ torch.linalg.inv(world)
     options = {"sh_degree": 0, "render_mode": "RGB+D", **SIZE}
-    for one, other in zip(rasterize(**scene, **options)[:2], rasterize(**turned, **options)[:2], strict=True):
+    for one, other in zip(
+        rasterize(*arguments(**scene, **options))[:2],
+        rasterize(*arguments(**turned, **options))[:2],
+        strict=True,
+    ):
         # A float32 rotation matrix is orthonormal to 1e-7; a pixel at the 1/255 threshold may flip.
         assert ((one - other).abs() > 1e-4).float().mean() < 1e-3
 
@@ -226,30 +232,30 @@ def test_what_lies_beyond_the_far_plane_is_not_drawn():
     scene = random_scene(200, **SIZE, seed=12, dtype=torch.float64)
     depths = scene["means"][:, 2]
     far = float(depths.median())
-    colors, alphas, _ = rasterize(**scene, sh_degree=2, far_plane=far, **SIZE)
-    expected = rasterize(**without(scene, depths > far), sh_degree=2, **SIZE)
+    colors, alphas, _ = rasterize(*arguments(**scene, sh_degree=2, far_plane=far, **SIZE))
+    expected = rasterize(*arguments(**without(scene, depths > far), sh_degree=2, **SIZE))
     assert torch.equal(colors, expected[0]) and torch.equal(alphas, expected[1])
-    assert not torch.equal(alphas, rasterize(**scene, sh_degree=2, **SIZE)[1])
+    assert not torch.equal(alphas, rasterize(*arguments(**scene, sh_degree=2, **SIZE))[1])
 
 
 def test_what_is_no_larger_than_the_clip_is_not_drawn():
     scene = random_scene(200, **SIZE, seed=13, dtype=torch.float64)
-    radii = rasterize(**scene, sh_degree=2, **SIZE)[2]["radii"][0]
+    radii = rasterize(*arguments(**scene, sh_degree=2, **SIZE))[2]["radii"][0]
     clip = float(radii.max(dim=1).values.median())
     assert clip >= 2
-    colors, alphas, _ = rasterize(**scene, sh_degree=2, radius_clip=clip, **SIZE)
-    expected = rasterize(**without(scene, (radii <= clip).all(dim=1)), sh_degree=2, **SIZE)
+    colors, alphas, _ = rasterize(*arguments(**scene, sh_degree=2, radius_clip=clip, **SIZE))
+    expected = rasterize(*arguments(**without(scene, (radii <= clip).all(dim=1)), sh_degree=2, **SIZE))
     assert torch.equal(colors, expected[0]) and torch.equal(alphas, expected[1])
-    assert not torch.equal(alphas, rasterize(**scene, sh_degree=2, **SIZE)[1])
+    assert not torch.equal(alphas, rasterize(*arguments(**scene, sh_degree=2, **SIZE))[1])
 
 
 def test_the_benchmarks_baseline_computes_the_references_gradients():
     scene = random_scene(60, **SIZE, seed=14, dtype=torch.float64)
     whole, blockwise = leaves(scene), leaves(scene)
-    image, _ = rasterize_reference(**whole, sh_degree=2, **SIZE)
+    image, _ = rasterize_reference(*arguments(**whole, sh_degree=2, **SIZE))
     weight = torch.randn(image.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     (image[0] * weight).sum().backward()
-    baseline = reference_gradients(blockwise, weight, (16, 20), sh_degree=2)
+    baseline = reference_gradients(*arguments(**blockwise, sh_degree=2, **SIZE), weight, (16, 20))
     torch.testing.assert_close(baseline, image[0].detach(), rtol=0, atol=1e-12)
     for name in LEAVES:
         error = (blockwise[name].grad - whole[name].grad).norm()
@@ -265,7 +271,7 @@ def test_projection_and_colors_agree_with_gsplats_torch_code():
 
     s = random_scene(500, **SIZE, n_cameras=2, seed=9, dtype=torch.float64)
     for mode in ("classic", "antialiased"):
-        info = rasterize(**s, sh_degree=3, rasterize_mode=mode, **SIZE)[2]
+        info = rasterize(*arguments(**s, sh_degree=3, rasterize_mode=mode, **SIZE))[2]
         covars, _ = _quat_scale_to_covar_preci(s["quats"], s["scales"], True, False)
         radii, means2d, depths, conics, compensations = _fully_fused_projection(
             s["means"], covars, s["viewmats"], s["Ks"], **SIZE, calc_compensations=mode == "antialiased"
@@ -298,7 +304,9 @@ def test_results_repeat_bit_for_bit_on_any_number_of_threads():
         for count in (1, 2, 3):
             torch.set_num_threads(count)
             ours = leaves(scene)
-            colors, alphas, _ = rasterize(**ours, width=150, height=110, sh_degree=3, render_mode="RGB+ED")
+            colors, alphas, _ = rasterize(
+                *arguments(**ours, width=150, height=110, sh_degree=3, render_mode="RGB+ED")
+            )
             loss_of(colors, alphas).backward()
             results.append([colors, alphas, *(ours[name].grad for name in LEAVES)])
     finally:
@@ -345,7 +353,7 @@ def test_a_failing_thread_is_heard(monkeypatch: pytest.MonkeyPatch):
 def test_means2d_keeps_the_gradient_that_density_control_reads():
     scene = random_scene(80, **SIZE, seed=6, dtype=torch.float64)
     ours = leaves(scene)
-    colors, _, info = rasterize(**ours, sh_degree=0, **SIZE)
+    colors, _, info = rasterize(*arguments(**ours, sh_degree=0, **SIZE))
     info["means2d"].retain_grad()
     colors.square().sum().backward()
     grad = info["means2d"].grad
@@ -356,11 +364,11 @@ def test_means2d_keeps_the_gradient_that_density_control_reads():
 def test_wrong_shapes_are_named():
     scene = one_gaussian()
     with pytest.raises(ValueError, match=r"quats must be \(1, 4\), not \(1, 3\)"):
-        rasterize(**{**scene, "quats": scene["quats"][:, :3]}, **SIZE)
+        rasterize(*arguments(**{**scene, "quats": scene["quats"][:, :3]}, **SIZE))
     with pytest.raises(ValueError, match="sh_degree=4"):
-        rasterize(**scene, sh_degree=4, **SIZE)
+        rasterize(*arguments(**scene, sh_degree=4, **SIZE))
     with pytest.raises(ValueError, match="float64"):
-        rasterize(**{**scene, "scales": scene["scales"].float()}, **SIZE)
+        rasterize(*arguments(**{**scene, "scales": scene["scales"].float()}, **SIZE))
 
 
 def test_rasterizer_choice():

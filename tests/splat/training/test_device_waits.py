@@ -25,7 +25,7 @@ from hw4.config import DensifyConfig, EvalConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
 from hw4.splat.figures import fly_through
 from hw4.splat.gaussians import clone
-from hw4.splat.rasterize import api
+from hw4.splat.rasterize import RasterOptions, Splats, Views, api
 from hw4.splat.scoring.evaluate import align_view, evaluate, render_view
 from hw4.splat.start import Initialisation
 from hw4.splat.training import step as training_run
@@ -80,24 +80,17 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
 
 def flat_rasterizer(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    width: int,
-    height: int,
-    **options: Any,
+    splats: Splats, views: Views, options: RasterOptions
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """A picture of one colour that depends on every parameter."""
-    means2d = (means @ viewmats[0, :3, :3].T + viewmats[0, :3, 3])[None, :, :2] * 1.0
-    weight = torch.sigmoid(means2d.sum(-1) + scales.sum(-1) + quats.sum(-1)) * opacities
-    pixel = torch.cat([(weight[0, :, None] * colors[:, 0]).mean(dim=0), weight.mean()[None]])
-    channels = 4 if options.get("render_mode") == "RGB+ED" else 3
+    viewmat, width, height = views.viewmats[0], views.width, views.height
+    means2d = (splats.means @ viewmat[:3, :3].T + viewmat[:3, 3])[None, :, :2] * 1.0
+    summed = means2d.sum(-1) + splats.scales.sum(-1) + splats.quats.sum(-1)
+    weight = torch.sigmoid(summed) * splats.opacities
+    pixel = torch.cat([(weight[0, :, None] * splats.colors[:, 0]).mean(dim=0), weight.mean()[None]])
+    channels = 4 if options.render_mode == "RGB+ED" else 3
     image = pixel[:channels].sigmoid().expand(1, height, width, channels)
-    radii = torch.full((1, len(means), 2), 3, dtype=torch.int32)
+    radii = torch.full((1, len(splats.means), 2), 3, dtype=torch.int32)
     info = {"means2d": means2d, "radii": radii, "width": width, "height": height, "n_cameras": 1}
     return image, torch.ones(1, height, width, 1), {**info, "gaussian_ids": None}
 
