@@ -27,8 +27,9 @@ from benchmarks.measure import Ratio, Scaling, start
 from hw4.models.dust3r.aligner import optimise
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.guard import InitGuard
-from hw4.models.network.upstream import import_dust3r_alignment, quiet
-from hw4.models.network.views import load_dust3r_view
+from hw4.models.dust3r.upstream import import_alignment as import_dust3r_alignment
+from hw4.models.dust3r.views import load_view as load_dust3r_view
+from hw4.models.network.upstream import quiet
 from hw4.pose.metrics import rotation_error_deg
 from tests.support.pointmap_networks import SceneNetwork, arc_cameras, dust3r_with, make_photos
 

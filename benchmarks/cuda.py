@@ -22,7 +22,8 @@ from hw4.config import SampleConfig, SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import scene_of
 from hw4.models.dust3r import pairs as dust3r_fast
-from hw4.models.network.upstream import import_vggt_parts, quiet
+from hw4.models.network.upstream import quiet
+from hw4.models.vggt.upstream import import_parts as import_vggt_parts
 from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.cuda import load_gsplat
 from hw4.splat.start import from_scene

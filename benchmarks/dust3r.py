@@ -22,9 +22,12 @@ from torch import Tensor, nn
 
 from benchmarks.measure import Ratio, Record, Scaling, start
 from hw4.models.dust3r import pairs as dust3r_fast
-from hw4.models.network.load import OFFICIAL_DUST3R
-from hw4.models.network.tiny import TINY_HEIGHT, TINY_WIDTH, build_tiny_dust3r
-from hw4.models.network.upstream import import_dust3r_inference, import_dust3r_model, quiet
+from hw4.models.dust3r.network import OFFICIAL as OFFICIAL_DUST3R
+from hw4.models.dust3r.tiny import build_tiny as build_tiny_dust3r
+from hw4.models.dust3r.upstream import import_inference as import_dust3r_inference
+from hw4.models.dust3r.upstream import import_model as import_dust3r_model
+from hw4.models.network.tiny import TINY_HEIGHT, TINY_WIDTH
+from hw4.models.network.upstream import quiet
 
 Pairs = list[tuple[int, int]]
 

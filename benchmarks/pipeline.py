@@ -20,7 +20,8 @@ from PIL import Image
 from benchmarks.measure import Ratio, Record, best, start
 from hw4.data.pairs.layout import PairSample
 from hw4.models.base import Reconstruction, ViewsModel
-from hw4.models.network.views import ModelView, load_dust3r_view
+from hw4.models.dust3r.views import load_view as load_dust3r_view
+from hw4.models.network.views import ModelView
 from hw4.pose.predict import predict_samples
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,12 +21,14 @@ from torch import Tensor
 
 from benchmarks.measure import Ratio, Record, Scaling, best, start
 from hw4.models.network.load import LoadedNetwork
-from hw4.models.network.tiny import TINY_HEIGHT, TINY_PATCH, TINY_WIDTH, build_tiny_vggt
-from hw4.models.network.upstream import import_vggt_parts, quiet
+from hw4.models.network.tiny import TINY_HEIGHT, TINY_PATCH, TINY_WIDTH
+from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
 from hw4.models.network.weights import WeightsSource
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
+from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
+from hw4.models.vggt.upstream import import_parts as import_vggt_parts
 
 PAIRS = 40
 

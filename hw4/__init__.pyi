@@ -16,7 +16,8 @@ from .models.registry import build_model, model_config
 from .pose.evaluate import evaluate_pose
 from .pose.from_model import FromModel
 from .pose.results import PoseResult
-from .records.runs import Run, load_runs
+from .records.run import Run
+from .records.runs import load_runs
 from .report.document import write_report
 from .splat.result import SplatResult
 from .splat.stage import run_splat

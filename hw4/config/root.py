@@ -11,8 +11,8 @@ from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.config.stages import ALL, stages, tasks
+from hw4.metrics import objectives
 
-PSNR, NEG_MRE = "psnr", "neg_mre"
 # Scene numbers of training are multiples of the seed and must stay within 64 bits.
 MAX_SEED = 2**31 - 1
 
@@ -132,7 +132,8 @@ class CacheConfig(Checked, at="cache"):
 
 @dataclass
 class Config(Checked):
-    """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises: `psnr` or `neg_mre`.
+    """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises, a metric of
+    `hw4.metrics.objectives`.
 
     `model` has no default here: the command line's stands in ``conf/config.yaml``, a notebook gives one.
     """
@@ -151,7 +152,7 @@ class Config(Checked):
     view: ViewConfig = group(ViewConfig)
     wandb: WandbConfig = group(WandbConfig, decides="nothing")
     cache: CacheConfig = group(CacheConfig, decides="nothing")
-    objective: str | None = key(None, choices=(PSNR, NEG_MRE), decides="nothing")
+    objective: str | None = key(None, choices=lambda: list(objectives()), decides="nothing")
     name: str = key(
         "",
         valid=re.compile(r"[\w .=,+-]*").fullmatch,

@@ -25,6 +25,7 @@ from hw4.pose.from_model import FromModel
 from hw4.pose.predictions import FromFile, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.pose.source import Source
+from hw4.records.files import ERROR_CDF, EXTREMES, PREDICTIONS, SAMPLES, SAMPLES_TABLE, SUMMARY
 from hw4.tracking.tracker import Tracker
 
 
@@ -75,7 +76,7 @@ def run_score(context: JobContext) -> list[str]:
 
 def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source) -> list[str]:
     config = context.config
-    log = JsonlLog(context.out_dir / "samples.jsonl")
+    log = JsonlLog(context.out_dir / SAMPLES)
     # A job of an interrupted sweep runs in its old folder; what it had finished comes from the cache.
     if log.path.is_file():
         log.path.unlink()
@@ -110,15 +111,15 @@ def _report(context: JobContext, result: PoseResult) -> None:
     seen = "" if config.task == SCORE else f", input {label}"
     title = f"Pose evaluation: {result.model}{seen}, data {config.data.name}"
     summary, per_sample, failures = pose_table(result, title), samples_table(result), failures_table(result)
-    write_predictions(out_dir / "predictions.npy", result.samples)
-    write_text(out_dir / "samples.csv", per_sample.csv())
+    write_predictions(out_dir / PREDICTIONS, result.samples)
+    write_text(out_dir / SAMPLES_TABLE, per_sample.csv())
     tables = (summary, failures, diagnoses_table(result), per_sample)
     parts = [table.markdown() for table in tables if table]
-    write_text(out_dir / "summary.md", "\n".join(parts))
-    figures = {"error_cdf": error_cdf(result, title), "extremes": extremes_figure(result, title)}
+    write_text(out_dir / SUMMARY, "\n".join(parts))
+    figures = {ERROR_CDF: error_cdf(result, title), EXTREMES: extremes_figure(result, title)}
     for name, figure in figures.items():
         if figure is not None:
-            tracker.image(f"pose/{name}", save_figure(figure, out_dir / f"{name}.png"))
+            tracker.image(f"pose/{Path(name).stem}", save_figure(figure, out_dir / name))
     context.console.print(summary.rich())
     if failures:
         context.console.print(failures.rich())

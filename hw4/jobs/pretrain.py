@@ -24,12 +24,14 @@ def run_pretraining(context: JobContext) -> list[str]:
     import torch
 
     from hw4.models.network.devices import pick_device
+    from hw4.models.registry import trainable
     from hw4.pretrain.export import export_weights
     from hw4.pretrain.train import run_pretrain
 
     config = context.config
-    if not isinstance(config.model, NetworkConfig):
-        raise UserError(f"model={config.model.name} has no weights to train; use model=dust3r or model=vggt.")
+    # Said before a folder is made.
+    trainable(config.model.name)
+    assert isinstance(config.model, NetworkConfig)
     default = Path(config.cache.root) / PRETRAIN / pretrain_address(config)
     out = Path(config.pretrain.out).expanduser() if config.pretrain.out else default
     try:

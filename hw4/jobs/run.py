@@ -18,6 +18,7 @@ from hw4.core.provenance import provenance
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end
+from hw4.records.files import INCOMPLETE, OK, RESULTS
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -37,7 +38,7 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
     """
     started = time.perf_counter()
     results: dict[str, Any] = {
-        "status": "ok",
+        "status": OK,
         "task": config.task,
         "name": config.name,
         "config": asdict(config),
@@ -68,9 +69,9 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
                 raise UserError(reason)
         succeeded = not problems
         if problems:
-            results |= {"status": "incomplete", "error": "; ".join(problems)}
+            results |= {"status": INCOMPLETE, "error": "; ".join(problems)}
         results["seconds"] = time.perf_counter() - started
-        write_json(out_dir / "results.json", results)
+        write_json(out_dir / RESULTS, results)
         context.tracker.summary({"status": results["status"], "seconds": results["seconds"]})
     finally:
         context.tracker.finish(failed=not succeeded)

@@ -3,8 +3,10 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,11 @@ from hw4.core.durable import exclusive, write_bytes
 from hw4.data.image_names import without_suffix
 from hw4.data.scenes.layouts import scene_files
 from hw4.jobs.context import JobContext
+from hw4.metrics import MetricUnavailable, splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
 from hw4.output.progress import StepProgress
 from hw4.output.splat_tables import splat_table, views_table
-from hw4.splat.result import METRICS, RESULT_FILE
-from hw4.splat.scoring.lpips_weights import LpipsUnavailable, find_weights
+from hw4.splat.result import RESULT_FILE, SplatResult
 from hw4.splat.source import uses_model
 from hw4.splat.training.log import TrainingLog
 
@@ -49,10 +51,11 @@ def run_splat_stage(context: JobContext) -> list[str]:
         fingerprint, weights = labels.fingerprint, labels.weights
         get_model = partial(cached_model, config, labels)
     scene = scene_files(config.data)
-    files = _stamps(scene.root, scene.train.files)
-    address = splat_address(config, fingerprint, files, uses_model=get_model is not None)
+    trained_on, scored_on = (_stamps(scene.root, part.files) for part in (scene.train, scene.test))
+    address = splat_address(config, fingerprint, trained_on, uses_model=get_model is not None)
     folder = Path(config.cache.root) / SPLAT / address
-    scored = folder / f"scores-{scores_address(config, _stamps(scene.root, scene.test.files))}"
+    metrics = [row.name for row in splat_metrics()]
+    scored = folder / f"scores-{scores_address(config, [scored_on, metrics])}"
     with exclusive(folder):
         if not config.cache.reuse:
             _clear(folder)
@@ -62,13 +65,13 @@ def run_splat_stage(context: JobContext) -> list[str]:
         if result is None:
             result = _compute(context, folder, scored, get_model)
         else:
-            TrainingLog(folder, *_listeners(context)).replay(result["history"])
-        result |= {"weights": weights, "reused": reused, "cache_dir": str(folder)}
-        result["files"] = _copy_files(result["files"], scored, context.out_dir)
-    context.results[SPLAT] = result
+            TrainingLog(folder, *_listeners(context)).replay(result.history)
+        files = _copy_files(result.files, scored, context.out_dir)
+        result = replace(result, weights=weights, reused=reused, cache_dir=str(folder), files=files)
+    context.results[SPLAT] = result.to_json()
     _report(context, result)
-    stopped = [f"splat training stopped early: {result['stopped']}"] if result["stopped"] else []
-    return [*stopped, *result["problems"]]
+    stopped = [f"splat training stopped early: {result.stopped}"] if result.stopped else []
+    return [*stopped, *result.problems]
 
 
 def _stamps(root: Path, files: Sequence[Path]) -> list[tuple[str, int, int]]:
@@ -86,23 +89,26 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _finished(folder: Path, config: SplatConfig) -> dict[str, Any] | None:
+def _finished(folder: Path, config: SplatConfig) -> SplatResult | None:
     """The result in a folder, unless something in it is missing that can be had now."""
     try:
-        result: dict[str, Any] = json.loads((folder / RESULT_FILE).read_text())
-        files = result["files"].values()
-    except (OSError, ValueError, KeyError):
+        result = SplatResult.from_json(json.loads((folder / RESULT_FILE).read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    files = result.files.values()
     paths = [path for value in files for path in (value if isinstance(value, list) else [value])]
-    if result.get("problems") or not all(Path(path).is_file() for path in paths):
+    if result.problems or not all(Path(path).is_file() for path in paths):
         return None
-    if result["views"] and "lpips" in result["missing"]:
-        try:
-            find_weights(config.eval)
-        except LpipsUnavailable:
-            return result
-        return None
-    return result
+    lacking = [row for row in splat_metrics() if row.check and row.name in result.missing]
+    return None if result.views and any(_can_be_had(row.check, config) for row in lacking) else result
+
+
+def _can_be_had(check: str, config: SplatConfig) -> bool:
+    try:
+        resolve_name(check)(config.eval)
+    except MetricUnavailable:
+        return False
+    return True
 
 
 def _listeners(context: JobContext) -> tuple[Any, Any]:
@@ -119,16 +125,13 @@ def _listeners(context: JobContext) -> tuple[Any, Any]:
 
 def _compute(
     context: JobContext, folder: Path, scored: Path, get_model: Callable[[], ReconstructionModel] | None
-) -> dict[str, Any]:
+) -> SplatResult:
     # Here, because torch takes seconds to import and a result from the cache does without.
     from hw4.splat.stage import run_splat
 
     config = context.config
     with StepProgress(context.console, config.splat.iterations, "splat") as progress:
-        result = run_splat(
-            config.splat, config.data, get_model, scored, *_listeners(context), progress, folder
-        )
-    return result.to_json()
+        return run_splat(config.splat, config.data, get_model, scored, *_listeners(context), progress, folder)
 
 
 def _copy_files(files: dict[str, Any], folder: Path, out_dir: Path) -> dict[str, Any]:
@@ -140,18 +143,18 @@ def _copy_files(files: dict[str, Any], folder: Path, out_dir: Path) -> dict[str,
     return {kind: [copy(p) for p in v] if isinstance(v, list) else copy(v) for kind, v in files.items()}
 
 
-def _report(context: JobContext, result: dict[str, Any]) -> None:
-    tracker, files = context.tracker, result["files"]
+def _report(context: JobContext, result: SplatResult) -> None:
+    tracker, files = context.tracker, result.files
     summary, per_view = splat_table(result), views_table(result)
     context.console.print(summary.rich())
-    test = {f"splat/test_{name}": result[name] for name in METRICS if result[name] is not None}
-    tracker.log({STEP: float(result["iterations"]), **test})
-    scores = {f"splat/{name}": result[name] for name in (*METRICS, "initial_psnr")}
-    counts = {f"splat/{name}": result[name] for name in ("n_gaussians", "train_seconds", "reused")}
-    tracker.summary({**{k: v for k, v in scores.items() if v is not None}, **counts})
+    known = {name: value for name, value in result.scores.items() if value is not None}
+    test = {f"splat/test_{row.name}": known[row.name] for row in splat_results() if row.name in known}
+    tracker.log({STEP: float(result.iterations), **test})
+    counts = {f"splat/{name}": getattr(result, name) for name in ("n_gaussians", "train_seconds", "reused")}
+    tracker.summary({**{f"splat/{name}": value for name, value in known.items()}, **counts})
     tracker.table("splat/views", per_view.columns, per_view.rows)
-    for view, strip in zip(result["views"], files["strips"], strict=True):
-        tracker.image(f"splat/test/{without_suffix(view['name'])}", Path(strip))
+    for view, strip in zip(result.views, files["strips"], strict=True):
+        tracker.image(f"splat/test/{without_suffix(view.name)}", Path(strip))
     if "curves" in files:
         tracker.image("splat/curves", Path(files["curves"]))
     tracker.artifact("gaussians", Path(files["ply"]), "gaussians")

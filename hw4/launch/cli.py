@@ -44,8 +44,8 @@ def main() -> None:
 
 
 def _list_runs(arguments: Sequence[str]) -> int:
+    from hw4.launch.list_runs import list_runs
     from hw4.output.terminal import make_console
-    from hw4.records.listing import list_runs
 
     make_console().print(list_runs(arguments).rich(whole_first=True))
     return 0
@@ -105,12 +105,12 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     from hw4.core.durable import write_json
     from hw4.launch.folders import RUN, SWEEP
     from hw4.launch.search import install_search, quoted, search_overrides
-    from hw4.report import PLAN_FILE
+    from hw4.records.files import PLAN
 
     # Last, and resolved: Hydra would resolve ${now:...} again, to another second.
     own = [f"{SWEEP if planned.multirun else RUN}={quoted(str(folder))}"]
     if planned.multirun:
-        write_json(folder / PLAN_FILE, {"n_jobs": planned.n_jobs, "overrides": [*overrides, *own]})
+        write_json(folder / PLAN, {"n_jobs": planned.n_jobs, "overrides": [*overrides, *own]})
     if planned.search is not None:
         own += search_overrides(planned.search, folder)
         install_search()
@@ -138,11 +138,12 @@ def _hand_to_hydra(flags: Sequence[str], overrides: Sequence[str]) -> None:
 
 def _finish_sweep(planned: "Plan", folder: Path) -> int:
     """Compare the jobs of a finished sweep; 1 where one failed."""
+    from hw4.jobs.comparison import write_comparison
     from hw4.jobs.report import report_at_the_end
     from hw4.output.terminal import make_console
-    from hw4.records.sweep_table import load_jobs, write_comparison
+    from hw4.records.runs import load_runs
 
-    if not load_jobs(folder):
+    if not load_runs(folder).runs:
         raise UserError(f"no job of the sweep left anything in {folder}: there is nothing to compare.")
     table, all_good = write_comparison(folder)
     console = make_console()

@@ -21,6 +21,7 @@ from hw4.launch.explain import refuse_unknown
 from hw4.launch.folders import chosen_folder
 from hw4.launch.register import register, to_config
 from hw4.launch.search import is_search
+from hw4.metrics import headline_objectives
 from hw4.splat.source import uses_model
 
 MAX_CHECKED_JOBS = 128
@@ -115,11 +116,12 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
 
 
 def _refuse_aimless(objective: str | None, direction: str) -> None:
-    # Both objectives are better when larger; the plugin's own default is to minimise.
+    # Every objective is better when larger; the plugin's own default is to minimise.
     if objective is None or not direction.endswith("maximize"):
+        advice = " or ".join(f"objective={name}" for name in headline_objectives())
         raise ConfigError(
             f"hydra/sweeper=optuna has objective={objective or 'null'}, hydra.sweeper.direction={direction}; "
-            "add objective=psnr or objective=neg_mre, and hydra.sweeper.direction=maximize."
+            f"add {advice}, and hydra.sweeper.direction=maximize."
         )
 
 

@@ -5,56 +5,35 @@ import logging
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
+from hw4.config.stages import result_files
 from hw4.core.durable import jsonable, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.data.stamps import inputs_stamp
 from hw4.launch.folders import group_of
-from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
-
-# What a pose, splat or score job leaves at fixed names; readers of a run's folder take these for its results.
-RESULT_FILES = (
-    "results.json",
-    "predictions.npy",
-    "samples.jsonl",
-    "samples.csv",
-    "summary.md",
-    "error_cdf.png",
-    "extremes.png",
-    "report.html",
-    "report.md",
-    "splat/gaussians.ply",
-)
+from hw4.records.files import CONFIG, FAILED, INCOMPLETE, OK, RESULTS, read_json
 
 
 class JobFailed(BaseException):
     """Carries a single run's error past Hydra, which would print its own words about any Exception."""
 
 
-def _results(out_dir: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((out_dir / "results.json").read_text()))
-    except (OSError, ValueError):
-        return {}
-
-
 def _finished(out_dir: Path, config: Config) -> bool:
     """Whether the folder holds the whole result of this configuration on these files: a sweep goes on."""
-    results = _results(out_dir)
+    results = read_json(out_dir / RESULTS) or {}
     same = results.get("config") == json.loads(json.dumps(jsonable(asdict(config))))
-    return same and results.get("status") == "ok" and results.get("inputs") == inputs_stamp(config)
+    return same and results.get("status") == OK and results.get("inputs") == inputs_stamp(config)
 
 
 def _forget(out_dir: Path) -> None:
     """Remove what an earlier run left in the folder: a job that fails must not show that run's numbers."""
-    for name in RESULT_FILES:
+    for name in result_files():
         path = out_dir / name
         try:
             # A link to somewhere else is not ours to undo; what is written goes where it points.
@@ -76,6 +55,7 @@ def run_task(composed: DictConfig) -> float | None:
         JobFailed: from the job's error, in a single run. In a sweep the next job goes on instead.
     """
     from hw4.jobs.run import run_job
+    from hw4.launch.objective import objective_value
     from hw4.output.terminal import make_console
 
     hydra = HydraConfig.get()
@@ -90,21 +70,21 @@ def run_task(composed: DictConfig) -> float | None:
         config = to_config(composed)
         if sweep and config.cache.reuse and _finished(out_dir, config):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
-            return objective_value(config.objective, _results(out_dir))
+            return objective_value(config.objective, out_dir)
         _forget(out_dir)
         own_folder = True
-        write_text(out_dir / "config.yaml", OmegaConf.to_yaml(composed, resolve=True))
+        write_text(out_dir / CONFIG, OmegaConf.to_yaml(composed, resolve=True))
         run_job(config, out_dir, console, group_of(Path(hydra.sweep.dir)) if sweep else None)
     except Exception as error:
         known = isinstance(error, UserError)
         message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
         # An incomplete job has written all it could compute, and why it is incomplete.
-        if not own_folder or _results(out_dir).get("status") != "incomplete":
+        if not own_folder or (read_json(out_dir / RESULTS) or {}).get("status") != INCOMPLETE:
             resolved = OmegaConf.to_container(composed, resolve=True)
-            write_json(out_dir / "results.json", {"status": "failed", "error": message, "config": resolved})
+            write_json(out_dir / RESULTS, {"status": FAILED, "error": message, "config": resolved})
         if not sweep:
             raise JobFailed from error
         console.print(f"hw4: {message}", markup=False, highlight=False, soft_wrap=True, style="red")
         if os.environ.get("HW4_TRACEBACK"):
             console.print_exception()
-    return objective_value(composed.objective, _results(out_dir))
+    return objective_value(composed.objective, out_dir)

@@ -14,6 +14,7 @@ from hw4.models.spec import ModelLabels, ModelSpec
 
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
+    from hw4.models.network.training import Trainable
 
 GROUP = "hw4.models"
 
@@ -86,6 +87,19 @@ def build_model(config: ModelConfig) -> "ReconstructionModel":
             is of no model.
     """
     return spec_of(config).build(config)
+
+
+def trainable(name: str) -> "Trainable":
+    """How the small network of a model is trained.
+
+    Raises:
+        UserError: the model has none.
+    """
+    spec = models().get(name)
+    if spec is None or spec.trainable is None:
+        able = choices(lambda other: other.trainable is not None)
+        raise UserError(f"model={name} has no weights to train; use {able}.")
+    return spec.trainable()
 
 
 def model_title(name: str) -> str:

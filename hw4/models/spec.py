@@ -8,6 +8,7 @@ from hw4.config.model import ModelConfig
 
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
+    from hw4.models.network.training import Trainable
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class ModelLabels:
 class ModelSpec:
     """A row of the registry: ``SPEC`` in ``hw4/models/<name>/spec.py``, or what an entry point names.
 
-    The module of a spec is imported with every command: what is slow to import is imported by `build` and
-    `labels` when they are called.
+    The module of a spec is imported with every command: what is slow to import is imported by the
+    functions when they are called.
 
     Attributes:
         name: what `model=` takes; also the default of `name` in `config`.
@@ -36,6 +37,8 @@ class ModelSpec:
         config: dataclass of its keys.
         build: the model of a configuration, with its weights loaded. Raises UserError where it cannot be.
         labels: label and fingerprint of the weights that `build` would load; loads nothing large.
+        trainable: how its small network is trained by `task=pretrain`; None: there is nothing to train.
+            Its configuration is then a `hw4.config.model.NetworkConfig`.
         dense: whether it gives points and depth for every pixel.
         headline: its place among the models that a report is to compare; None: it is no such model.
     """
@@ -45,6 +48,7 @@ class ModelSpec:
     config: type[ModelConfig]
     build: "Callable[[Any], ReconstructionModel]"
     labels: Callable[[Any], ModelLabels] = lambda config: ModelLabels("none", "")
+    trainable: "Callable[[], Trainable] | None" = None
     dense: bool = False
     headline: int | None = None
 

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from hw4.core.errors import UserError
 from hw4.data.photos import open_upright, spread
+from hw4.metrics import AREA, AUC_THRESHOLDS
 from hw4.output.figures import side_by_side
-from hw4.pose.metrics import auc, usable_errors
+from hw4.pose.metrics import usable_errors
 from hw4.pose.results import PoseResult, SampleResult
 
 
@@ -19,8 +20,8 @@ def headline_errors(result: PoseResult) -> np.ndarray:
     return usable_errors(errors, summary.mode, summary.failures, summary.fold_translation)
 
 
-def error_cdf(result: PoseResult, title: str, threshold: int = 30) -> Figure | None:
-    """Share of samples below each error, with the area that AUC@threshold measures; None without errors."""
+def error_cdf(result: PoseResult, title: str) -> Figure | None:
+    """Share of samples below each error, with the area that `hw4.metrics.AREA` is; None without errors."""
     errors = np.sort(headline_errors(result))
     if not len(errors):
         return None
@@ -28,10 +29,10 @@ def error_cdf(result: PoseResult, title: str, threshold: int = 30) -> Figure | N
     axes = figure.add_subplot()
     share = np.arange(1, len(errors) + 1) / len(errors)
     axes.step([0, *errors, 180], [0, *share, 1], where="post", color="C0", label="share of samples")
-    steps = np.arange(1, threshold + 1)
+    steps = np.arange(1, AUC_THRESHOLDS[0] + 1)
     heights = [(errors < t).mean() for t in steps]
-    area = float(auc(errors, threshold))
-    axes.bar(steps - 0.5, heights, width=1.0, color="C0", alpha=0.25, label=f"AUC@{threshold} = {area:.4f}")
+    area = f"{AREA.label} = {AREA.scale.text(float(AREA.statistic(errors)))}"
+    axes.bar(steps - 0.5, heights, width=1.0, color="C0", alpha=0.25, label=area)
     axes.set(
         xlim=(0, 180),
         ylim=(0, 1.02),

@@ -12,6 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hw4.metrics import MEAN_ROTATION, MISSING
 from hw4.pose.results import SampleResult
 
 
@@ -53,16 +54,12 @@ class SampleProgress:
         self._done += 1
         if result.error.rotation_deg is not None:
             self._errors.append(result.error.rotation_deg)
-        mre = f"{sum(self._errors) / len(self._errors):.2f}°" if self._errors else "—"
-        state = f"MRE {mre} over {len(self._errors)} valid"
+        mean = f"{sum(self._errors) / len(self._errors):.2f}°" if self._errors else MISSING
+        state = f"{MEAN_ROTATION.label} {mean} over {len(self._errors)} valid"
         self._progress.update(self._task, advance=1, state=state)
         if not self._console.is_terminal:
             error = result.error.rotation_deg
-            outcome = (
-                f"{error:.2f}°"
-                if error is not None
-                else f"{result.prediction.status}: {result.row()['reason']}"
-            )
+            outcome = f"{error:.2f}°" if error is not None else f"{result.prediction.status}: {result.reason}"
             again = " (reused)" if reused else ""
             self._console.print(
                 f"[{self._done}/{self._total}] idx {result.sample.idx}: {outcome}{again}; running {state}",

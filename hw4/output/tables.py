@@ -10,10 +10,9 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hw4.pose.metrics import Metric, PoseSummary
+from hw4.metrics import MISSING, Scale, scale_of
+from hw4.pose.metrics import Measured, PoseSummary
 from hw4.pose.results import PoseResult
-
-MISSING = "—"
 
 
 @dataclass(frozen=True)
@@ -70,28 +69,17 @@ def number(value: float | None, digits: int = 2) -> str:
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
-def format_metric(name: str, value: float | None) -> str:
-    """A pose metric with its unit: degrees, per cent or a share."""
-    if value is None:
-        return MISSING
-    if name in ("MRE", "MTE"):
-        return f"{value:.3f}°"
-    if name.startswith("Acc"):
-        return f"{100 * value:.1f} %"
-    return f"{value:.4f}"
-
-
-def _interval(name: str, metric: Metric) -> str:
+def _interval(scale: Scale, metric: Measured) -> str:
     if metric.low is None or metric.high is None:
         return MISSING
-    return f"{format_metric(name, metric.low)} … {format_metric(name, metric.high)}"
+    return f"{scale.text(metric.low)} … {scale.text(metric.high)}"
 
 
 def pose_table(result: PoseResult, title: str) -> Table:
     """The evaluation summary: every metric with its 95 % interval, and what was left out."""
     summary = result.summary
     rows = [
-        (name, format_metric(name, metric.value), _interval(name, metric))
+        (name, scale_of(name).text(metric.value), _interval(scale_of(name), metric))
         for name, metric in summary.metrics.items()
     ]
     counted = "are left out"
@@ -134,7 +122,7 @@ def _why_missing(summary: PoseSummary) -> list[str]:
 def failures_table(result: PoseResult) -> Table | None:
     """One row per sample without a result, and why; None if there is none."""
     rows = [
-        (str(s.sample.idx), s.prediction.status, str(s.row()["reason"]))
+        (str(s.sample.idx), s.prediction.status, str(s.reason))
         for s in result.samples
         if s.error.rotation_deg is None
     ]

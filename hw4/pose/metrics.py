@@ -1,16 +1,16 @@
-"""Pose metrics: errors of one pair, and their summary with bootstrap intervals."""
+"""Pose errors of one pair, and the summary of many with bootstrap intervals."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.config import MetricsConfig
+from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
 
-ACC_THRESHOLDS = (5, 15, 30)
-AUC_THRESHOLDS = (3, 5, 15, 30)
 FAILURE_ERROR_DEG = 180.0
 FOLDED_FAILURE_DEG = 90.0
 DIRECTION_MIN_NORM = 1e-9
@@ -32,7 +32,7 @@ class PoseError:
 
 
 @dataclass(frozen=True)
-class Metric:
+class Measured:
     """A number with its 95 % bootstrap interval, or None with the reason why it is missing."""
 
     value: float | None
@@ -40,16 +40,20 @@ class Metric:
     high: float | None = None
     reason: str | None = None
 
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Measured":
+        """A metric of ``results.json``; what is not recorded is None."""
+        return cls(*(record.get(key) for key in ("value", "low", "high", "reason")))
+
 
 @dataclass(frozen=True)
 class PoseSummary:
     """All metrics of one run.
 
-    `metrics` maps names (``MRE``, ``MTE``, ``Acc@5`` ..., ``AUC@30`` ...) to `Metric`. ``MRE`` and
-    ``MTE`` are in degrees, ``Acc`` and ``AUC`` are shares in [0, 1] of `mode`'s errors.
+    `metrics` has a value for each row of `hw4.metrics.summary_metrics`: means in degrees, shares in [0, 1].
     """
 
-    metrics: dict[str, Metric]
+    metrics: dict[str, Measured]
     n_total: int
     n_valid: int
     n_failed: int
@@ -58,6 +62,15 @@ class PoseSummary:
     mode: str
     failures: str
     fold_translation: bool = False
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "PoseSummary":
+        """The inverse of ``asdict`` through JSON; unknown keys are ignored."""
+        known = {key: record[key] for key in cls.__dataclass_fields__ if key in record}
+        known.setdefault("n_failed", record["n_total"] - record["n_valid"])
+        known["metrics"] = {name: Measured.from_json(metric) for name, metric in record["metrics"].items()}
+        known["n_below"] = {int(limit): count for limit, count in record["n_below"].items()}
+        return cls(**known)
 
 
 def relative_from_cameras(cam_from_world: np.ndarray, protocol: str) -> np.ndarray:
@@ -122,37 +135,27 @@ def has_true_direction(cam_from_world_true: np.ndarray) -> bool:
     return bool(np.linalg.norm(relative[:3, 3]) >= DIRECTION_MIN_NORM)
 
 
-def accuracy(errors_deg: np.ndarray, threshold: float) -> np.ndarray:
-    """Share of errors strictly below a threshold, over the last axis."""
-    return (errors_deg < threshold).mean(axis=-1)
-
-
-def auc(errors_deg: np.ndarray, threshold: int) -> np.ndarray:
-    """Mean over the integer thresholds 1..T of the share of errors below each, over the last axis."""
-    return np.mean([accuracy(errors_deg, t) for t in range(1, threshold + 1)], axis=0)
-
-
 def with_interval(
     errors_deg: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], config: MetricsConfig
-) -> Metric:
+) -> Measured:
     """A statistic with its 95 % percentile bootstrap interval over the samples."""
     value = float(statistic(errors_deg))
     n = len(errors_deg)
     if config.bootstrap == 0:
-        return Metric(value, reason="no interval, because metrics.bootstrap=0")
+        return Measured(value, reason="no interval, because metrics.bootstrap=0")
     if n < 2:
-        return Metric(value, reason="no interval, because one sample has no spread")
+        return Measured(value, reason="no interval, because one sample has no spread")
     draws = np.random.default_rng(config.seed).integers(0, n, (config.bootstrap, n))
     low, high = np.percentile(statistic(errors_deg[draws]), [2.5, 97.5])
-    return Metric(value, float(low), float(high))
+    return Measured(value, float(low), float(high))
 
 
 def error_of(error: PoseError, mode: str) -> float | None:
     """A sample's error in degrees under a mode: ``R``, ``T``, or ``both``, the larger of the two."""
     parts = {
-        "R": (error.rotation_deg,),
-        "T": (error.translation_deg,),
-        "both": (error.rotation_deg, error.translation_deg),
+        ROTATION: (error.rotation_deg,),
+        TRANSLATION: (error.translation_deg,),
+        LARGER: (error.rotation_deg, error.translation_deg),
     }[mode]
     known = [part for part in parts if part is not None]
     return max(known) if len(known) == len(parts) else None
@@ -163,10 +166,15 @@ def counted(errors: Sequence[PoseError], mode: str) -> list[PoseError]:
 
     A truth that could not be read counts (as a failure) unless no truth at all has a direction.
     """
-    if mode == "R":
+    if mode == ROTATION:
         return list(errors)
     told = any(e.has_true_direction for e in errors)
     return [e for e in errors if e.has_true_direction or (e.has_true_direction is None and told)]
+
+
+def worst_deg(mode: str, fold_translation: bool) -> float:
+    """The largest error in degrees that there is under a mode: what a failure counts as, where it counts."""
+    return FOLDED_FAILURE_DEG if mode == TRANSLATION and fold_translation else FAILURE_ERROR_DEG
 
 
 def usable_errors(
@@ -183,7 +191,7 @@ def usable_errors(
     """
     values = [error_of(error, mode) for error in counted(errors, mode)]
     if failures == "penalize":
-        worst = FOLDED_FAILURE_DEG if mode == "T" and fold_translation else FAILURE_ERROR_DEG
+        worst = worst_deg(mode, fold_translation)
         return np.array([worst if v is None else v for v in values], dtype=float)
     return np.array([v for v in values if v is not None], dtype=float)
 
@@ -212,21 +220,14 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
     Returns:
         the summary; a metric that no sample defines has value None and its reason.
     """
-    metrics: dict[str, Metric] = {}
-
-    def put(name: str, mode: str, statistic: Callable[[np.ndarray], np.ndarray]) -> None:
+    metrics: dict[str, Measured] = {}
+    for row in summary_metrics():
+        mode = row.mode(config.mode)
         usable = usable_errors(errors, mode, config.failures, config.fold_translation)
         if len(usable):
-            metrics[name] = with_interval(usable, statistic, config)
+            metrics[row.name] = with_interval(usable, row.statistic, config)
         else:
-            metrics[name] = Metric(None, reason=_why_missing(errors, mode))
-
-    put("MRE", "R", lambda e: e.mean(axis=-1))
-    put("MTE", "T", lambda e: e.mean(axis=-1))
-    for threshold in ACC_THRESHOLDS:
-        put(f"Acc@{threshold}", config.mode, lambda e, t=threshold: accuracy(e, t))  # type: ignore[misc]
-    for threshold in AUC_THRESHOLDS:
-        put(f"AUC@{threshold}", config.mode, lambda e, t=threshold: auc(e, t))  # type: ignore[misc]
+            metrics[row.name] = Measured(None, reason=_why_missing(errors, mode))
     headline = [error_of(e, config.mode) for e in counted(errors, config.mode)]
     n_valid = sum(e.rotation_deg is not None for e in errors)
     return PoseSummary(

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hw4.config import MetricsConfig
+from hw4.core.stored import require
 from hw4.data.pairs.layout import PairSample
 from hw4.pose.metrics import (
+    NO_DIRECTION,
     PoseError,
     PoseSummary,
     has_true_direction,
@@ -18,6 +21,11 @@ from hw4.pose.metrics import (
 )
 
 OK, FAILED, BAD_INPUT, BROKEN = "ok", "failed", "bad_input", "broken"
+# What a result must have to be read back; what came later than the first version has a default.
+REQUIRED = (
+    *("model", "weights", "metrics", "n_total", "n_valid", "n_below", "protocol", "mode", "failures"),
+    "samples",
+)
 
 
 @dataclass(frozen=True)
@@ -62,34 +70,30 @@ class Prediction:
 class SampleResult:
     """One sample: what went in, what came out, and its errors.
 
-    `selection` says which of several candidates the prediction is, and the distances behind the choice; None
-    where there was nothing to pick.
+    Attributes:
+        sample: what was evaluated; read back from a record, it has the two photos and nothing else.
+        prediction: what the model said.
+        error: against the truth.
+        true_angle_deg: angle of the true relative rotation (how wide the pair is), or None without a truth.
+        true_yaw_deg: signed turn of the true optical axis about the first camera's vertical, in (-180, 180],
+            positive towards that camera's right (OpenCV axes: x right, y down, z forward), or None.
+        n_views: photos and frames that the model saw.
+        selection: which of several candidates the prediction is, and the distances behind the choice; None
+            where there was nothing to pick.
     """
 
     sample: PairSample
     prediction: Prediction
     error: PoseError
+    true_angle_deg: float | None
+    true_yaw_deg: float | None
+    n_views: int
     selection: dict[str, Any] | None = None
 
     @property
-    def true_angle_deg(self) -> float | None:
-        """Angle of the true relative rotation: how wide the pair is."""
-        if self.sample.cam_from_world is None:
-            return None
-        first, second = self.sample.cam_from_world[:, :3, :3]
-        return rotation_error_deg(np.eye(3), second @ first.T)
-
-    @property
-    def true_yaw_deg(self) -> float | None:
-        """Signed turn of the true optical axis about the first camera's vertical, in (-180, 180].
-
-        Positive towards the first camera's right (OpenCV axes: x right, y down, z forward).
-        """
-        if self.sample.cam_from_world is None:
-            return None
-        first, second = self.sample.cam_from_world[:, :3, :3]
-        x, _, z = (second @ first.T)[2]
-        return float(np.degrees(np.arctan2(x, z)))
+    def reason(self) -> str | None:
+        """Why there is no result, or no translation error."""
+        return self.prediction.reason or self.error.reason
 
     def row(self) -> dict[str, Any]:
         """A flat JSON-serialisable record; `selection` stands in it where a candidate was picked."""
@@ -98,10 +102,11 @@ class SampleResult:
             "status": self.prediction.status,
             "rotation_error_deg": self.error.rotation_deg,
             "translation_error_deg": self.error.translation_deg,
-            "reason": self.prediction.reason or self.error.reason,
+            "has_true_direction": self.error.has_true_direction,
+            "reason": self.reason,
             "true_angle_deg": self.true_angle_deg,
             "true_yaw_deg": self.true_yaw_deg,
-            "n_views": len(self.sample.image_paths),
+            "n_views": self.n_views,
             "seconds": self.prediction.seconds,
             "img1": str(self.sample.image_paths[0]),
             "img2": str(self.sample.image_paths[-1]),
@@ -111,18 +116,62 @@ class SampleResult:
             **({} if self.selection is None else {"selection": self.selection}),
         }
 
+    @classmethod
+    def from_row(cls, record: dict[str, Any]) -> "SampleResult":
+        """What `row` recorded, also in an older version.
+
+        Raises:
+            KeyError: a key is missing that every version has written.
+        """
+        photos = (Path(record["img1"]), Path(record["img2"]))
+        reason = record.get("reason")
+        of_model = None if record["status"] == OK else reason
+        return cls(
+            PairSample(record["idx"], photos, None, None),
+            Prediction.from_json({**record, "reason": of_model}),
+            PoseError(
+                record["rotation_error_deg"],
+                record["translation_error_deg"],
+                reason,
+                _recorded_direction(record),
+            ),
+            record.get("true_angle_deg"),
+            record.get("true_yaw_deg"),
+            record.get("n_views", len(photos)),
+            record.get("selection"),
+        )
+
+
+def _recorded_direction(record: dict[str, Any]) -> bool | None:
+    """`PoseError.has_true_direction` of a record; an older one tells it through its outcome alone."""
+    if "has_true_direction" in record:
+        return record["has_true_direction"]  # type: ignore[no-any-return]
+    if record.get("reason") == NO_DIRECTION:
+        return False
+    return True if record["rotation_error_deg"] is not None else None
+
 
 @dataclass(frozen=True)
 class PoseResult:
-    """The pose stage of one run; `remarks` is what every table of it must say (ground truth was used...)."""
+    """The pose stage of one run.
+
+    Attributes:
+        samples: one record each.
+        summary: the metrics over them.
+        model: its name; `weights` their label.
+        n_reused: predictions that came from the cache; None where a killed run did not say.
+        cache_dir: folder of the predictions, or None where there is none or it was not recorded.
+        seconds: the whole stage; None where a killed run did not say.
+        remarks: what every table of it must say (ground truth was used...).
+    """
 
     samples: list[SampleResult]
     summary: PoseSummary
     model: str
     weights: str
-    n_reused: int
+    n_reused: int | None
     cache_dir: str | None
-    seconds: float
+    seconds: float | None
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -146,7 +195,7 @@ class PoseResult:
             "seconds": self.seconds,
             "remarks": self.remarks,
             "failures_by_sample": [
-                {"idx": s.sample.idx, "status": s.prediction.status, "reason": s.row()["reason"]}
+                {"idx": s.sample.idx, "status": s.prediction.status, "reason": s.reason}
                 for s in self.samples
                 if s.error.rotation_deg is None
             ],
@@ -158,6 +207,25 @@ class PoseResult:
             "samples": [s.row() for s in self.samples],
         }
 
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "PoseResult":
+        """The inverse of `to_json`, also of older versions; unknown keys are ignored.
+
+        Raises:
+            ValueError: another version wrote it, and it lacks what this one needs.
+        """
+        require(record, REQUIRED)
+        return cls(
+            [SampleResult.from_row(row) for row in record["samples"]],
+            PoseSummary.from_json(record),
+            record["model"],
+            record["weights"],
+            record.get("n_reused"),
+            record.get("cache_dir"),
+            record.get("seconds"),
+            record.get("remarks", []),
+        )
+
 
 def score_sample(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> SampleResult:
     """Errors of one prediction against its sample's ground truth."""
@@ -168,7 +236,17 @@ def score_sample(sample: PairSample, prediction: Prediction, config: MetricsConf
         error = PoseError(None, None, prediction.reason, directed)
     else:
         error = pair_error(sample.cam_from_world, prediction.cam_from_world, config)
-    return SampleResult(sample, prediction, error)
+    return SampleResult(sample, prediction, error, *_true_turn_deg(sample), len(sample.image_paths))
+
+
+def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
+    """Angle and yaw, as `SampleResult` has them."""
+    if sample.cam_from_world is None:
+        return None, None
+    first, second = sample.cam_from_world[:, :3, :3]
+    turn = second @ first.T
+    x, _, z = turn[2]
+    return rotation_error_deg(np.eye(3), turn), float(np.degrees(np.arctan2(x, z)))
 
 
 def summarize_samples(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary:

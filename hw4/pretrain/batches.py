@@ -1,7 +1,6 @@
 """Training views rendered on the fly, without end and without repeating a scene."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,48 +9,11 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from hw4.data.sample.cameras import sample_view_cameras
 from hw4.data.sample.scene import intrinsics, make_scene, render
 from hw4.models.network.tiny import TINY_HEIGHT, TINY_WIDTH
+from hw4.models.network.training import Views
 
 MAX_YAW_DEG = 90.0
 # Scene seeds of training start here; the sample sets use seed * 1_000_003 + small numbers, far below.
 FIRST_TRAINING_SCENE = 2**40
-
-
-@dataclass
-class Views:
-    """A batch of B scenes with V views each.
-
-    Attributes:
-        images: (B, V, 3, H, W) float32 in [0, 1].
-        depth: (B, V, H, W) float32, metres.
-        cam_from_world: (B, V, 4, 4) float32; the first view of each scene is the identity.
-        K: (3, 3) float32, pixels.
-    """
-
-    images: torch.Tensor
-    depth: torch.Tensor
-    cam_from_world: torch.Tensor
-    K: torch.Tensor
-
-    def to(self, device: torch.device) -> "Views":
-        """The batch on a device."""
-        tensors = (self.images, self.depth, self.cam_from_world, self.K)
-        return Views(*(tensor.to(device, non_blocking=True) for tensor in tensors))
-
-    def pts3d(self) -> torch.Tensor:
-        """(B, V, H, W, 3) points of every view in its scene's first camera."""
-        height, width = self.depth.shape[-2:]
-        v, u = torch.meshgrid(
-            torch.arange(height, device=self.depth.device) + 0.5,
-            torch.arange(width, device=self.depth.device) + 0.5,
-            indexing="ij",
-        )
-        rays = torch.stack(
-            [(u - self.K[0, 2]) / self.K[0, 0], (v - self.K[1, 2]) / self.K[1, 1], torch.ones_like(u)], dim=-1
-        )
-        in_camera = rays * self.depth[..., None]
-        first_from_cam = torch.linalg.inv(self.cam_from_world)
-        rotated = torch.einsum("bvij,bvhwj->bvhwi", first_from_cam[..., :3, :3], in_camera)
-        return rotated + first_from_cam[:, :, None, None, :3, 3]
 
 
 def render_views(scene_seed: int, n_views: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:

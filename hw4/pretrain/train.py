@@ -13,15 +13,13 @@ from torch import nn
 from hw4.config import PretrainConfig
 from hw4.core.durable import JsonlLog
 from hw4.models.network.devices import precision
-from hw4.models.network.tiny import build_tiny_dust3r, build_tiny_vggt
+from hw4.models.network.training import Views
 from hw4.models.network.upstream import quiet
-from hw4.pretrain.batches import Views, stream
+from hw4.models.registry import trainable
+from hw4.pretrain.batches import stream
 from hw4.pretrain.checkpoint import PretrainState, cut_log, load_checkpoint, save_checkpoint
-from hw4.pretrain.losses import dust3r_loss, vggt_loss
 from hw4.pretrain.validate import validate, validation_views
 
-BUILDERS = {"dust3r": build_tiny_dust3r, "vggt": build_tiny_vggt}
-LOSSES = {"dust3r": dust3r_loss, "vggt": vggt_loss}
 OnMetrics = Callable[[int, dict[str, float | None]], None]
 
 
@@ -49,12 +47,13 @@ def learning_rate(config: PretrainConfig, step: int, seconds: float) -> float:
 def new_state(name: str, config: PretrainConfig, device: torch.device) -> PretrainState:
     """Freshly initialised network, EMA copy and optimiser."""
     torch.manual_seed(config.seed)
-    model = BUILDERS[name]().to(device)
-    ema = BUILDERS[name]().to(device)
+    build = trainable(name).build
+    model = build().to(device)
+    ema = build().to(device)
     ema.load_state_dict(model.state_dict())
     for parameter in ema.parameters():
         parameter.requires_grad_(False)
-    # eval() everywhere: neither network has dropout, and VGGT's train() would recompute activations.
+    # eval() everywhere: dropout would be noise, and some networks' train() recomputes activations.
     model.eval()
     ema.eval()
     decay = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
@@ -79,7 +78,7 @@ def train_step(state: PretrainState, views: Views, config: PretrainConfig) -> di
         with quiet(), precision(device, training_dtype(device)):
             return state.model(*inputs)
 
-    loss, parts = LOSSES[state.name](forward, views.to(device))
+    loss, parts = trainable(state.name).loss(forward, views.to(device))
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.grad_clip)
@@ -102,10 +101,10 @@ def run_pretrain(
     progress: Callable[[int, int, str], None] | None = None,
     resume: bool = True,
 ) -> PretrainResult:
-    """Train the small `dust3r` or `vggt`; a killed call continues from its last checkpoint.
+    """Train the small network of a model; a killed call continues from its last checkpoint.
 
     Args:
-        name: which network.
+        name: of a model with a network to train.
         config: steps, batch, rates.
         out_dir: receives ``checkpoint.pt`` and ``metrics.jsonl``.
         device: torch device.

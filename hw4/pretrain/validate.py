@@ -1,17 +1,15 @@
 """Rotation and point-map errors of a network in training, on scenes it never trains on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 
-from hw4.models.network.upstream import import_vggt_pose_encoding, quiet
+from hw4.models.network.training import Views, to_numpy
+from hw4.models.registry import trainable
 from hw4.pose.metrics import FAILURE_ERROR_DEG, rotation_error_deg
-from hw4.pretrain.batches import SceneStream, Views
-from hw4.pretrain.losses import dust3r_forward
+from hw4.pretrain.batches import SceneStream
 
 VALIDATION_SEED = 9_999
 OVERLAP_YAW_DEG = 45.0
@@ -37,27 +35,6 @@ def validation_views(scenes: int) -> Views:
     return SceneStream(VALIDATION_SEED, scenes, 2).batch(0)
 
 
-def _pnp_rotation(points: np.ndarray, K: np.ndarray) -> np.ndarray | None:
-    if not np.isfinite(points).all():
-        return None
-    height, width = points.shape[:2]
-    pixels = np.mgrid[:width, :height].T.astype(np.float32) + 0.5
-    try:
-        cv2.setRNGSeed(0)
-        found, vector, _, _ = cv2.solvePnPRansac(
-            points.reshape(-1, 3).astype(np.float32),
-            pixels.reshape(-1, 2),
-            K,
-            None,
-            iterationsCount=100,
-            reprojectionError=2,
-            flags=cv2.SOLVEPNP_SQPNP,
-        )
-    except cv2.error:
-        found = False
-    return cv2.Rodrigues(vector)[0] if found else None
-
-
 def _error_deg(true: np.ndarray, estimated: np.ndarray | None) -> float:
     if estimated is None or not np.isfinite(estimated).all():
         return FAILURE_ERROR_DEG
@@ -68,31 +45,13 @@ def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) and np.isfinite(values).all() else None
 
 
-def _numpy(values: torch.Tensor) -> np.ndarray:
-    return values.float().cpu().numpy()
-
-
 @torch.no_grad()
 def validate(name: str, model: nn.Module, views: Views) -> Validation:
-    """Errors of `dust3r` (camera 2 by PnP on its point map, with the true K) or `vggt` (camera head)."""
+    """Errors of the network of a model on two-view scenes."""
     model.eval()
-    truth = _numpy(views.pts3d())
-    rotations: Sequence[np.ndarray | None]
-    if name == "dust3r":
-        with quiet():
-            one, two = dust3r_forward(model, views.images[:, 0], views.images[:, 1])
-        second = _numpy(two["pts3d_in_other_view"])
-        points = np.stack([_numpy(one["pts3d"]), second], axis=1)
-        rotations = [_pnp_rotation(p, _numpy(views.K).astype(float)) for p in second]
-    else:
-        with quiet():
-            predicted = model(views.images)
-        points = _numpy(predicted["world_points"])
-        decode = import_vggt_pose_encoding().pose_encoding_to_extri_intri
-        cameras, _ = decode(predicted["pose_enc"].float().cpu(), tuple(views.depth.shape[-2:]))
-        R = _numpy(cameras[..., :3]).astype(float)
-        rotations = list(R[:, 1] @ R[:, 0].transpose(0, 2, 1))
-    true_rotations = _numpy(views.cam_from_world[:, 1, :3, :3]).astype(float)
+    truth = to_numpy(views.pts3d())
+    points, rotations = trainable(name).predict(model, views)
+    true_rotations = to_numpy(views.cam_from_world[:, 1, :3, :3]).astype(float)
     errors = np.array([_error_deg(t, r) for t, r in zip(true_rotations, rotations, strict=True)])
     widths = np.array([rotation_error_deg(np.eye(3), t) for t in true_rotations])
     near = widths <= OVERLAP_YAW_DEG

@@ -1,4 +1,1 @@
-"""Tables, figures and comparisons, made from results on disk."""
-
-# What a sweep set out to do, so that a report of an interrupted one can say what never started.
-PLAN_FILE = "sweep.json"
+"""What finished runs show: statistics, sections and words of a report."""

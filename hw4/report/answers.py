@@ -1,11 +1,12 @@
 """What a comparison answers, and the numbers that the answer stands on, in sentences."""
 
+from hw4.metrics import DEGREES
 from hw4.report.questions import short_names
 from hw4.report.statistics.comparisons import FAILURES, MEAN, MIXED, UNTESTED, Comparison
 from hw4.report.statistics.paired import BETTER, NOT_SHOWN, Delta
 from hw4.report.statistics.pairing import BOUND
 from hw4.report.statistics.shared_samples import ERRORS, MEANS
-from hw4.report.words import change_text, counted, interval_text, metric_text, p_equals, p_text, signed
+from hw4.report.words import counted, interval_text, p_equals, p_text, signed
 
 
 def answer(c: Comparison) -> str:
@@ -41,8 +42,8 @@ def _fact(c: Comparison, kind: str) -> str:
 def _change(delta: Delta | None) -> str:
     if delta is None:
         return "an unknown amount"
-    interval = f" (95 % interval {interval_text('MRE', delta)})" if delta.low is not None else ""
-    return f"{change_text('MRE', delta.delta)}{interval}"
+    interval = f" (95 % interval {interval_text(DEGREES, delta)})" if delta.low is not None else ""
+    return f"{DEGREES.change(delta.delta)}{interval}"
 
 
 def difference(c: Comparison) -> str:
@@ -89,11 +90,13 @@ def _means(c: Comparison, a: str, b: str) -> str:
 
     def goes(delta: Delta) -> str:
         interval = (
-            f", 95 % paired bootstrap interval {interval_text('MRE', delta)}" if delta.low is not None else ""
+            f", 95 % paired bootstrap interval {interval_text(DEGREES, delta)}"
+            if delta.low is not None
+            else ""
         )
         return (
-            f"goes from {metric_text('MRE', delta.a)} ({a}) to {metric_text('MRE', delta.b)} ({b}), "
-            f"a change of {change_text('MRE', delta.delta)}{interval}."
+            f"goes from {DEGREES.text(delta.a)} ({a}) to {DEGREES.text(delta.b)} ({b}), "
+            f"a change of {DEGREES.change(delta.delta)}{interval}."
         )
 
     over_all = f"Over all {c.n_shared}, failures as {c.worst_deg:g}°,"

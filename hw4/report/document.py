@@ -11,6 +11,7 @@ from hw4.output.blocks import Chart, Document, Gallery, Numbers
 from hw4.output.html import to_html
 from hw4.output.markdown import to_markdown
 from hw4.output.svg import standalone
+from hw4.records.files import REPORT_HTML, REPORT_MARKDOWN
 from hw4.records.runs import Folder, load_runs
 from hw4.report.findings import find
 from hw4.report.sections.comparisons import comparison_section
@@ -59,7 +60,7 @@ def write_report(path: Path, options: ReportConfig | None = None) -> Written:
     options = options or ReportConfig()
     document = build_document(load_runs(path), options)
     out = Path(options.out) if options.out else path
-    written = Written(out / "report.html", out / "report.md", out / DATA_FOLDER)
+    written = Written(out / REPORT_HTML, out / REPORT_MARKDOWN, out / DATA_FOLDER)
     _write_figures(document.figures(), written.data)
     write_text(written.html, to_html(document, DATA_FOLDER))
     write_text(written.markdown, to_markdown(document, DATA_FOLDER))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from hw4.config import ReportConfig
 from hw4.config.stages import POSE, SCORE, SPLAT
-from hw4.records.runs import Folder, Run
+from hw4.records.run import Run
+from hw4.records.runs import Folder
 from hw4.report.questions import told_apart
 from hw4.report.statistics.comparisons import Comparison, all_comparisons
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hw4.config.input import ORACLE
 from hw4.models.registry import model_title
-from hw4.records.runs import Run
+from hw4.records.run import Run
 from hw4.report.statistics.comparisons import Comparison
 from hw4.report.statistics.confounds import show
 from hw4.report.statistics.pairing import BOUND, INPUT, MODEL, SELECTION, model_of, selection

@@ -3,29 +3,22 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from hw4.records.runs import Run
-
-# Results that agree in these are one result.
-SAME = ("psnr", "ssim", "lpips", "initial_psnr", "views", "history", "n_gaussians", "aligned_test_views")
+from hw4.records.run import Run
+from hw4.splat.result import SplatResult
 
 
 @dataclass(frozen=True)
 class Result:
     """One splat result and all runs that have it; `label` names them all, `first` stands for them."""
 
+    splat: SplatResult
     runs: Sequence[Run]
 
     @property
     def first(self) -> Run:
         """The run that made it, or the first that took it from the cache."""
         return self.runs[0]
-
-    @property
-    def splat(self) -> dict[str, Any]:
-        """Content of results.json."""
-        return self.first.splat or {}
 
     @property
     def label(self) -> str:
@@ -35,7 +28,10 @@ class Result:
 
 def distinct_results(runs: Sequence[Run]) -> list[Result]:
     """Runs with the same scores, views and history together: a cached result would hide its copies."""
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, tuple[SplatResult, list[Run]]] = {}
     for run in runs:
-        groups.setdefault(json.dumps([(run.splat or {})[key] for key in SAME]), []).append(run)
-    return [Result(group) for group in groups.values()]
+        if (s := run.splat) is not None:
+            views = [view.to_json() for view in s.views]
+            same = [s.scores, views, s.history, s.n_gaussians, s.aligned_test_views]
+            groups.setdefault(json.dumps(same), (s, []))[1].append(run)
+    return [Result(splat, same_runs) for splat, same_runs in groups.values()]

@@ -1,26 +1,7 @@
 """Numbers of a comparison as people read them."""
 
-from hw4.output.tables import MISSING, format_metric
+from hw4.metrics import MISSING, Scale
 from hw4.report.statistics.paired import Delta
-from hw4.report.statistics.shared_samples import LARGER_MEAN
-
-DEGREES = ("MRE", "MTE", "median rotation error", LARGER_MEAN)
-
-
-def metric_text(name: str, value: float | None) -> str:
-    """A metric's value with its unit."""
-    if value is None:
-        return MISSING
-    return f"{value:.3f}°" if name in DEGREES else format_metric(name, value)
-
-
-def change_text(name: str, value: float | None) -> str:
-    """A signed change of a metric: degrees, percentage points, or a share."""
-    if value is None:
-        return MISSING
-    if name in DEGREES:
-        return signed(value, 3) + "°"
-    return f"{signed(100 * value, 1)} pp" if name.startswith("Acc") else signed(value, 4)
 
 
 def signed(value: float, digits: int) -> str:
@@ -28,11 +9,11 @@ def signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def interval_text(name: str, delta: Delta) -> str:
+def interval_text(scale: Scale, delta: Delta) -> str:
     """The interval of a change, or a dash."""
     if delta.low is None or delta.high is None:
         return MISSING
-    return f"{change_text(name, delta.low)} … {change_text(name, delta.high)}"
+    return f"{scale.change(delta.low)} … {scale.change(delta.high)}"
 
 
 def p_text(p: float | None) -> str:

@@ -1,7 +1,7 @@
 """The splat stage: scene in, trained Gaussians, scores and pictures out."""
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ from hw4.config import DataConfig, SplatConfig
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, TestViews, scene_of
+from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
 from hw4.splat.camera_file import write_cameras
 from hw4.splat.figures import curves, fly_through
 from hw4.splat.gaussians import save_ply
 from hw4.splat.rasterize import device_for
-from hw4.splat.result import METRICS, RESULT_FILE, SplatResult
+from hw4.splat.result import RESULT_FILE, SplatResult
 from hw4.splat.scoring.estimated_cameras import estimated_test_views
 from hw4.splat.scoring.evaluate import EvalResult, evaluate
 from hw4.splat.scoring.lpips_weights import configured_weights
@@ -67,11 +68,8 @@ def run_splat(
     files = outputs.files
     files |= {"renders": [str(p) for p in scores.renders], "strips": [str(p) for p in scores.strips]}
     result = SplatResult(
-        psnr=scores.mean("psnr"),
-        ssim=scores.mean("ssim"),
-        lpips=scores.mean("lpips"),
-        initial_psnr=scores.mean("initial_psnr"),
-        views=[asdict(view) for view in scores.views],
+        scores={row.name: scores.mean(row.name) for row in splat_metrics()},
+        views=scores.views,
         missing={**outputs.missing, **scores.missing},
         aligned_test_views=scores.aligned,
         n_gaussians=len(trained.gaussians["means"]),
@@ -112,12 +110,12 @@ def _evaluate(
     """The scores; test cameras that had to be estimated are added to ``cameras.json``."""
     test, unplaced = scene.test, dict[str, str]()
     if len(test) == 0:
-        return EvalResult([], dict.fromkeys(METRICS, "the scene has no test views"), False)
+        return _unscored("the scene has no test views")
     if test.cam_from_world is None and model is not None:
         try:
             test, unplaced = estimated_test_views(scene, init, model, config.seed)
         except UserError as error:
-            return EvalResult([], dict.fromkeys(METRICS, str(error)), False)
+            return _unscored(str(error))
         outputs.notes.append(
             "test cameras come from a second reconstruction of all photos, made after training"
         )
@@ -128,6 +126,10 @@ def _evaluate(
     if 0 < len(scores.views) < len(scene.test):
         outputs.notes.append(f"scores are means over {len(scores.views)} of {len(scene.test)} test views")
     return scores
+
+
+def _unscored(reason: str) -> EvalResult:
+    return EvalResult([], {row.name: reason for row in splat_results()}, False)
 
 
 def _write_cameras(

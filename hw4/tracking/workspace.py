@@ -6,25 +6,25 @@ Needs the optional package ``wandb-workspaces`` (``pip install "hw4[workspace]"`
 from typing import TYPE_CHECKING, Any
 
 from hw4.core.errors import UserError
+from hw4.metrics import HIGHER, LOWER, splat_metrics, summary_metrics
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
-POSE_ERRORS = ("pose/MRE", "pose/MTE")
-POSE_SHARES = (
-    "pose/Acc@5",
-    "pose/Acc@15",
-    "pose/Acc@30",
-    "pose/AUC@3",
-    "pose/AUC@5",
-    "pose/AUC@15",
-    "pose/AUC@30",
-)
 POSE_MEDIA = ("pose/error_cdf", "pose/extremes")
-SPLAT_SCORES = ("splat/psnr", "splat/ssim", "splat/initial_psnr")
 SPLAT_CURVES = ("splat/loss", "splat/psnr_train", "splat/n_gaussians")
 SPLAT_STEP = "splat/step"
 PRETRAIN_CURVES = ("loss", "lr", "val/rotation_deg", "val/points")
+
+
+def pose_keys(better: str) -> list[Any]:
+    """What runs log of the pose metrics that should be `LOWER` or `HIGHER`."""
+    return [f"pose/{row.name}" for row in summary_metrics() if row.is_charted and row.better == better]
+
+
+def splat_keys() -> list[Any]:
+    """What runs log of the splat metrics."""
+    return [f"splat/{row.name}" for row in splat_metrics() if row.is_charted]
 
 
 def build_workspace(entity: str, project: str) -> "Workspace":
@@ -45,13 +45,13 @@ def build_workspace(entity: str, project: str) -> "Workspace":
             'a workspace needs the package wandb-workspaces: pip install "hw4[workspace]".'
         ) from error
     pose: list[Any] = [
-        panels.BarPlot(title="Mean errors (degrees; lower is better)", metrics=list(POSE_ERRORS)),
-        panels.BarPlot(title="Accuracy and AUC (higher is better)", metrics=list(POSE_SHARES)),
+        panels.BarPlot(title="Mean errors (degrees; lower is better)", metrics=pose_keys(LOWER)),
+        panels.BarPlot(title="Accuracy and AUC (higher is better)", metrics=pose_keys(HIGHER)),
         panels.MediaBrowser(title="Error distribution; best and worst samples", media_keys=list(POSE_MEDIA)),
         panels.WeavePanelSummaryTable(table_name="pose/samples"),
     ]
     splat: list[Any] = [
-        panels.BarPlot(title="Scores on the test views", metrics=list(SPLAT_SCORES)),
+        panels.BarPlot(title="Scores on the test views", metrics=splat_keys()),
         *(panels.LinePlot(title=curve, x=SPLAT_STEP, y=[curve]) for curve in SPLAT_CURVES),
         panels.MediaBrowser(title="Loss, metrics and number of Gaussians", media_keys=["splat/curves"]),
         panels.WeavePanelSummaryTable(table_name="splat/views"),

@@ -11,7 +11,7 @@ from hw4.config.decides import reads, scores_address, splat_address, stage_reads
 from hw4.config.fields import Checked, deciding, group, key
 from hw4.core.errors import ConfigError
 from hw4.models.dust3r.config import Dust3rConfig
-from hw4.records.sweep_table import compare, flatten
+from hw4.records.configs import differing_settings, flatten
 from hw4.report.statistics.confounds import factors
 
 
@@ -58,8 +58,7 @@ def test_it_is_reported_as_a_difference() -> None:
         for config in configs
     ]
     assert [str(factor) for factor in factors(*runs, "splat")] == ["splat.blur (0.1 → 0.2)"]
-    results = [(str(number), {"config": asdict(config)}) for number, config in enumerate(configs)]
-    assert compare(results).differing_keys == ["splat.blur"]
+    assert differing_settings([asdict(config) for config in configs])[0] == ["splat.blur"]
 
 
 @dataclass

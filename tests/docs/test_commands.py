@@ -22,12 +22,14 @@ from hw4.config.root import CacheConfig, PretrainConfig, ScoreConfig, WandbConfi
 from hw4.core.errors import UserError
 from hw4.data.sample import ensure_sample
 from hw4.jobs.run import run_job
+from hw4.launch.list_runs import list_runs
 from hw4.launch.sweep import plan
 from hw4.models.dust3r.config import Dust3rConfig
-from hw4.records.listing import list_runs
 from tests.support.pages import commands
 from tests.support.paths import ROOT
 from tests.support.report_folders import POSE, write_pose_job
+
+pytestmark = pytest.mark.slow
 
 if sys.version_info >= (3, 11):
     import tomllib

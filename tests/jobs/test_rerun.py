@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.support.cli import run_pose
+
+pytestmark = pytest.mark.slow
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from hw4.config import SampleConfig
 from hw4.data.sample import ensure_sample
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
 
 WORK = """
 import sys, time

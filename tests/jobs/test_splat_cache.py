@@ -21,6 +21,8 @@ from hw4.splat.training.step import TrainingRun
 from hw4.tracking.tracker import Tracker
 from tests.support.splat_jobs import make_config, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(scene_root: Path, tmp_path: Path) -> Path:

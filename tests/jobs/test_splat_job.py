@@ -18,12 +18,18 @@ from hw4.config import Config, PairsConfig, SceneConfig
 from hw4.config.root import CacheConfig
 from hw4.config.splat import RenderConfig
 from hw4.core.errors import UserError
+from hw4.jobs.comparison import write_comparison
 from hw4.models.base import Reconstruction
 from hw4.models.cached import CachedModel, from_npz, to_npz
-from hw4.records.sweep_table import compare, comparison_table, write_comparison
+from hw4.output.sweep_table import comparison_table
+from hw4.records.comparison import compare
 from hw4.report.sections.splat_views import settings_strip
+from hw4.splat.result import SplatResult
 from tests.support.fake_models import FakeModel
+from tests.support.report_folders import runs_of
 from tests.support.splat_jobs import make_config, run
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +152,8 @@ def test_settings_side_by_side(
 
 
 def test_settings_without_a_common_view_have_no_strip(trained: tuple[Config, Path, dict[str, Any]]) -> None:
-    result = trained[2]["splat"]
-    other = {**result, "views": [{**result["views"][0], "name": "elsewhere.png"}]}
+    result = SplatResult.from_json(trained[2]["splat"])
+    other = replace(result, views=[replace(result.views[0], name="elsewhere.png")])
     assert settings_strip([("a", result), ("b", other)]) is None
     assert settings_strip([("a", result), ("b", result)]) is not None
 
@@ -155,7 +161,7 @@ def test_settings_without_a_common_view_have_no_strip(trained: tuple[Config, Pat
 def test_aligned_test_cameras_show_in_the_comparison(trained: tuple[Config, Path, dict[str, Any]]) -> None:
     results = trained[2]
     aligned = {**results, "splat": {**results["splat"], "aligned_test_views": True}}
-    table = comparison_table(compare([("0", results), ("1", aligned)]), "t")
+    table = comparison_table(compare(runs_of(("0", results), ("1", aligned))), "t")
     assert "job 1: test cameras were optimised before scoring" in table.notes
     assert "job 0: test cameras were optimised before scoring" not in table.notes
 

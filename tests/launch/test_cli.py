@@ -12,6 +12,8 @@ import pytest
 from tests.support.cli import hw4, run_pose
 from tests.support.pairs import Hostile
 
+pytestmark = pytest.mark.slow
+
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
 

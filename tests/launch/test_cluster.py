@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.sweeps import kill_all, lines, start, wait_for
 
+pytestmark = pytest.mark.slow
+
 # What the launcher calls of SLURM. A requeued job is the same script once more, under the same number.
 FAKES = {
     "sbatch": """cp "$1" "$CLUSTER/job.sh"; echo submit >> "$CLUSTER/calls"

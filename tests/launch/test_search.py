@@ -8,6 +8,8 @@ import yaml
 
 from tests.support.sweeps import kill_all, results, start, table, wait_for
 
+pytestmark = pytest.mark.slow
+
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize", "hydra.sweeper.n_jobs=1"]
 SEARCH += ["objective=neg_mre", "model.max_ratio=interval(0.7,0.9)", "report.auto=false"]
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.sweeps import kill_all, lines, results, start, table, wait_for
 
+pytestmark = pytest.mark.slow
+
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1"],

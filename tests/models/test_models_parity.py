@@ -12,16 +12,22 @@ from scipy.spatial.transform import Rotation
 from hw4.models.dust3r import pairs as dust3r_fast
 from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
+from hw4.models.dust3r.network import load_network as load_dust3r_network
+from hw4.models.dust3r.upstream import import_part
 from hw4.models.network import tiny
-from hw4.models.network.load import LoadedNetwork, load_dust3r_network, load_vggt_network
+from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.upstream import import_upstream, quiet
-from hw4.models.network.views import load_vggt_views
 from hw4.models.network.weights import WeightsSource
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
+from hw4.models.vggt.network import load_network as load_vggt_network
+from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
+from hw4.models.vggt.views import load_views as load_vggt_views
 from hw4.pose.metrics import rotation_error_deg
 from hw4.pretrain.batches import render_views
 from tests.support.pointmap_networks import SceneNetwork, arc_cameras, dust3r_with, make_photos
+
+pytestmark = pytest.mark.slow
 
 WIDTH, PATCH = tiny.TINY_WIDTH, tiny.TINY_PATCH
 
@@ -29,19 +35,17 @@ WIDTH, PATCH = tiny.TINY_WIDTH, tiny.TINY_PATCH
 def upstream_inference(paths: list[Path], network: torch.nn.Module, scene_graph: str) -> dict:
     """Upstream's demo up to the network's output."""
     with quiet():
-        images = import_upstream("dust3r.utils.image").load_images(
+        images = import_part("dust3r.utils.image").load_images(
             [str(path) for path in paths], size=WIDTH, verbose=False, patch_size=PATCH
         )
-        pairs = import_upstream("dust3r.image_pairs").make_pairs(
+        pairs = import_part("dust3r.image_pairs").make_pairs(
             images, scene_graph=scene_graph, prefilter=None, symmetrize=True
         )
-        return import_upstream("dust3r.inference").inference(
-            pairs, network, "cpu", batch_size=1, verbose=False
-        )
+        return import_part("dust3r.inference").inference(pairs, network, "cpu", batch_size=1, verbose=False)
 
 
 def upstream_aligner(output: dict, mode: str) -> torch.nn.Module:
-    cloud_opt = import_upstream("dust3r.cloud_opt")
+    cloud_opt = import_part("dust3r.cloud_opt")
     with quiet():
         return cloud_opt.global_aligner(
             output, device="cpu", mode=cloud_opt.GlobalAlignerMode[mode], verbose=False
@@ -219,7 +223,7 @@ def test_the_same_seed_gives_the_same_reconstruction(tmp_path, backend):
 def small_vggt(patch_size: int, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
     monkeypatch.setattr(tiny, "TINY_PATCH", patch_size)
     torch.manual_seed(11)
-    network = tiny.build_tiny_vggt().eval()
+    network = build_tiny_vggt().eval()
     # A random camera head says 0 for the field of view (a ReLU) of some view: about 2 radians instead.
     with torch.no_grad():
         network.camera_head.pose_branch.fc2.bias[7:9] = 0.5
@@ -280,5 +284,5 @@ def test_vggt_small_configuration_as_upstreams_network(tmp_path):
 
 
 def test_upstream_runs_without_its_compiled_rope():
-    rope = import_upstream("dust3r.model").CroCoNet.__init__.__globals__["RoPE2D"]
+    rope = import_part("dust3r.model").CroCoNet.__init__.__globals__["RoPE2D"]
     assert rope.__module__.endswith("pos_embed") and issubclass(rope, torch.nn.Module)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hw4.config import MetricsConfig
-from hw4.pose.metrics import NO_DIRECTION, PoseError, accuracy, auc, pair_error, summarize
+from hw4.metrics import accuracy, auc
+from hw4.pose.metrics import NO_DIRECTION, PoseError, pair_error, summarize
 from tests.support.pairs import random_cameras
 
 angles = st.floats(0, 180, allow_nan=False)

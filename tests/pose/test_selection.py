@@ -28,16 +28,18 @@ from hw4.data.pairs.layout import load_pairs
 from hw4.jobs.run import run_job
 from hw4.models.base import Reconstruction, ReconstructionFailed
 from hw4.models.sfm.config import SfmConfig
+from hw4.output.sweep_table import comparison_table
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
+from hw4.records.comparison import compare
 from hw4.records.runs import load_runs
-from hw4.records.sweep_table import compare, comparison_table
 from hw4.report.findings import find
 from hw4.report.sections.summary import summary_section
 from tests.support.candidates import CHOICE, METRICS, VIDEOS, Scripted, evaluate
 from tests.support.pairs import random_cameras
 from tests.support.paths import ROOT
+from tests.support.report_folders import runs_of
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 seeds = st.integers(0, 2**31 - 1)
@@ -375,7 +377,7 @@ def test_every_table_says_that_the_oracle_uses_the_truth(
     assert "input interpolated, data" in texts["all"] and "ground truth" not in texts["all"]
     assert "input interpolated (medoid)" in texts["medoid"] and "ground truth" not in texts["medoid"]
     assert "input interpolated (oracle: picked with the ground truth)" in texts["oracle"]
-    notes = "\n".join(comparison_table(compare(jobs), "title").notes)
+    notes = "\n".join(comparison_table(compare(runs_of(*jobs)), "title").notes)
     assert "job oracle: oracle:" in notes and "was picked with the ground truth; an upper bound" in notes
     report = summary_section(find(load_runs(tmp_path / "oracle"), ReportConfig()))
     assert report is not None

@@ -9,15 +9,24 @@ from safetensors.torch import load_file
 
 from hw4.config import PretrainConfig
 from hw4.core.errors import UserError
-from hw4.models.network.tiny import build_tiny_dust3r, build_tiny_vggt, count_parameters
-from hw4.models.network.upstream import import_upstream
-from hw4.pretrain.batches import SceneStream, Views, stream
+from hw4.models.dust3r.tiny import build_tiny as build_tiny_dust3r
+from hw4.models.dust3r.training import forward_pairs as dust3r_forward
+from hw4.models.dust3r.training import loss as dust3r_loss
+from hw4.models.dust3r.training import neighbour_pairs as dust3r_pairs
+from hw4.models.dust3r.upstream import import_part
+from hw4.models.network.tiny import count_parameters
+from hw4.models.network.training import Views
+from hw4.models.registry import trainable
+from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
+from hw4.models.vggt.training import loss as vggt_loss
+from hw4.pretrain.batches import SceneStream, stream
 from hw4.pretrain.checkpoint import save_checkpoint
 from hw4.pretrain.export import export_weights
-from hw4.pretrain.losses import dust3r_forward, dust3r_loss, dust3r_pairs, vggt_loss
-from hw4.pretrain.train import BUILDERS, learning_rate, new_state, run_pretrain, train_step
+from hw4.pretrain.train import learning_rate, new_state, run_pretrain, train_step
 from hw4.pretrain.validate import validate
 from tests.support.pretraining import NAMES, QUICK
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,7 @@ def test_pairs_are_seen_both_ways_round(views: Views) -> None:
 
 
 def test_dust3r_loss_is_upstreams(views: Views) -> None:
-    losses = import_upstream("dust3r.losses")
+    losses = import_part("dust3r.losses")
     torch.manual_seed(0)
     model = build_tiny_dust3r().eval()
     with torch.no_grad():
@@ -121,7 +130,7 @@ def test_export_is_small_half_precision_and_strict(name: str, tmp_path: Path) ->
     weights = load_file(path)
     assert path.stat().st_size < 20e6
     assert all(value.dtype == torch.float16 for value in weights.values() if value.is_floating_point())
-    BUILDERS[name]().load_state_dict({k: v.float() for k, v in weights.items()}, strict=True)
+    trainable(name).build().load_state_dict({k: v.float() for k, v in weights.items()}, strict=True)
 
 
 def test_damaged_checkpoint_is_one_sentence(tmp_path: Path) -> None:

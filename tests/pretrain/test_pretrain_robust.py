@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from hw4.core.durable import JsonlLog
 from hw4.core.errors import ConfigError, UserError
 from hw4.jobs.context import JobContext
 from hw4.jobs.pretrain import run_pretraining
-from hw4.models.network.upstream import import_vggt_pose_encoding
+from hw4.models.network.training import Views
+from hw4.models.registry import trainable
 from hw4.models.vggt.config import VggtConfig
+from hw4.models.vggt.upstream import import_pose_encoding as import_vggt_pose_encoding
 from hw4.pretrain import train
-from hw4.pretrain.batches import SceneStream, Views
+from hw4.pretrain.batches import SceneStream
 from hw4.pretrain.checkpoint import PretrainState
 from hw4.pretrain.export import export_weights
 from hw4.pretrain.train import new_state, run_pretrain, train_step
@@ -27,6 +30,8 @@ from hw4.pretrain.validate import validate
 from hw4.tracking.tracker import Tracker
 from tests.support.cli import hw4
 from tests.support.pretraining import NAMES, QUICK
+
+pytestmark = pytest.mark.slow
 
 
 class OnDevice(torch.Tensor):
@@ -56,12 +61,12 @@ def test_training_and_validation_stay_on_the_device(
         seen.append(isinstance(given, OnDevice))
 
     def build() -> torch.nn.Module:
-        network = original()
+        network = original.build()
         network.register_forward_pre_hook(look)
         return network
 
-    original = train.BUILDERS[name]
-    monkeypatch.setitem(train.BUILDERS, name, build)
+    original = trainable(name)
+    monkeypatch.setattr(train, "trainable", lambda _: replace(original, build=build))
     monkeypatch.setattr(Views, "to", on_device)
     result = run_pretrain(name, PretrainConfig(steps=1, **QUICK), tmp_path)
     # One training step and one validation.

@@ -13,9 +13,11 @@ from hw4.config import CandidatesConfig, Config, InputConfig, PairsConfig
 from hw4.config.root import CacheConfig, ReportConfig, WandbConfig
 from hw4.core.errors import UserError
 from hw4.jobs.run import run_job
+from hw4.launch.list_runs import list_runs
 from hw4.models.sfm.config import SfmConfig
-from hw4.records.listing import list_runs
-from hw4.records.runs import POSE_KEYS, SPLAT_KEYS
+from hw4.pose.metrics import Measured, PoseSummary
+from hw4.pose.results import PoseResult
+from hw4.splat.result import SplatResult
 
 
 def write_run(folder: Path, model: str, started: str, mre: float | None, psnr: float | None = None) -> None:
@@ -24,10 +26,12 @@ def write_run(folder: Path, model: str, started: str, mre: float | None, psnr: f
         "status": "ok",
         "config": {"task": "pose", "model": {"name": model}, "input": {"name": "pair"}, "splat": {"lr": 0.1}},
         "provenance": {"started": started},
-        "pose": {**dict.fromkeys(POSE_KEYS), "metrics": {"MRE": {"value": mre}}, "model": model},
     }
+    summary = PoseSummary({"MRE": Measured(mre)}, 1, 1, 0, {}, "relative", "R", "exclude")
+    results["pose"] = PoseResult([], summary, model, "none", 0, None, 1.0).to_json()
     if psnr is not None:
-        results["splat"] = {**dict.fromkeys(SPLAT_KEYS), "psnr": psnr}
+        splat = SplatResult({"psnr": psnr}, [], {}, False, 1, 1, 1, 1, None, 1.0, 1.0, "scene")
+        results["splat"] = splat.to_json()
     (folder / "results.json").write_text(json.dumps(results))
 
 

@@ -14,15 +14,18 @@ import pytest
 
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs.layout import load_pairs
+from hw4.jobs.comparison import write_comparison
 from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extreme_samples, extremes_figure
+from hw4.output.sweep_table import comparison_table
 from hw4.output.tables import Table, failures_table, pose_table, samples_table, samples_values
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.metrics import PoseError, summarize
 from hw4.pose.results import PoseResult
-from hw4.records.sweep_table import compare, comparison_table, write_comparison
+from hw4.records.comparison import compare
 from tests.support.fake_models import FakeModel
+from tests.support.report_folders import runs_of
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
@@ -46,6 +49,7 @@ def job(model: str, lr: float, mre: float | None, **extra: Any) -> dict[str, Any
         "mode": "R",
         "failures": "exclude",
         "metrics": {"MRE": metric},
+        "samples": [],
     }
     return {
         "status": "ok",
@@ -56,7 +60,7 @@ def job(model: str, lr: float, mre: float | None, **extra: Any) -> dict[str, Any
 
 def test_comparison_lists_every_differing_key() -> None:
     found = compare(
-        [("0", job("a", 1.0, 5.0, size=512)), ("1", job("b", 2.0, 6.0)), ("2", job("b", 2.0, None))]
+        runs_of(("0", job("a", 1.0, 5.0, size=512)), ("1", job("b", 2.0, 6.0)), ("2", job("b", 2.0, None)))
     )
     assert found.differing_keys == ["model.name", "model.size", "splat.lr"]
     table = comparison_table(found, "t")
@@ -70,7 +74,7 @@ def test_comparison_lists_every_differing_key() -> None:
 
 
 def test_same_jobs_differ_in_nothing() -> None:
-    assert compare([("0", job("a", 1.0, 5.0)), ("1", job("a", 1.0, 5.0))]).differing_keys == []
+    assert compare(runs_of(("0", job("a", 1.0, 5.0)), ("1", job("a", 1.0, 5.0)))).differing_keys == []
 
 
 def test_sweep_folder_gets_its_files_and_counts_lost_jobs(tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_a_sweep_of_trainings_compares_their_validation() -> None:
 
     failed = {"status": "failed", "error": "x", "config": {"pretrain": {"lr": 3.0}}}
     table = comparison_table(
-        compare([("0", training(1.0, 12.5)), ("1", training(2.0, None)), ("2", failed)]), "t"
+        compare(runs_of(("0", training(1.0, 12.5)), ("1", training(2.0, None)), ("2", failed))), "t"
     )
     assert table.columns[1:3] == ["pretrain.lr", "steps"]
     assert [row[2:] for row in table.rows] == [

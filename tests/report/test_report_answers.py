@@ -13,7 +13,8 @@ from scipy import stats
 from hw4.config import Config, MetricsConfig, ReportConfig
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.vggt.config import VggtConfig
-from hw4.records.runs import NO_DIRECTION, load_runs
+from hw4.pose.metrics import NO_DIRECTION
+from hw4.records.runs import load_runs
 from hw4.report.answers import answer, difference, evidence
 from hw4.report.document import write_report
 from hw4.report.questions import question, title_of, told_apart

@@ -15,6 +15,8 @@ from hw4.records.runs import load_runs
 from hw4.report.document import write_report
 from tests.support.report_folders import pair_and_interpolated, results_of, write_pose_job, write_splat_job
 
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

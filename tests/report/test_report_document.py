@@ -23,7 +23,8 @@ from hw4.models.sfm.config import SfmConfig
 from hw4.models.vggt.config import VggtConfig
 from hw4.output.svg import Axis, Series, chart
 from hw4.output.text_size import text_width, wrapped
-from hw4.records.runs import Run, load_runs
+from hw4.records.run import Run
+from hw4.records.runs import load_runs
 from hw4.report.document import Written, write_report
 from hw4.report.statistics.comparisons import all_comparisons
 from hw4.report.statistics.confounds import factors

@@ -37,6 +37,8 @@ from hw4.show.truth import true_cameras
 from tests.support.pairs import random_cameras
 from tests.support.pointmap_networks import ShapedNetwork, dust3r_with, line, point
 
+pytestmark = pytest.mark.slow
+
 
 def texture(seed: int, height: int = 160, width: int = 220) -> np.ndarray:
     rng = np.random.default_rng(seed)

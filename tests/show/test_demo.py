@@ -25,6 +25,8 @@ from hw4.show.demo.photos import find_photos
 from hw4.show.demo.run import run_demo
 from tests.support.known_model import SIZE, K, KnownModel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:

@@ -42,6 +42,8 @@ from tests.support.known_model import KnownModel
 from tests.support.paths import ROOT
 from tests.support.report_folders import write_job, write_splat_job
 
+pytestmark = pytest.mark.slow
+
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
 

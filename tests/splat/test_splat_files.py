@@ -16,12 +16,12 @@ from torch.nn import ParameterDict
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
+from hw4.metrics import MetricUnavailable
 from hw4.splat import pictures
 from hw4.splat.figures import fly_through
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
 from hw4.splat.scoring.evaluate import render_view
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
-from hw4.splat.scoring.lpips_weights import LpipsUnavailable
 from tests.support.splat_scenes import HEIGHT, WIDTH, true_scene
 
 
@@ -172,7 +172,7 @@ def test_lpips_is_the_packages_own(net: str, tmp_path: Path, monkeypatch: pytest
     assert lpips_distance(ours, image, target) == pytest.approx(expected, rel=1e-6)
     assert lpips_distance(ours, image, image) == 0
     for size in (4, 12):
-        with pytest.raises(LpipsUnavailable, match=f"images of {size}x{size} pixels are too small"):
+        with pytest.raises(MetricUnavailable, match=f"images of {size}x{size} pixels are too small"):
             lpips_distance(ours, image[:size, :size], target[:size, :size])
 
 
@@ -184,5 +184,5 @@ def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
     path.write_bytes(b"junk")
     with pytest.raises(UserError, match="cannot read the LPIPS weights"):
         load_lpips(EvalConfig(lpips_net="alex", lpips_weights=str(path)))
-    with pytest.raises(LpipsUnavailable, match="lpips_download=false"):
+    with pytest.raises(MetricUnavailable, match="lpips_download=false"):
         load_lpips(EvalConfig(lpips_net="alex", lpips_download=False))

@@ -64,12 +64,12 @@ def test_scores_are_torchmetrics_scores_of_the_written_files(tmp_path: Path) -> 
     for view, image, path in zip(result.views, truth, result.renders, strict=True):
         render = torch.tensor(np.array(Image.open(path))).permute(2, 0, 1)[None] / 255
         target = torch.tensor(image).permute(2, 0, 1)[None] / 255
-        assert view.psnr == pytest.approx(
+        assert view.scores["psnr"] == pytest.approx(
             float(peak_signal_noise_ratio(render, target, data_range=1.0)), abs=1e-4
         )
         expected = structural_similarity_index_measure(render, target, data_range=1.0)
-        assert view.ssim == pytest.approx(float(expected), abs=1e-6)
-    assert result.mean("psnr") == pytest.approx(np.mean([view.psnr for view in result.views]))
+        assert view.scores["ssim"] == pytest.approx(float(expected), abs=1e-6)
+    assert result.mean("psnr") == pytest.approx(np.mean([view.scores["psnr"] for view in result.views]))
 
 
 def test_missing_lpips_is_missing_and_the_rest_goes_on(

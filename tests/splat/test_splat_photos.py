@@ -115,15 +115,15 @@ def test_intrinsics_of_estimated_cameras_follow_the_resolution(photos: Path) -> 
 def test_views_that_were_placed_are_scored_and_the_others_said(photos: Path, tmp_path: Path) -> None:
     whole = run(photos, KnowingModel(), tmp_path / "whole")
     result = run(photos, KnowingModel(lost=["4.png"]), tmp_path / "out")
-    assert [view["name"] for view in result.views] == ["0.png"]
-    assert result.psnr == pytest.approx(whole.views[0]["psnr"], abs=0.2)
+    assert [view.name for view in result.views] == ["0.png"]
+    assert result.scores["psnr"] == pytest.approx(whole.views[0].scores["psnr"], abs=0.2)
     assert result.missing["test view 4.png"] == "knowing: 4.png shows nothing"
     assert "scores are means over 1 of 2 test views" in result.notes and not result.problems
 
 
 def test_no_view_placed_is_no_score(photos: Path, tmp_path: Path) -> None:
     result = run(photos, KnowingModel(lost=["0.png", "4.png"]), tmp_path / "out")
-    assert result.psnr is None and result.views == []
+    assert result.scores["psnr"] is None and result.views == []
     assert result.missing["psnr"] == "no test view could be scored"
     assert (tmp_path / "out" / "gaussians.ply").is_file()
 
@@ -132,7 +132,8 @@ def test_a_second_reconstruction_without_the_training_views_is_no_score(photos: 
     lost = ["1.png", "2.png", "3.png", "5.png", "6.png"]
     result = run(photos, KnowingModel(lost_later=lost), tmp_path / "out")
     assert (
-        result.psnr is None and "placed 1 training views when it reconstructed all" in result.missing["psnr"]
+        result.scores["psnr"] is None
+        and "placed 1 training views when it reconstructed all" in result.missing["psnr"]
     )
 
 

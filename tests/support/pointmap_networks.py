@@ -11,7 +11,7 @@ from torch import nn
 
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
-from hw4.models.network.load import load_dust3r_network
+from hw4.models.dust3r.network import load_network as load_dust3r_network
 
 FOCAL = 60.0
 

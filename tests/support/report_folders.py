@@ -12,8 +12,8 @@ from PIL import Image
 from hw4.config import Config, InputConfig, MetricsConfig
 from hw4.core.durable import write_json
 from hw4.models.sfm.config import SfmConfig
-from hw4.pose.metrics import PoseError, summarize
-from hw4.records.runs import NO_DIRECTION
+from hw4.pose.results import SampleResult, summarize_samples
+from hw4.records.run import Run, run_of_results
 
 METRICS = MetricsConfig(bootstrap=200)
 POSE = Config(task="pose", model=SfmConfig(), metrics=METRICS)
@@ -46,11 +46,7 @@ def sample(
 
 
 def pose_results(samples: Sequence[dict[str, Any]], config: Config) -> dict[str, Any]:
-    directed = all(s["reason"] != NO_DIRECTION for s in samples)
-    errors = [
-        PoseError(s["rotation_error_deg"], s["translation_error_deg"], s["reason"], directed) for s in samples
-    ]
-    summary = asdict(summarize(errors, config.metrics))
+    summary = asdict(summarize_samples(list(map(SampleResult.from_row, samples)), config.metrics))
     return {"model": config.model.name, "weights": "none", **summary, "samples": list(samples)}
 
 
@@ -107,6 +103,11 @@ def write_splat_job(folder: Path, config: Config, psnr: float) -> Path:
         "weights": "none",
     }
     return write_job(folder, config, splat=result)
+
+
+def runs_of(*jobs: tuple[str, dict[str, Any]]) -> list[Run]:
+    """Runs by the names of their folders, of which nothing is on disk but what is given."""
+    return [run_of_results(f"job {name}", Path(name), results) for name, results in jobs]
 
 
 def read_table(markdown: str, title: str) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """The W&B workspace names what runs log: a panel of a key that nothing logs would stay empty."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from hw4.config import Config, EvalConfig, InitConfig, PretrainConfig, SampleConfig, SplatConfig
 from hw4.config.root import CacheConfig
 from hw4.jobs import run as job
+from hw4.metrics import HIGHER, LOWER
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.sfm.config import SfmConfig
 from hw4.tracking import workspace
@@ -63,18 +65,25 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "names",
-    ["POSE_ERRORS", "POSE_SHARES", "POSE_MEDIA", "SPLAT_SCORES", "SPLAT_CURVES", "PRETRAIN_CURVES"],
+    "keys",
+    [
+        workspace.pose_keys(LOWER),
+        workspace.pose_keys(HIGHER),
+        workspace.POSE_MEDIA,
+        workspace.splat_keys(),
+        workspace.SPLAT_CURVES,
+        workspace.PRETRAIN_CURVES,
+    ],
 )
-def test_every_panel_has_something_to_show(names: str, logged: set[str]) -> None:
-    assert set(getattr(workspace, names)) <= logged
+def test_every_panel_has_something_to_show(keys: Sequence[str], logged: set[str]) -> None:
+    assert set(keys) <= logged and keys
 
 
 def test_the_layout_is_what_wandb_takes() -> None:
     pytest.importorskip("wandb_workspaces", reason="wandb-workspaces is an optional extra")
     built = workspace.build_workspace("somebody", "hw4")
     model = built._to_model().model_dump_json(by_alias=True)
-    for key in (*workspace.POSE_ERRORS, *workspace.SPLAT_CURVES, "pose/samples", "splat/views"):
+    for key in (*workspace.pose_keys(LOWER), *workspace.SPLAT_CURVES, "pose/samples", "splat/views"):
         assert f'"{key}"' in model
     assert [section.name for section in built.sections] == ["Pose", "Splatting", "Pretraining"]
 

@@ -21,8 +21,9 @@ from hw4.models.base import ReconstructionFailed
 from hw4.models.dust3r.config import AlignmentConfig
 from hw4.models.dust3r.guard import InitGuard
 from hw4.models.dust3r.pointmaps import LARGEST, ViewPoints, check_pointmaps, default_focal, usable_focal
+from hw4.models.dust3r.upstream import import_alignment
 from hw4.models.network.devices import seeded
-from hw4.models.network.upstream import import_dust3r_alignment, quiet, replaced
+from hw4.models.network.upstream import quiet, replaced
 
 # Upstream `PairViewer`'s confidence threshold.
 PAIR_MIN_CONF = 3.0
@@ -74,7 +75,7 @@ def align_pair(output: dict[str, Any], seed: int) -> Alignment:
     scores = [float(conf1[e].mean() * conf2[e].mean()) for e in (1, 0)]
     moved = 1 if scores[0] > scores[1] else 0
     threshold = _pair_threshold(torch.maximum(conf1[1 - moved], conf2[moved]))
-    modules = import_dust3r_alignment()
+    modules = import_alignment()
     results: list[PnPResult] = []
     problems: list[list[str]] = [[], []]
 
@@ -129,7 +130,7 @@ def align_views(
         ReconstructionFailed: the network's output is not finite, or upstream's solvers fail on it.
     """
     points = check_pointmaps(output, n_views)
-    modules = import_dust3r_alignment()
+    modules = import_alignment()
     problems: list[list[str]] = [[] for _ in range(n_views)]
     guard = InitGuard(modules.init_im_poses)
     cv2.setRNGSeed(seed)

@@ -10,10 +10,13 @@ from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.dust3r import pairs as dust3r_fast
 from hw4.models.dust3r.alignment import Alignment, align_pair, align_views
 from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.dust3r.network import load_network
+from hw4.models.dust3r.upstream import import_inference
+from hw4.models.dust3r.views import load_view
 from hw4.models.network.devices import pick_device, pick_dtype, precision
-from hw4.models.network.load import LoadedNetwork, load_dust3r_network
-from hw4.models.network.upstream import import_dust3r_inference, quiet
-from hw4.models.network.views import ModelView, load_dust3r_view
+from hw4.models.network.load import LoadedNetwork
+from hw4.models.network.upstream import quiet
+from hw4.models.network.views import ModelView
 
 
 class Dust3rModel(ViewsModel):
@@ -36,10 +39,10 @@ class Dust3rModel(ViewsModel):
         """Load the configured weights.
 
         Raises:
-            UserError: as `load_dust3r_network`, or no such device.
+            UserError: as `load_network`, or no such device.
         """
         pick_device(config)
-        return cls(load_dust3r_network(config), config)
+        return cls(load_network(config), config)
 
     def predict_pairs(self, views: Sequence[ModelView], scene_graph: str) -> dict[str, Any]:
         """Upstream's inference on the symmetrised pairs of a scene graph; its output, on the CPU.
@@ -47,7 +50,7 @@ class Dust3rModel(ViewsModel):
         More than two views go through `hw4.models.dust3r.pairs` where it knows the network: the same values
         up to rounding, without the images that upstream hands on.
         """
-        upstream = import_dust3r_inference()
+        upstream = import_inference()
         images: list[dict[str, Any]] = [
             {
                 "img": view.pixels.sub(0.5).div(0.5)[None],
@@ -78,7 +81,7 @@ class Dust3rModel(ViewsModel):
 
     def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
         """See `ViewsModel.load_views`."""
-        return [load_dust3r_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
+        return [load_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
 
     def reconstruct_views(self, views: Sequence[ModelView], seed: int = 0) -> Reconstruction:
         """See `ViewsModel.reconstruct_views`."""

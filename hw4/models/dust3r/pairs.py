@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hw4.models.dust3r.blocks import Asked, Rope, Told, meet, self_attention
-from hw4.models.network.upstream import import_dust3r_model, import_upstream
+from hw4.models.dust3r.upstream import import_model, import_part
 
 # Tokens, and pixels for the DPT heads, that are worked on at once: larger chunks gain nothing on a CPU.
 TOKENS_PER_CHUNK = {"cpu": 2048, "cuda": 16384}
@@ -22,9 +22,9 @@ PIXELS_PER_CHUNK = {"cpu": 150_000, "cuda": 1_200_000}
 
 def supported(network: Any) -> bool:
     """Whether the network is upstream's DUSt3R, with the parts that are known here."""
-    if type(network) is not import_dust3r_model().AsymmetricCroCo3DStereo:
+    if type(network) is not import_model().AsymmetricCroCo3DStereo:
         return False
-    heads = import_upstream("dust3r.heads.linear_head"), import_upstream("dust3r.heads.dpt_head")
+    heads = import_part("dust3r.heads.linear_head"), import_part("dust3r.heads.dpt_head")
     head = network.downstream_head1
     return (
         network.enc_pos_embed is None

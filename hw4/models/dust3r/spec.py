@@ -7,6 +7,7 @@ from hw4.models.spec import ModelLabels, ModelSpec
 
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
+    from hw4.models.network.training import Trainable
 
 
 def _build(config: Dust3rConfig) -> "ReconstructionModel":
@@ -16,9 +17,16 @@ def _build(config: Dust3rConfig) -> "ReconstructionModel":
 
 
 def _labels(config: Dust3rConfig) -> ModelLabels:
-    from hw4.models.network.weights import weights_fingerprint, weights_label
+    from hw4.models.dust3r.weights import WEIGHTS
+    from hw4.models.network.weights import network_labels
 
-    return ModelLabels(weights_label(config), weights_fingerprint(config))
+    return network_labels(config, WEIGHTS)
 
 
-SPEC = ModelSpec("dust3r", "DUSt3R", Dust3rConfig, _build, _labels, dense=True, headline=0)
+def _trainable() -> "Trainable":
+    from hw4.models.dust3r.training import TRAINABLE
+
+    return TRAINABLE
+
+
+SPEC = ModelSpec("dust3r", "DUSt3R", Dust3rConfig, _build, _labels, _trainable, dense=True, headline=0)

@@ -1,7 +1,6 @@
 """Reading weight files without running code that they carry."""
 
 import argparse
-import ast
 import json
 import pickle
 import re
@@ -17,13 +16,13 @@ from hw4.core.errors import UserError
 SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any] | None]:
-    """Weights of a file, and the network's constructor arguments where it says them.
+def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any] | str | None]:
+    """Weights of a file, and what it says about their network: arguments, a constructor call, or nothing.
 
     ``.safetensors`` holds weights alone; arguments may stand in a ``config.json`` beside it (the hub's
     layout). ``.pt`` and ``.pth`` are read with torch's restricted unpickler, which admits tensors, plain
-    containers and the `argparse.Namespace` of official DUSt3R files; the constructor call in it is parsed,
-    never evaluated.
+    containers and the `argparse.Namespace` of some official files; the constructor call in it is handed on as
+    text, for the model to parse.
 
     Raises:
         UserError: unknown suffix, truncated or foreign file, or one that holds other Python objects or NaN.
@@ -54,17 +53,14 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         raise _unreadable(path, error) from error
     if not isinstance(content, dict):
         raise _unreadable(path, TypeError(f"it holds a {type(content).__name__}, not a dict of weights"))
-    arguments = None
     call = getattr(content.get("args"), "model", None)
-    if isinstance(call, str):
-        arguments = parse_constructor(call, path)
     for key in ("model", "state_dict"):
         if isinstance(content.get(key), dict):
             content = content[key]
             break
     if not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise _unreadable(path, TypeError("it holds no dict of tensors"))
-    return _finite(path, content), arguments
+    return _finite(path, content), call if isinstance(call, str) else None
 
 
 def _finite(path: Path, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -77,33 +73,6 @@ def _finite(path: Path, weights: dict[str, torch.Tensor]) -> dict[str, torch.Ten
     return weights
 
 
-def parse_constructor(call: str, path: Path) -> dict[str, Any]:
-    """Keyword arguments of ``AsymmetricCroCo3DStereo(...)``, all literals or (minus) ``inf``.
-
-    Raises:
-        UserError: the text is anything else.
-    """
-
-    class _Infinity(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            return ast.Constant(float("inf")) if node.id == "inf" else node
-
-    try:
-        tree = ast.parse(call.strip(), mode="eval").body
-        if not isinstance(tree, ast.Call) or tree.args or not isinstance(tree.func, ast.Name):
-            raise ValueError("not a call with keyword arguments")
-        if tree.func.id != "AsymmetricCroCo3DStereo":
-            raise ValueError(f"it is a {tree.func.id}")
-        if any(keyword.arg is None for keyword in tree.keywords):
-            raise ValueError("it has ** arguments")
-        return {str(k.arg): ast.literal_eval(_Infinity().visit(k.value)) for k in tree.keywords}
-    except (ValueError, SyntaxError, TypeError, RecursionError) as error:
-        raise UserError(
-            f"weights {path} describe their network as {call[:200]!r}, which is not a plain "
-            f"AsymmetricCroCo3DStereo(...) ({_first_line(error)}); only DUSt3R files can be loaded."
-        ) from error
-
-
 def _read_config_json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
@@ -113,7 +82,7 @@ def _read_config_json(path: Path) -> dict[str, Any] | None:
             raise ValueError("it holds no JSON object")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot read {path}, which describes the weights beside it ({_first_line(error)}); download it "
+            f"cannot read {path}, which describes the weights beside it ({first_line(error)}); download it "
             "again, or remove it to take the network's sizes from the weights."
         ) from error
     return {key: _plain(value) for key, value in content.items()}
@@ -128,7 +97,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, for use within a sentence."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
@@ -139,6 +109,6 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     if isinstance(error, OSError) and error.strerror:
         return UserError(f"cannot read weights {path}: {error.strerror}; let the file be read.")
     return UserError(
-        f"cannot read weights {path} ({_first_line(error)}); the file is damaged or not what its name says: "
+        f"cannot read weights {path} ({first_line(error)}); the file is damaged or not what its name says: "
         "download it again."
     )

@@ -25,15 +25,18 @@ def pick_device(config: NetworkConfig) -> torch.device:
     return torch.device("cuda" if available and config.device != "cpu" else "cpu")
 
 
-def pick_dtype(config: NetworkConfig, device: torch.device) -> torch.dtype:
+def pick_dtype(config: NetworkConfig, device: torch.device, fast: bool = False) -> torch.dtype:
     """Precision of the network's forward pass.
 
-    ``auto`` is what upstream runs: float32 for DUSt3R; for VGGT bfloat16 on GPUs that have it, else float32.
+    Args:
+        config: says ``auto`` or which.
+        device: where it runs.
+        fast: ``auto`` is bfloat16 on GPUs that have it, as upstream runs some networks; else float32.
     """
     if config.dtype != "auto":
         return torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
-    fast = config.name == "vggt" and device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if fast and has_it else torch.float32
 
 
 @contextlib.contextmanager

@@ -4,22 +4,40 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hw4.config.model import NetworkConfig
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import file_digest
+from hw4.models.spec import ModelLabels
 
 log = logging.getLogger(__name__)
 
-OFFICIAL = {"dust3r": "naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt", "vggt": "facebook/VGGT-1B"}
-LICENSES = {
-    "dust3r": "DUSt3R's official weights are licensed CC BY-NC-SA 4.0: non-commercial use only",
-    "vggt": "VGGT-1B's official weights are licensed for non-commercial use (VGGT-1B-Commercial is not)",
-}
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 SUFFIXES = (".safetensors", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """The weights that a model has by name.
+
+    Attributes:
+        official: hub name of its authors' weights (`model.weights=official`).
+        license: a sentence where their licence limits their use.
+        licensed: hub names that this licence holds for; ``*`` stands for anything.
+        tiny: the file of `model.weights=tiny`.
+        recipe: source of the small network, which `model.weights=random` initialises and is known by.
+        sized_by_config: whether a ``config.json`` beside a file decides which network it fits.
+    """
+
+    official: str
+    license: str
+    licensed: tuple[str, ...]
+    tiny: Path
+    recipe: Path
+    sized_by_config: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,7 @@ def weights_label(config: NetworkConfig) -> str:
     return Path(config.weights).name
 
 
-def find_weights(config: NetworkConfig) -> WeightsSource:
+def find_weights(config: NetworkConfig, known: KnownWeights) -> WeightsSource:
     """Resolve `config.weights`; weights on the hub are downloaded on first use, by huggingface_hub.
 
     Raises:
@@ -56,22 +74,20 @@ def find_weights(config: NetworkConfig) -> WeightsSource:
     if config.weights == "random":
         return WeightsSource(None, label)
     if config.weights == "tiny":
-        path = SHIPPED / f"{config.name}_tiny.safetensors"
-        if not path.is_file():
+        if not known.tiny.is_file():
             raise UserError(
-                f"the small network's weights {path} are not there; make them with `python -m hw4 "
+                f"the small network's weights {known.tiny} are not there; make them with `python -m hw4 "
                 f"task=pretrain model={config.name}`, or use model.weights=random or model.weights=official."
             )
-        return WeightsSource(path, label)
+        return WeightsSource(known.tiny, label)
     if config.weights == "official":
-        return WeightsSource(_fetch(OFFICIAL[config.name]), label, LICENSES[config.name])
+        return WeightsSource(_fetch(known.official), label, known.license)
     local = _local_file(Path(config.weights).expanduser())
     if local is not None:
         return WeightsSource(local, label)
     if _is_hub_name(config.weights):
-        notices = {OFFICIAL[model]: notice for model, notice in LICENSES.items()}
-        notice = LICENSES["dust3r"] if config.weights.startswith("naver/") else notices.get(config.weights)
-        return WeightsSource(_fetch(config.weights), label, notice)
+        limited = any(fnmatchcase(config.weights, name) for name in known.licensed)
+        return WeightsSource(_fetch(config.weights), label, known.license if limited else None)
     raise UserError(
         f"model.weights={config.weights} does not exist; give tiny, official, random, a hub name "
         f"owner/name, or a file ({', '.join(SUFFIXES)})."
@@ -91,24 +107,33 @@ def _local_file(path: Path) -> Path | None:
     return found[0]
 
 
-def weights_fingerprint(config: NetworkConfig) -> str:
+def weights_fingerprint(config: NetworkConfig, known: KnownWeights) -> str:
     """Identifies the weights' content: equal fingerprints, equal network.
 
     A file's SHA-256 is remembered by path, size and time, in the user's cache folder. The ``config.json``
-    beside a ``.safetensors`` file counts: it decides what network the weights are put into.
+    beside a ``.safetensors`` file counts where it decides what network the weights are put into.
 
     Raises:
         UserError: as `find_weights`.
     """
-    source = find_weights(config)
+    source = find_weights(config, known)
     if source.path is None:
-        recipe = Path(__file__).with_name("tiny.py").read_bytes()
+        recipe = Path(__file__).with_name("tiny.py").read_bytes() + known.recipe.read_bytes()
         return f"random-{config.seed}-{hashlib.sha256(recipe).hexdigest()[:16]}"
     digest = file_digest(source.path, "weights")
     description = source.path.with_name("config.json")
-    if config.name == "dust3r" and source.path.suffix == ".safetensors" and description.is_file():
+    if known.sized_by_config and source.path.suffix == ".safetensors" and description.is_file():
         digest = hashlib.sha256(digest.encode() + description.read_bytes()).hexdigest()
     return digest
+
+
+def network_labels(config: NetworkConfig, known: KnownWeights) -> ModelLabels:
+    """What a run says about a network before building it.
+
+    Raises:
+        UserError: as `find_weights`.
+    """
+    return ModelLabels(weights_label(config), weights_fingerprint(config, known))
 
 
 def _is_hub_name(weights: str) -> bool:

@@ -11,10 +11,13 @@ from hw4.core.errors import UserError
 from hw4.geometry.pnp import diagnose_points
 from hw4.models.base import BatchedModel, Reconstruction
 from hw4.models.network.devices import pick_device, pick_dtype, precision
-from hw4.models.network.load import LoadedNetwork, load_vggt_network
-from hw4.models.network.upstream import import_vggt_geometry, import_vggt_pose_encoding, quiet
-from hw4.models.network.views import ModelView, load_vggt_views
+from hw4.models.network.load import LoadedNetwork
+from hw4.models.network.upstream import quiet
+from hw4.models.network.views import ModelView
 from hw4.models.vggt.config import VggtConfig
+from hw4.models.vggt.network import load_network
+from hw4.models.vggt.upstream import import_geometry, import_pose_encoding
+from hw4.models.vggt.views import load_views
 
 # Patches that go through the network at once: on a CPU more gain nothing, on a GPU they fill it.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
@@ -29,7 +32,7 @@ class VggtModel(BatchedModel):
     def __init__(self, loaded: LoadedNetwork, config: VggtConfig) -> None:
         self.config = config
         self.device = pick_device(config)
-        self.dtype = pick_dtype(config, self.device)
+        self.dtype = pick_dtype(config, self.device, fast=True)
         network: Any = loaded.network
         if config.pts3d_from == "depth":
             # Upstream skips a head that is not there: a third of the time of a small network, memory of any.
@@ -50,14 +53,14 @@ class VggtModel(BatchedModel):
         """Load the configured weights.
 
         Raises:
-            UserError: as `load_vggt_network`, no such device, or an impossible image size.
+            UserError: as `load_network`, no such device, or an impossible image size.
         """
         pick_device(config)
-        return cls(load_vggt_network(config), config)
+        return cls(load_network(config), config)
 
     def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
         """See `ViewsModel.load_views`."""
-        return load_vggt_views(image_paths, self.image_size, self.config.preprocess, self.patch_size)
+        return load_views(image_paths, self.image_size, self.config.preprocess, self.patch_size)
 
     def scenes_per_batch(self, views: Sequence[ModelView]) -> int:
         """See `BatchedModel.scenes_per_batch`: as many as keep the device busy, or `model.batch_size`."""
@@ -73,7 +76,7 @@ class VggtModel(BatchedModel):
             predictions = self.network(images.to(self.device))
         names = [name for name in OUTPUTS if name in predictions]
         output = {name: predictions[name].float().cpu() for name in names}
-        extrinsics, intrinsics = import_vggt_pose_encoding().pose_encoding_to_extri_intri(
+        extrinsics, intrinsics = import_pose_encoding().pose_encoding_to_extri_intri(
             output.pop("pose_enc"), tuple(images.shape[-2:])
         )
         return [
@@ -110,7 +113,7 @@ class VggtModel(BatchedModel):
             conf = output["depth_conf"]
             usable = [view for view in range(n) if not problems[view]]
             if usable:
-                pts3d[usable] = import_vggt_geometry().unproject_depth_map_to_point_map(
+                pts3d[usable] = import_geometry().unproject_depth_map_to_point_map(
                     output["depth"][usable], cam_from_world[usable], Ks_model[usable]
                 )
         else:

@@ -7,6 +7,7 @@ from hw4.models.vggt.config import VggtConfig
 
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
+    from hw4.models.network.training import Trainable
 
 
 def _build(config: VggtConfig) -> "ReconstructionModel":
@@ -16,9 +17,16 @@ def _build(config: VggtConfig) -> "ReconstructionModel":
 
 
 def _labels(config: VggtConfig) -> ModelLabels:
-    from hw4.models.network.weights import weights_fingerprint, weights_label
+    from hw4.models.network.weights import network_labels
+    from hw4.models.vggt.weights import WEIGHTS
 
-    return ModelLabels(weights_label(config), weights_fingerprint(config))
+    return network_labels(config, WEIGHTS)
 
 
-SPEC = ModelSpec("vggt", "VGGT", VggtConfig, _build, _labels, dense=True, headline=1)
+def _trainable() -> "Trainable":
+    from hw4.models.vggt.training import TRAINABLE
+
+    return TRAINABLE
+
+
+SPEC = ModelSpec("vggt", "VGGT", VggtConfig, _build, _labels, _trainable, dense=True, headline=1)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from hw4.metrics import DEGREES, MISSING, Scale, scale_of
 from hw4.output.blocks import NOTE, VERDICT, WARNING, Numbers, Section, Text
-from hw4.output.tables import MISSING, Table
-from hw4.records.runs import NO_DIRECTION, Run
+from hw4.output.tables import Table
+from hw4.pose.metrics import NO_DIRECTION
+from hw4.records.run import Run
 from hw4.report.answers import answer, evidence
 from hw4.report.findings import Findings
 from hw4.report.questions import question, short_names, title_of
@@ -12,13 +14,7 @@ from hw4.report.sections.comparisons_csv import NAME, comparisons_data
 from hw4.report.statistics.comparisons import Comparison
 from hw4.report.statistics.paired import Delta
 from hw4.report.statistics.shared_samples import MEANS
-from hw4.report.words import (
-    change_text,
-    counted,
-    interval_text,
-    metric_text,
-    p_equals,
-)
+from hw4.report.words import counted, interval_text, p_equals
 
 MAX_COMPARISONS = 24
 
@@ -54,7 +50,7 @@ def comparison_section(findings: Findings) -> Section | None:
 
 
 def _why_none(runs: Sequence[Run]) -> str:
-    have = sorted({f"{run.pose['model']} with input {run.option('input.name')}" for run in runs if run.pose})
+    have = sorted({f"{run.pose.model} with input {run.option('input.name')}" for run in runs if run.pose})
     return (
         "Nothing can be compared: interpolated against pair needs both inputs of one model, model against "
         f"model needs two models with one input. Here: {', '.join(have) or 'no pose results'}."
@@ -65,11 +61,13 @@ def comparison_table(c: Comparison) -> Table:
     """Metrics of both runs on their shared samples, the change and its interval."""
     a, b = short_names(c)
     rows = [
-        [name, *_cells(name, c.changes.deltas[name])] if name in c.changes.deltas else [name, *[MISSING] * 4]
+        [name, *_cells(scale_of(name), c.changes.deltas[name])]
+        if name in c.changes.deltas
+        else [name, *[MISSING] * 4]
         for name in c.changes.names
     ]
     if c.all_penalized is not None:
-        rows.append([f"mean, failures as {c.worst_deg:g}°", *_cells("MRE", c.all_penalized)])
+        rows.append([f"mean, failures as {c.worst_deg:g}°", *_cells(DEGREES, c.all_penalized)])
     n = c.n_shared if c.penalize else c.n_both
     over = f"all {n} shared, failures as {c.worst_deg:g}°" if c.penalize else f"the {n} solved by both"
     notes = [
@@ -90,11 +88,6 @@ def comparison_table(c: Comparison) -> Table:
     return Table(f"{title_of(c)}: metrics", ["metric", "change", "95 % interval", a, b], rows, notes)
 
 
-def _cells(name: str, d: Delta) -> list[str]:
+def _cells(scale: Scale, d: Delta) -> list[str]:
     """The change comes first: on a phone, the last columns lie outside."""
-    return [
-        change_text(name, d.delta),
-        interval_text(name, d),
-        metric_text(name, d.a),
-        metric_text(name, d.b),
-    ]
+    return [scale.change(d.delta), interval_text(scale, d), scale.text(d.a), scale.text(d.b)]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hw4.config.stages import POSE, SPLAT
 from hw4.output.blocks import NOTE, Section, Text
 from hw4.output.tables import MISSING, Table
-from hw4.records.runs import Run
-from hw4.records.sweep_table import compare
+from hw4.records.configs import differing_settings
+from hw4.records.run import Run
 from hw4.report.findings import Findings
 from hw4.report.statistics.confounds import factors, show
 
@@ -17,8 +17,7 @@ def configuration_section(findings: Findings) -> Section:
     """Every key in which the runs differ, and how many factors that makes between every two of them."""
     section = Section("Configuration: every key that differs")
     known = [run for run in findings.runs if run.config]
-    comparison = compare([(run.name, {"config": run.config}) for run in known])
-    keys = comparison.differing_keys
+    keys, settings = differing_settings([run.config for run in known])
     if not known:
         section.blocks.append(Text("No run here has a configuration.", NOTE))
         return section
@@ -30,10 +29,7 @@ def configuration_section(findings: Findings) -> Section:
     if not keys:
         section.blocks.append(Text(f"All {len(known)} runs have the same configuration."))
         return section
-    rows = [
-        [k, *(show(row.settings[k]) if k in row.settings else MISSING for row in comparison.jobs)]
-        for k in keys
-    ]
+    rows = [[k, *(show(own[k]) if k in own else MISSING for own in settings)] for k in keys]
     notes = []
     if any(MISSING in row for row in rows):
         notes.append(f"{MISSING}: this run's model, input or data has no such key")

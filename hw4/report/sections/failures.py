@@ -32,15 +32,14 @@ def failures_section(findings: Findings) -> Section | None:
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     listed, diagnosed = [], []
     for run in with_pose:
-        for sample in (run.pose or {})["samples"]:
-            idx = str(sample["idx"])
-            if sample["rotation_error_deg"] is None:
-                counts[reason_class(sample["reason"])][run.name] += 1
-                reason = sample["reason"] or "no reason recorded"
-                width = number(sample.get("true_angle_deg"), 1)
-                listed.append([run.label, idx, sample["status"], width, reason])
-            for view, text in (sample.get("diagnoses") or {}).items():
-                diagnosed.append([run.label, idx, view, sample["status"], text])
+        for one in run.pose.samples if run.pose else ():
+            idx, status = str(one.sample.idx), one.prediction.status
+            if one.error.rotation_deg is None:
+                counts[reason_class(one.reason)][run.name] += 1
+                width, reason = number(one.true_angle_deg, 1), one.reason or "no reason recorded"
+                listed.append([run.label, idx, status, width, reason])
+            for view, text in one.prediction.diagnoses.items():
+                diagnosed.append([run.label, idx, view, status, text])
     if listed:
         rows = [
             [reason, *(str(by_run.get(run.name, 0)) for run in with_pose)]
@@ -55,7 +54,7 @@ def failures_section(findings: Findings) -> Section | None:
             Folded(counted(len(listed), "failed sample"), [_list("Failed", columns, listed)])
         )
     else:
-        total = sum((run.pose or {})["n_total"] for run in with_pose)
+        total = sum(run.pose.summary.n_total for run in with_pose if run.pose)
         section.blocks.append(Text(f"No sample failed: all {total} records have a result."))
     if diagnosed:
         columns = ["run", "idx", "view", "sample", "diagnosis"]

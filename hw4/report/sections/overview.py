@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from hw4.config.stages import POSE, SCORE, SPLAT
+from hw4.metrics import pose_headline, splat_headline
 from hw4.output.blocks import VERDICT, WARNING, Section, Text
-from hw4.output.tables import MISSING, Table
-from hw4.records.runs import Folder, Run
+from hw4.output.tables import Table
+from hw4.records.files import OK
+from hw4.records.run import Run
+from hw4.records.runs import Folder
 from hw4.report.answers import answer, difference
 from hw4.report.findings import Findings
 from hw4.report.questions import question
@@ -28,7 +31,7 @@ def missing(folder: Folder) -> list[tuple[str, str]]:
     if not folder.runs:
         add("no job has started", "sweep")
     for run in folder.runs:
-        if run.status != "ok":
+        if run.status != OK:
             add(f"{run.status}: {run.error or 'no reason recorded'}", run.name)
         for text in run.unusable:
             add(text, run.name)
@@ -37,9 +40,9 @@ def missing(folder: Folder) -> list[tuple[str, str]]:
         skipped = run.results.get("skipped") or {}
         for stage, reason in skipped.items():
             add(f"{stage} was skipped: {reason}", run.name)
-        if run.partial:
+        if run.partial and run.pose:
             total = _expected_samples(run)
-            have = len((run.pose or {})["samples"])
+            have = len(run.pose.samples)
             of = f" of {total}" if total else ""
             add(f"pose numbers come from the {have}{of} samples that reached the disk", run.name)
         wanted = {POSE if stage == SCORE else stage for stage in run.stages} & {POSE, SPLAT}
@@ -47,10 +50,10 @@ def missing(folder: Folder) -> list[tuple[str, str]]:
         for stage in sorted(wanted):
             if not here[stage] and stage not in skipped:
                 add(f"no {stage} results", run.name)
-        for name, metric in ((run.pose or {}).get("metrics") or {}).items():
-            if metric.get("value") is None:
-                add(f"{name}: {metric.get('reason') or 'no reason recorded'}", run.name)
-        for name, reason in ((run.splat or {}).get("missing") or {}).items():
+        for name, metric in (run.pose.summary.metrics if run.pose else {}).items():
+            if metric.value is None:
+                add(f"{name}: {metric.reason or 'no reason recorded'}", run.name)
+        for name, reason in (run.splat.missing if run.splat else {}).items():
             add(f"{name.upper()}: {reason}", run.name)
     return [(text, ", ".join(dict.fromkeys(who))) for text, who in found.items()]
 
@@ -91,13 +94,13 @@ def _runs_table(runs: Sequence[Run]) -> Table:
     if any(run.label != run.name for run in runs):
         columns["what"] = [run.label for run in runs]
     if any(run.pose for run in runs):
-        values = [((run.pose or {}).get("metrics") or {}).get("MRE", {}).get("value") for run in runs]
-        partial = [" (partial)" if run.partial else "" for run in runs]
-        columns["MRE"] = [
-            MISSING if value is None else f"{value:.3f}°{mark}"
-            for value, mark in zip(values, partial, strict=True)
+        row = pose_headline()
+        columns[row.title] = [
+            row.scale.text(value) + " (partial)" * (run.partial and value is not None)
+            for run in runs
+            for value in [run.value(row)]
         ]
     if any(run.splat for run in runs):
-        values = [(run.splat or {}).get("psnr") for run in runs]
-        columns["PSNR (dB)"] = [MISSING if value is None else f"{value:.2f}" for value in values]
+        headline = splat_headline()
+        columns[headline.title] = [headline.scale.text(run.value(headline)) for run in runs]
     return Table("Runs", list(columns), list(zip(*columns.values(), strict=True)))

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION
 from hw4.models.registry import headline_models
 from hw4.output.blocks import NOTE, Chart, Section, Text
 from hw4.output.svg import Axis, Series, chart, drawn_of
 from hw4.output.tables import Table
-from hw4.records.runs import Run, headline_deg
+from hw4.pose.metrics import FAILURE_ERROR_DEG, error_of
+from hw4.pose.results import SampleResult
+from hw4.records.run import Run
 from hw4.report.findings import Findings
 from hw4.report.questions import short_names, title_of
 from hw4.report.statistics.comparisons import Comparison
@@ -20,10 +23,10 @@ from hw4.report.statistics.shared_samples import matched
 
 MAX_SERIES = 8
 MAX_SCATTERS = 24
-ERROR_LOW, ERROR_HIGH = 0.1, 180.0
+ERROR_LOW, ERROR_HIGH = 0.1, FAILURE_ERROR_DEG
 # Where a sample without a result is drawn: the largest error there is.
 FAILED_AT = ERROR_HIGH
-GUIDES = (5.0, 15.0, 30.0)
+GUIDES = tuple(map(float, ACC_THRESHOLDS))
 
 
 def charts_section(findings: Findings) -> Section | None:
@@ -38,7 +41,7 @@ def charts_section(findings: Findings) -> Section | None:
     section.blocks += [item for item in found if item is not None]
     if not section.blocks:
         section.blocks.append(Text("No sample has a record.", NOTE))
-    models = sorted({(run.pose or {})["model"] for run in with_pose})
+    models = sorted({run.pose.model for run in with_pose if run.pose})
     wanted = headline_models()
     if not {spec.name for spec in wanted} <= set(models):
         here = ", ".join(models) or "no model"
@@ -51,9 +54,11 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _errors(run: Run) -> list[tuple[dict[str, Any], float | None]]:
-    pose = run.pose or {}
-    return [(sample, headline_deg(sample, pose["mode"])) for sample in pose["samples"]]
+def _errors(run: Run) -> list[tuple[SampleResult, float | None]]:
+    """Every sample and its error under the run's mode."""
+    if run.pose is None:
+        return []
+    return [(one, error_of(one.error, run.pose.summary.mode)) for one in run.pose.samples]
 
 
 def _error_axis(label: str, errors: Sequence[float | None]) -> Axis:
@@ -64,8 +69,8 @@ def _error_axis(label: str, errors: Sequence[float | None]) -> Axis:
 
 
 def _axis_label(runs: Sequence[Run]) -> str:
-    modes = {(run.pose or {})["mode"] for run in runs}
-    names = {"R": "rotation error", "T": "translation error", "both": "larger of both errors"}
+    modes = {run.pose.summary.mode for run in runs if run.pose}
+    names = {ROTATION: "rotation error", TRANSLATION: "translation error", LARGER: "larger of both errors"}
     return f"{names[modes.pop()] if len(modes) == 1 else 'error'} (°)"
 
 
@@ -78,7 +83,7 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
     axis = _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)])
     series, rows = [], []
     for color, run in enumerate(shown):
-        pairs = sorted((e, s["idx"]) for s, e in _errors(run) if e is not None)
+        pairs = sorted((e, s.sample.idx) for s, e in _errors(run) if e is not None)
         total = len(_errors(run))
         shares = [(i + 1) / total for i in range(len(pairs))]
         errors = [e for e, _ in pairs]
@@ -94,7 +99,7 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
     )
     data = Table("", ["run", "idx", "error_deg", "share_of_all"], rows)
     caption = "Higher and further left is better. Failed samples never count as solved. "
-    caption += "Vertical lines: 5°, 15°, 30°."
+    caption += f"Vertical lines: {', '.join(f'{limit}°' for limit in ACC_THRESHOLDS)}."
     caption += drawn_of(len(shown), len(solved))
     return Chart("error_distribution", "Share of samples below each error", svg, data, caption)
 
@@ -105,12 +110,13 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
     shown = recorded[:MAX_SERIES]
     samples = [sample for run in shown for sample, _ in _errors(run)]
     has_yaw = bool(samples) and all(
-        s.get("true_yaw_deg") is not None for s in samples if s.get("true_angle_deg") is not None
+        s.true_yaw_deg is not None for s in samples if s.true_angle_deg is not None
     )
     key, name = ("true_yaw_deg", "yaw") if has_yaw else ("true_angle_deg", "rotation angle")
     series, rows = [], []
     for color, run in enumerate(shown):
-        known = [(abs(s[key]), e, s["idx"]) for s, e in _errors(run) if s.get(key) is not None]
+        turns = [(getattr(s, key), e, s.sample.idx) for s, e in _errors(run)]
+        known = [(abs(turn), e, i) for turn, e, i in turns if turn is not None]
         tips = [
             f"{run.label}, idx {i}: " + (f"{e:.2f}° at {x:.1f}°" if e is not None else f"failed, {x:.1f}°")
             for x, e, i in known
@@ -143,12 +149,11 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
 
 def scatter(c: Comparison, number: int) -> Chart | None:
     """One comparison sample by sample; None if the runs share no sample."""
-    mode = (c.a.pose or {})["mode"]
     pairs = matched(c.a, c.b)
     if not pairs:
         return None
     a, b = short_names(c)
-    errors = [(headline_deg(x, mode), headline_deg(y, mode), x["idx"]) for x, y in pairs]
+    errors = [(error_of(x.error, c.mode), error_of(y.error, c.mode), x.sample.idx) for x, y in pairs]
     tips = [
         f"idx {i}: {a} {'failed' if x is None else f'{x:.2f}°'}, {b} {'failed' if y is None else f'{y:.2f}°'}"
         for x, y, i in errors

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw4.config.stages import SPLAT
+from hw4.metrics import HIGHER, MISSING, splat_headline, splat_metrics
 from hw4.output.blocks import NOTE, WARNING, Section, Text
-from hw4.output.tables import MISSING, Table, number
-from hw4.records.runs import Run
-from hw4.records.sweep_table import compare
+from hw4.output.tables import Table, number
+from hw4.records.configs import differing_settings
+from hw4.records.run import Run
 from hw4.report.findings import Findings
 from hw4.report.sections.splat_curves import splat_curves
 from hw4.report.sections.splat_views import same_view
 from hw4.report.splat_results import Result, distinct_results
 from hw4.report.statistics.confounds import factors, is_confounded, show, warning
-from hw4.report.words import signed
 
 
 def splat_section(findings: Findings) -> Section | None:
@@ -49,45 +49,42 @@ def splat_section(findings: Findings) -> Section | None:
 
 def _scores(results: Sequence[Result]) -> Table:
     """One row per result, first what differs, then the scores as results.json has them."""
-    comparison = compare([(result.label, result.first.results) for result in results])
-    differing = [k for k in comparison.differing_keys if k.startswith(("splat.", "model.", "data."))]
-    shared = [k for k in differing if all(k in row.settings for row in comparison.jobs)]
-    columns = ["run", *shared, "PSNR (dB)", "SSIM", "LPIPS", "PSNR before training", "Gaussians"]
+    differing, settings = differing_settings([result.first.config for result in results])
+    chosen = [k for k in differing if k.startswith(("splat.", "model.", "data."))]
+    shared = [k for k in chosen if all(k in own for own in settings)]
+    metrics = splat_metrics()
+    columns = ["run", *shared, *(row.title if row.is_result else row.label for row in metrics), "Gaussians"]
     columns += ["iterations", "training (s)", "test views"]
     rows: list[list[str]] = []
     notes: list[tuple[str, str]] = []
-    for result, row in zip(results, comparison.jobs, strict=True):
+    for result, own in zip(results, settings, strict=True):
         s, name = result.splat, result.label
         rows.append(
             [
                 name,
-                *(show(row.settings[key]) for key in shared),
-                number(s["psnr"]),
-                number(s["ssim"], 4),
-                number(s["lpips"], 4),
-                number(s["initial_psnr"]),
-                f"{s['n_initial']} → {s['n_gaussians']}",
-                str(s["iterations"]),
-                number(s["train_seconds"], 1),
-                str(len(s["views"])),
+                *(show(own[key]) for key in shared),
+                *(row.scale.text(s.scores[row.name]) for row in metrics),
+                f"{s.n_initial} → {s.n_gaussians}",
+                str(s.iterations),
+                number(s.train_seconds, 1),
+                str(len(s.views)),
             ]
         )
         notes += [
             (run.label, f"the same result as {result.first.label}{_reused(run)}") for run in result.runs[1:]
         ]
-        notes += [(name, f"{metric} is missing: {reason}") for metric, reason in s["missing"].items()]
-        notes += [(name, note) for note in s["notes"]]
-        if s["stopped"]:
-            notes.append((name, s["stopped"]))
-        if s["aligned_test_views"]:
+        notes += [(name, f"{metric} is missing: {reason}") for metric, reason in s.missing.items()]
+        notes += [(name, note) for note in s.notes]
+        if s.stopped:
+            notes.append((name, s.stopped))
+        if s.aligned_test_views:
             notes.append((name, "test cameras were optimised before scoring"))
-        start = s["init"] if s["init"] == "scene" else f"{s['init']}, weights: {s['weights']}"
-        notes.append((name, f"{s['n_train']} training views, initialised from {start}"))
+        notes.append((name, f"{s.n_train} training views, initialised from {s.origin}"))
     return Table("Scores on the test views", columns, rows, _merged(notes)).transposed()
 
 
 def _reused(run: Run) -> str:
-    return ", taken from the cache" if (run.splat or {}).get("reused") else ", computed again"
+    return ", taken from the cache" if run.splat and run.splat.reused else ", computed again"
 
 
 def _merged(notes: Sequence[tuple[str, str]]) -> list[str]:
@@ -99,24 +96,28 @@ def _merged(notes: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{between.join(dict.fromkeys(names))}: {text}" for text, names in by_text.items()]
 
 
-def _view_psnr(result: Result) -> dict[str, float]:
-    return {v["name"]: v["psnr"] for v in result.splat["views"] if v["psnr"] is not None}
-
-
 def _changes(results: Sequence[Result]) -> Table:
-    first = results[0]
+    """How the headline metric changes from the first result, view by view."""
+    first, metric = results[0], splat_headline()
+
+    def scores(result: Result) -> dict[str, float]:
+        values = {view.name: view.scores.get(metric.name) for view in result.splat.views}
+        return {name: value for name, value in values.items() if value is not None}
+
+    better = 1 if metric.better == HIGHER else -1
     rows = []
     for result in results[1:]:
-        before, after = _view_psnr(first), _view_psnr(result)
-        gains = [after[name] - before[name] for name in before if name in after]
+        before, after = scores(first), scores(result)
+        changes = [after[name] - before[name] for name in before if name in after]
         found = factors(first.first, result.first, SPLAT)
         cells = [MISSING] * 3
-        if gains:
-            cells = [signed(float(np.mean(gains)), 2), f"{signed(min(gains), 2)} … {signed(max(gains), 2)}"]
-            cells.append(f"{sum(gain > 0 for gain in gains)} of {len(gains)}")
+        if changes:
+            text = metric.scale.change
+            cells = [text(float(np.mean(changes))), f"{text(min(changes))} … {text(max(changes))}"]
+            cells.append(f"{sum(better * change > 0 for change in changes)} of {len(changes)}")
         what = "; ".join(map(str, found)) or "nothing that the splat stage reads"
         rows.append([result.label, *cells, ("⚠ " if is_confounded(found) else "") + what])
-    columns = ["run", "ΔPSNR (dB)", "over the views", "views better", "what differs"]
+    columns = ["run", f"Δ{metric.title}", "over the views", "views better", "what differs"]
     title = f"Change against {first.label}, on the same test views"
     notes = ["⚠: more than one factor changed"] if any("⚠" in row[-1] for row in rows) else []
     return Table(title, columns, rows, notes)

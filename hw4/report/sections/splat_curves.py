@@ -17,13 +17,13 @@ CURVES = (
 
 def splat_curves(results: Sequence[Result]) -> list[Chart]:
     """Loss, training PSNR and number of Gaussians over the iterations, all runs in one drawing each."""
-    logged = [result for result in results if result.splat["history"]]
+    logged = [result for result in results if result.splat.history]
     shown = logged[:MAX_SERIES]
     found = []
     for key, label, title, logarithmic in CURVES:
         series, rows = [], []
         for color, result in enumerate(shown):
-            records = [r for r in result.splat["history"] if r.get(key) is not None]
+            records = [r for r in result.splat.history if r.get(key) is not None]
             steps, values = [float(r["step"]) for r in records], [float(r[key]) for r in records]
             series.append(Series(result.label, steps, values, line=True, color=color))
             rows += [[result.label, f"{s:g}", str(v)] for s, v in zip(steps, values, strict=True)]

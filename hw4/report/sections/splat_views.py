@@ -4,16 +4,17 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from hw4.metrics import SplatMetric, splat_headline, splat_results
 from hw4.output.blocks import Gallery, Picture
 from hw4.output.figures import panel_grid
-from hw4.output.tables import Table, number
+from hw4.output.tables import Table
 from hw4.report.splat_results import Result
+from hw4.splat.result import SplatResult
 
 LONGEST_EDGE = 800
 COLUMNS = 4
@@ -24,15 +25,13 @@ class Setting:
     """A splat result to show: its label, its content, and where a path that it recorded lies today."""
 
     label: str
-    splat: dict[str, Any]
+    splat: SplatResult
     locate: Callable[[str], Path | None]
 
     def pixels(self, view: str, kind: str) -> np.ndarray | None:
         """(H, W, 3) uint8 of a test view's render or strip (`kind`: ``renders``, ``strips``), or None."""
-        names = [record["name"] for record in self.splat["views"]]
-        files = self.splat.get("files", {}).get(kind, [])
-        # In the order of the views: names in different folders may end alike.
-        path = self.locate(files[names.index(view)]) if len(files) == len(names) else None
+        recorded = self.splat.view_file(view, kind)
+        path = None if recorded is None else self.locate(recorded)
         if path is None:
             return None
         try:
@@ -41,9 +40,10 @@ class Setting:
         except OSError:
             return None
 
-    def scores(self, view: str) -> dict[str, Any]:
-        """The record of a test view."""
-        return next(record for record in self.splat["views"] if record["name"] == view)
+    def score(self, view: str, metric: SplatMetric) -> float | None:
+        """A metric of a test view, or None where it is missing."""
+        scores = self.splat.view(view)
+        return None if scores is None else scores.scores.get(metric.name)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class SharedView:
 
 def shared_view(settings: Sequence[Setting]) -> SharedView | None:
     """The first test view that all settings share; None where they share none."""
-    names = [[view["name"] for view in setting.splat["views"]] for setting in settings]
+    names = [[view.name for view in setting.splat.views] for setting in settings]
     common = (name for name in names[0] if all(name in other for other in names)) if names else iter(())
     view = next(common, None)
     if view is None:
@@ -73,11 +73,10 @@ def shared_view(settings: Sequence[Setting]) -> SharedView | None:
     return SharedView(view, photo, renders)
 
 
-def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Figure] | None:
-    """The photo of a test view and its render under each setting, with PSNR; None where jobs share no view.
+def settings_strip(jobs: Sequence[tuple[str, SplatResult]]) -> tuple[str, Figure] | None:
+    """The photo of a test view and its render under each setting, with the headline metric.
 
-    Args:
-        jobs: label and splat result (as in ``results.json``) of each job.
+    None where the jobs, a label and a result each, share no view.
     """
 
     def locate(recorded: str) -> Path | None:
@@ -87,9 +86,11 @@ def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Fig
     if view is None:
         return None
     panels = [] if view.photo is None else [(f"truth: {view.name}", view.photo)]
+    metric = splat_headline()
     for setting, render in view.renders:
         if render is not None:
-            panels.append((f"{setting.label}\nPSNR {setting.scores(view.name)['psnr']:.2f} dB", render))
+            score = metric.said(setting.score(view.name, metric))
+            panels.append((f"{setting.label}\n{score}", render))
     if len(panels) < 2:
         return None
     height, width = panels[0][1].shape[:2]
@@ -102,22 +103,23 @@ def settings_strip(jobs: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, Fig
 
 def same_view(results: Sequence[Result]) -> Gallery | None:
     """The photo of one test view and its render under every setting; None where there is no render."""
-    view = shared_view([Setting(r.label, r.splat, r.first.file) for r in results if r.splat["views"]])
+    view = shared_view([Setting(r.label, r.splat, r.first.file) for r in results if r.splat.views])
     if view is None:
         return None
     pictures = [] if view.photo is None else [Picture("truth", f"photo {view.name}", _shrunk(view.photo))]
+    headline, metrics = splat_headline(), splat_results()
     rows: list[list[str]] = []
     for i, (setting, render) in enumerate(view.renders):
-        scores = setting.scores(view.name)
-        cells = ["" if scores[k] is None else str(scores[k]) for k in ("psnr", "ssim", "lpips")]
-        rows.append([setting.label, view.name, *cells])
+        scores = [setting.score(view.name, row) for row in metrics]
+        rows.append([setting.label, view.name, *("" if score is None else str(score) for score in scores)])
         if render is not None:
-            label = f"{setting.label}: PSNR {number(scores['psnr'])} dB"
+            label = f"{setting.label}: {headline.said(setting.score(view.name, headline))}"
             pictures.append(Picture(f"render_{i}", label, _shrunk(render)))
     if not pictures:
         return None
-    data = Table("", ["run", "view", "psnr_db", "ssim", "lpips"], rows)
-    caption = f"Test view {view.name}, which no training saw. PSNR of this view alone."
+    columns = [f"{row.name}_{row.unit.lower()}" if row.unit else row.name for row in metrics]
+    data = Table("", ["run", "view", *columns], rows)
+    caption = f"Test view {view.name}, which no training saw. {headline.label} of this view alone."
     return Gallery("splat_same_view", "The same view under all settings", pictures, data, caption)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hw4.config.stages import POSE
-from hw4.records.runs import Run, headline_deg, penalized, worst_deg
+from hw4.metrics import ROTATION
+from hw4.pose.metrics import worst_deg
+from hw4.records.run import Run
 from hw4.report.statistics.confounds import Factor, environment_differences, factors, warning
 from hw4.report.statistics.paired import (
     BETTER,
@@ -22,7 +24,13 @@ from hw4.report.statistics.paired import (
     signed_rank,
 )
 from hw4.report.statistics.pairing import candidates, is_oracle
-from hw4.report.statistics.shared_samples import Changes, matched, metric_changes, with_direction
+from hw4.report.statistics.shared_samples import (
+    Changes,
+    matched,
+    metric_changes,
+    paired_errors,
+    with_direction,
+)
 
 # Verdicts beside those of `decide`: the evidence disagrees; or an oracle is involved, which is not tested.
 MIXED, UNTESTED = "mixed", "bound"
@@ -96,19 +104,17 @@ class Comparison:
 
 def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
     """Everything about one pair of runs but the verdict; both must have pose results."""
-    summary = a.pose or {}
-    mode, penalize = summary.get("mode", "R"), summary.get("failures") == "penalize"
+    assert a.pose is not None and b.pose is not None
+    summary = a.pose.summary
+    mode, penalize, folded = summary.mode, summary.failures == "penalize", summary.fold_translation
     draws, seed = int(a.option("metrics.bootstrap", 2000)), int(a.option("metrics.seed", 0))
     every = matched(a, b)
-    n_unmatched = sum(len((run.pose or {}).get("samples", [])) - len(every) for run in (a, b))
-    shared = every if mode == "R" else with_direction(every)
-    errors = [(headline_deg(x, mode), headline_deg(y, mode)) for x, y in shared]
-    solved = [(x, y) for x, y in errors if x is not None and y is not None]
-    worst = worst_deg(a, mode)
-    all_errors = [(penalized(x, worst), penalized(y, worst)) for x, y in errors]
-    used = all_errors if penalize else solved
-    first, second = (np.array([pair[i] for pair in used], dtype=float) for i in (0, 1))
-    all_first, all_second = (np.array([pair[i] for pair in all_errors], dtype=float) for i in (0, 1))
+    n_unmatched = sum(len(pose.samples) - len(every) for pose in (a.pose, b.pose))
+    shared = every if mode == ROTATION else with_direction(every)
+    worst = worst_deg(mode, folded)
+    solved, everyone = paired_errors(shared, mode), paired_errors(shared, mode, worst)
+    first, second = everyone if penalize else solved
+    all_first, all_second = everyone
 
     def mean_change(x: np.ndarray, y: np.ndarray) -> Delta | None:
         return paired_bootstrap(x, y, lambda e: e.mean(axis=-1), draws, seed) if len(x) else None
@@ -124,8 +130,8 @@ def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
         n_shared=len(shared),
         n_unmatched=n_unmatched,
         n_undirected=len(every) - len(shared),
-        n_both=len(solved),
-        changes=metric_changes(shared, mode, worst_deg(a, "T") if penalize else None, draws, seed),
+        n_both=len(solved[0]),
+        changes=metric_changes(shared, mode, folded if penalize else None, draws, seed),
         tested=mean_change(first, second),
         all_penalized=mean_change(all_first, all_second),
         rank=signed_rank(first, second),

@@ -7,7 +7,7 @@ from typing import Any
 
 from hw4.config.decides import decides, stage_reads
 from hw4.config.stages import POSE, SCORE
-from hw4.records.runs import Run
+from hw4.records.run import Run
 from hw4.splat.source import uses_model
 
 ABSENT = "<absent>"

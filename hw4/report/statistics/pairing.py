@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hw4.config.input import ALL, INTERPOLATED, MEDOID, ORACLE, PAIR
 from hw4.config.stages import POSE
 from hw4.models.registry import headline_models
-from hw4.records.runs import Run
+from hw4.records.run import Run
 from hw4.report.statistics.confounds import closest
 
 INPUT, SELECTION, BOUND, MODEL, SETTING = "input", "selection", "bound", "model", "setting"
@@ -23,7 +23,7 @@ def is_oracle(run: Run) -> bool:
 
 def model_of(run: Run) -> str:
     """The name of the model behind a run's poses."""
-    return str((run.pose or {}).get("model"))
+    return str(run.pose.model if run.pose else None)
 
 
 def candidates(runs: Sequence[Run]) -> list[tuple[str, Run, Run]]:

@@ -2,27 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hw4.pose.metrics import ACC_THRESHOLDS, AUC_THRESHOLDS, FAILURE_ERROR_DEG, accuracy, auc
-from hw4.records.runs import NO_DIRECTION, Run, headline_deg, penalized
+from hw4.metrics import LARGER, MEAN_LARGER, ROTATION, TRANSLATION, pose_metrics
+from hw4.pose.metrics import NO_DIRECTION, error_of, worst_deg
+from hw4.pose.results import SampleResult
+from hw4.records.run import Run
 from hw4.report.statistics.paired import Delta, paired_bootstrap
 
-Sample = dict[str, Any]
-Pairs = Sequence[tuple[Sample, Sample]]
+Pairs = Sequence[tuple[SampleResult, SampleResult]]
 # Two records are of one sample if their true relative rotations agree to this (degrees).
 SAME_TRUTH_DEG = 1e-3
-LARGER_MEAN = "mean of the larger error"
 # What is tested under each metrics mode: one error, and its mean over samples.
 ERRORS = {
-    "R": "rotation errors",
-    "T": "translation errors",
-    "both": "errors (the larger of rotation and translation)",
+    ROTATION: "rotation errors",
+    TRANSLATION: "translation errors",
+    LARGER: "errors (the larger of rotation and translation)",
 }
-MEANS = {"R": "mean rotation error", "T": "mean translation error", "both": LARGER_MEAN}
+MEANS = {
+    ROTATION: "mean rotation error",
+    TRANSLATION: "mean translation error",
+    LARGER: MEAN_LARGER.name,
+}
 NOT_BOTH = "no sample has it in both runs"
 
 
@@ -36,84 +39,75 @@ class Changes:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def matched(a: Run, b: Run) -> list[tuple[Sample, Sample]]:
+def matched(a: Run, b: Run) -> list[tuple[SampleResult, SampleResult]]:
     """Records of the samples that both runs have: same number, photos and true rotation."""
 
-    def key(sample: Sample) -> tuple[Any, ...]:
-        return (sample["idx"], Path(sample["img1"]).name, Path(sample["img2"]).name)
+    def key(one: SampleResult) -> tuple[Any, ...]:
+        return (one.sample.idx, one.sample.image_paths[0].name, one.sample.image_paths[-1].name)
 
-    second = {key(s): s for s in (b.pose or {}).get("samples", [])}
+    second = {key(one): one for one in (b.pose.samples if b.pose else ())}
     pairs = []
-    for sample in (a.pose or {}).get("samples", []):
-        other = second.get(key(sample))
+    for one in a.pose.samples if a.pose else ():
+        other = second.get(key(one))
         if other is None:
             continue
-        angles = sample.get("true_angle_deg"), other.get("true_angle_deg")
-        if None in angles or abs(angles[0] - angles[1]) < SAME_TRUTH_DEG:
-            pairs.append((sample, other))
+        angle, other_angle = one.true_angle_deg, other.true_angle_deg
+        if angle is None or other_angle is None or abs(angle - other_angle) < SAME_TRUTH_DEG:
+            pairs.append((one, other))
     return pairs
 
 
-def with_direction(pairs: Pairs) -> list[tuple[Sample, Sample]]:
+def with_direction(pairs: Pairs) -> list[tuple[SampleResult, SampleResult]]:
     """Those whose ground truth has a translation direction: without one, no translation is wrong.
 
-    A sample that failed in both runs does not tell; it is kept unless no record at all has a direction.
+    A sample of which neither record tells is kept unless no record at all has a direction.
     """
 
-    def undirected(pair: tuple[Sample, Sample]) -> bool:
-        return NO_DIRECTION in (pair[0].get("reason"), pair[1].get("reason"))
+    def told(pair: tuple[SampleResult, SampleResult]) -> set[bool | None]:
+        return {one.error.has_true_direction for one in pair}
 
-    told = any(s.get("translation_error_deg") is not None for pair in pairs for s in pair)
-    if not told and any(map(undirected, pairs)):
+    every = {direction for pair in pairs for direction in told(pair)}
+    if True not in every and False in every:
         return []
-    return [pair for pair in pairs if not undirected(pair)]
+    return [pair for pair in pairs if False not in told(pair)]
 
 
-def metric_changes(
-    pairs: Pairs, mode: str, worst_translation_deg: float | None, draws: int, seed: int
-) -> Changes:
+def paired_errors(pairs: Pairs, mode: str, worst: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Both runs' errors in degrees under a mode, (n,) each, of the samples that have one in both.
+
+    With `worst`, a sample without a result has that error and none is left out.
+    """
+    both = [(error_of(x.error, mode), error_of(y.error, mode)) for x, y in pairs]
+    if worst is not None:
+        both = [(worst if x is None else x, worst if y is None else y) for x, y in both]
+    known = [(x, y) for x, y in both if x is not None and y is not None]
+    first, second = (np.array([pair[i] for pair in known], dtype=float) for i in (0, 1))
+    return first, second
+
+
+def metric_changes(pairs: Pairs, mode: str, folded: bool | None, draws: int, seed: int) -> Changes:
     """Every metric's change from the first to the second record of each pair.
 
     Args:
         pairs: records of the same samples; under mode ``T`` and ``both``, those of `with_direction`.
-        mode: ``R``, ``T`` or ``both``, which decides the error that ``Acc`` and ``AUC`` count.
-        worst_translation_deg: what a sample without a result counts as in translation (in rotation: 180
-            degrees); None: it needs a result in both runs.
+        mode: ``R``, ``T`` or ``both``: the error of metrics that leave it to the configuration.
+        folded: where a sample without a result counts as the worst one, whether translations are folded;
+            None: it needs a result in both runs.
         draws: bootstrap resamples, `seed` theirs.
     """
     changes = Changes()
     directed = with_direction(pairs)
-
-    def columns(name: str) -> tuple[np.ndarray, np.ndarray]:
-        def value(sample: Sample) -> float | None:
-            return headline_deg(sample, mode) if name == "headline" else sample[name]
-
-        of = directed if name == "translation_error_deg" else pairs
-        both = [(value(x), value(y)) for x, y in of]
-        if worst_translation_deg is not None:
-            of_translation = name == "translation_error_deg" or (name == "headline" and mode == "T")
-            worst = worst_translation_deg if of_translation else FAILURE_ERROR_DEG
-            both = [(penalized(x, worst), penalized(y, worst)) for x, y in both]
-        known = [(x, y) for x, y in both if x is not None and y is not None]
-        return np.array([x for x, _ in known], dtype=float), np.array([y for _, y in known], dtype=float)
-
-    def put(label: str, column: str, statistic: Any) -> None:
-        a, b = columns(column)
-        changes.names.append(label)
+    for row in pose_metrics():
+        if row.only_mode not in (None, mode):
+            continue
+        of = row.mode(mode)
+        worst = None if folded is None else worst_deg(of, folded)
+        a, b = paired_errors(pairs if of == ROTATION else directed, of, worst)
+        changes.names.append(row.name)
         if len(a):
-            changes.deltas[label] = paired_bootstrap(a, b, statistic, draws, seed)
-            changes.counts[label] = len(a)
+            changes.deltas[row.name] = paired_bootstrap(a, b, row.statistic, draws, seed)
+            changes.counts[row.name] = len(a)
         else:
-            aimless = column == "translation_error_deg" and pairs and not directed
-            changes.missing[label] = NO_DIRECTION if aimless else NOT_BOTH
-
-    put("MRE", "rotation_error_deg", lambda e: e.mean(axis=-1))
-    put("median rotation error", "rotation_error_deg", lambda e: np.median(e, axis=-1))
-    put("MTE", "translation_error_deg", lambda e: e.mean(axis=-1))
-    if mode == "both":
-        put(LARGER_MEAN, "headline", lambda e: e.mean(axis=-1))
-    for threshold in ACC_THRESHOLDS:
-        put(f"Acc@{threshold}", "headline", lambda e, t=threshold: accuracy(e, t))
-    for threshold in sorted(AUC_THRESHOLDS, reverse=True):
-        put(f"AUC@{threshold}", "headline", lambda e, t=threshold: auc(e, t))
+            aimless = of != ROTATION and pairs and not directed
+            changes.missing[row.name] = NO_DIRECTION if aimless else NOT_BOTH
     return changes

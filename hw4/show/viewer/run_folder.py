@@ -11,8 +11,9 @@ from hw4.core.errors import UserError
 from hw4.data.pairs.layout import PairSample, load_pairs
 from hw4.pose.candidates import CLOUD
 from hw4.pose.clouds import read_cloud
-from hw4.pose.results import OK
-from hw4.records.runs import Run, load_runs
+from hw4.pose.results import OK, SampleResult
+from hw4.records.run import Run
+from hw4.records.runs import load_runs
 from hw4.show.demo.files3d import read_points_ply
 from hw4.show.truth import true_cameras
 from hw4.show.viewer.run_splats import splat_subjects
@@ -69,40 +70,39 @@ class _Data:
 
 def _pose(run: Run) -> Iterator[Subject]:
     data = _Data(run)
-    for record in (run.pose or {}).get("samples", []):
-        error = record.get("rotation_error_deg")
+    for one in run.pose.samples if run.pose else ():
+        error = one.error.rotation_deg
         outcome = f"{error:.1f}°" if error is not None else "no result"
-        yield Subject(f"idx {record['idx']} ({outcome})", partial(_pose_view, run, data, record))
+        yield Subject(f"idx {one.sample.idx} ({outcome})", partial(_pose_view, run, data, one))
 
 
-def _pose_view(run: Run, data: _Data, record: dict[str, Any]) -> View3D:
-    idx = int(record["idx"])
-    sample, problem = data.sample(idx)
-    view = View3D(words=_pose_words(record))
+def _pose_view(run: Run, data: _Data, one: SampleResult) -> View3D:
+    sample, problem = data.sample(one.sample.idx)
+    view = View3D(words=_pose_words(one))
     paths: Sequence[Path | None]
     if sample is not None:
-        paths, truth = _views(sample, record), sample.cam_from_world
+        paths, truth = _views(sample, one), sample.cam_from_world
     else:
-        paths, truth = [found_file(record["img1"], run), found_file(record["img2"], run)], None
+        paths, truth = [found_file(str(path), run) for path in one.sample.image_paths], None
         view.words.append(f"The ground truth is missing: {problem}")
-    cloud, lost = _pose_cloud(run, record)
-    _add_prediction(view, cloud, record.get("cam_from_world"), list(paths), truth, lost)
+    cloud, lost = _pose_cloud(run, one)
+    _add_prediction(view, cloud, one.prediction.cam_from_world, list(paths), truth, lost)
     return view
 
 
-def _views(sample: PairSample, record: dict[str, Any]) -> Sequence[Path]:
+def _views(sample: PairSample, one: SampleResult) -> Sequence[Path]:
     """Photos and frames that the model saw: of several candidates, those of the picked one."""
-    picked = (record.get("selection") or {}).get("picked") or {}
+    picked = (one.selection or {}).get("picked") or {}
     which = picked.get("generator"), picked.get("subset")
     found = (c.image_paths for c in sample.candidates or () if (c.generator, c.subset) == which)
     return next(found, sample.image_paths)
 
 
-def _pose_cloud(run: Run, record: dict[str, Any]) -> tuple[Path | None, str]:
+def _pose_cloud(run: Run, one: SampleResult) -> tuple[Path | None, str]:
     """File of a sample's cloud in the run's cache, and why there is none if it cannot be read."""
-    name = f"clouds/{record['idx']}.npz"
-    if "selection" in record:
-        picked = record["selection"].get("picked")
+    name = f"clouds/{one.sample.idx}.npz"
+    if one.selection is not None:
+        picked = one.selection.get("picked")
         if picked is None:
             return None, "no candidate has cameras"
         name = picked.get(CLOUD)
@@ -111,28 +111,28 @@ def _pose_cloud(run: Run, record: dict[str, Any]) -> tuple[Path | None, str]:
                 None,
                 "an older version kept no points of this candidate; cache.reuse=false does",
             )
-    recorded = str((run.pose or {}).get("cache_dir") or "")
+    recorded = (run.pose.cache_dir if run.pose else None) or ""
     cache = found_file(recorded, run) if recorded else None
     if cache is None:
         return None, f"the run's cache {recorded or 'is not recorded'} is not there (any more)"
-    if record["status"] != OK and not (cache / name).is_file():
+    if one.prediction.status != OK and not (cache / name).is_file():
         return (
             None,
-            f"the model gave none ({record['reason']}), or the run's cache does not hold it (any more)",
+            f"the model gave none ({one.reason}), or the run's cache does not hold it (any more)",
         )
     return cache / name, "the run's cache does not hold it (any more)"
 
 
-def _pose_words(record: dict[str, Any]) -> list[str]:
-    rotation, translation = record.get("rotation_error_deg"), record.get("translation_error_deg")
+def _pose_words(one: SampleResult) -> list[str]:
+    rotation, translation = one.error.rotation_deg, one.error.translation_deg
     if rotation is None:
-        words = [f"No result: {record.get('reason') or 'no reason was recorded'}."]
+        words = [f"No result: {one.reason or 'no reason was recorded'}."]
     else:
         direction = "" if translation is None else f", translation direction by {translation:.2f}°"
         words = [f"Rotation wrong by {rotation:.2f}°{direction}."]
-    if record.get("true_angle_deg") is not None:
-        words.append(f"The pair is {record['true_angle_deg']:.1f}° wide; {record['n_views']} views.")
-    return words + [f"{where}: {text}" for where, text in (record.get("diagnoses") or {}).items()]
+    if one.true_angle_deg is not None:
+        words.append(f"The pair is {one.true_angle_deg:.1f}° wide; {one.n_views} views.")
+    return words + [f"{where}: {text}" for where, text in one.prediction.diagnoses.items()]
 
 
 def _add_prediction(
@@ -217,7 +217,7 @@ def _case(run: Run) -> Iterator[Subject]:
 
 
 def _case_view(run: Run, one: dict[str, Any]) -> View3D:
-    view = View3D(words=_pose_words(one))
+    view = View3D(words=_pose_words(SampleResult.from_row(one)))
     truth = one["true_cam_from_world"]
     cloud = None if one["cloud"] is None else run.file(one["cloud"])
     paths = [found_file(path, run) for path in one["image_paths"]]

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, scene_of
-from hw4.records.runs import Run
+from hw4.metrics import splat_headline
+from hw4.records.run import Run
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D, found_file
 from hw4.splat.camera_file import TEST, TRAIN, read_cameras
+from hw4.splat.result import SplatResult
 
 ROLE_COLORS = {TRAIN: (31, 119, 180), TEST: (255, 127, 14)}
 
@@ -18,15 +19,15 @@ ROLE_COLORS = {TRAIN: (31, 119, 180), TEST: (255, 127, 14)}
 def splat_subjects(run: Run) -> Iterator[Subject]:
     """The trained splats of a run, if it has any."""
     if run.splat is not None:
-        psnr = run.splat["psnr"]
-        label = "splats" if psnr is None else f"splats ({psnr:.2f} dB)"
-        yield Subject(label, partial(_splat_view, run))
+        row = splat_headline()
+        value = run.value(row)
+        label = "splats" if value is None else f"splats ({row.scale.text(value)} {row.unit})"
+        yield Subject(label, partial(_splat_view, run, run.splat))
 
 
-def _splat_view(run: Run) -> View3D:
-    result: dict[str, Any] = run.splat or {}
-    view = View3D(words=[f"{result['n_gaussians']} Gaussians, {result['iterations']} iterations."])
-    view.splats = run.file(str(result.get("files", {}).get("ply", "")))
+def _splat_view(run: Run, result: SplatResult) -> View3D:
+    view = View3D(words=[f"{result.n_gaussians} Gaussians, {result.iterations} iterations."])
+    view.splats = run.file(str(result.files.get("ply", "")))
     if view.splats is None:
         view.words.append("The splats are missing: the run's gaussians.ply is not there (any more).")
     view.cameras, words = _trained_cameras(run, result)
@@ -50,10 +51,10 @@ def _splat_view(run: Run) -> View3D:
     return view
 
 
-def _trained_cameras(run: Run, result: dict[str, Any]) -> tuple[list[ShownCamera], list[str]]:
+def _trained_cameras(run: Run, result: SplatResult) -> tuple[list[ShownCamera], list[str]]:
     """Cameras as training left them, and what is to be said of them."""
     said = ["Blue: training cameras; orange: test cameras."]
-    file = run.file(str(result.get("files", {}).get("cameras", "")))
+    file = run.file(str(result.files.get("cameras", "")))
     if file is None:
         return [], [*said, "The cameras after training are missing: the run left no cameras.json."]
     try:

@@ -15,6 +15,7 @@ from hw4.core.errors import UserError
 from hw4.data.scenes.scene import load_image
 from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.output.reconstruction import camera_color
+from hw4.show.viewer.origin import own_origin_only
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 
 TRUE_COLOR = (20, 20, 20)
@@ -41,7 +42,7 @@ class Viewer:
         self._subjects = list(subjects)
         try:
             # It prints a banner of its own, verbose or not.
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), own_origin_only(host):
                 self.server = viser.ViserServer(host=host, port=port, label="hw4", verbose=False)
         except (OSError, RuntimeError) as error:
             raise UserError(f"the viewer cannot listen on {host}:{port} ({error}); set view.port.") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw4.records.runs import Run
+from hw4.records.run import Run
 
 
 @dataclass(frozen=True)

@@ -8,34 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from hw4.config import EvalConfig
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.image_names import render_names
 from hw4.data.scenes.scene import TestViews
+from hw4.metrics import MetricUnavailable, splat_headline, splat_metrics, splat_results
 from hw4.splat.gaussians import clone, render_gaussians
 from hw4.splat.pictures import png_bytes, strip
-from hw4.splat.result import METRICS
-from hw4.splat.scoring.lpips import load_lpips, lpips_distance
-from hw4.splat.scoring.lpips_weights import LpipsUnavailable
+from hw4.splat.result import ViewScore
+from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training.cameras import corrected
-from hw4.splat.training.losses import psnr
 
-# torchmetrics mirrors 5 pixels at each edge, half of its window.
-MIN_SSIM_SIZE = 6
-
-
-@dataclass(frozen=True)
-class ViewScore:
-    """Scores of one test view; a metric that could not be computed is None."""
-
-    name: str
-    psnr: float
-    ssim: float | None
-    lpips: float | None
-    initial_psnr: float | None
+Score = Callable[[RenderedView], float | None]
 
 
 @dataclass
@@ -59,11 +45,10 @@ class EvalResult:
     strips: list[Path] = field(default_factory=list)
 
     def mean(self, metric: str) -> float | None:
-        """Mean over views of ``psnr``, ``ssim``, ``lpips`` or ``initial_psnr``; None where it is missing."""
-        values = [getattr(view, metric) for view in self.views]
-        if not values or any(value is None for value in values):
-            return None
-        return float(np.mean(values))
+        """Mean of a metric over the views; None where one of them lacks it."""
+        values = [view.scores.get(metric) for view in self.views]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def render_view(
@@ -125,11 +110,30 @@ def align_view(
     return best
 
 
-def _similarity(render: Tensor, target: Tensor) -> float | None:
-    x, y = (t.permute(2, 0, 1)[None] for t in (render, target))
-    if min(render.shape[:2]) < MIN_SSIM_SIZE:
-        return None
-    return float(structural_similarity_index_measure(x, y, data_range=1.0))  # type: ignore[arg-type]
+def _scorers(config: EvalConfig, device: torch.device, result: EvalResult) -> dict[str, Score | None]:
+    """What computes each metric; None where it cannot be had, which `result` is told."""
+    scorers: dict[str, Score | None] = {}
+    for row in splat_metrics():
+        scorers[row.name] = None
+        try:
+            function = row.function()
+            scorers[row.name] = function(config, device) if row.needs_setup else function
+        except (MetricUnavailable, UserError) as error:
+            result.missing[row.name] = str(error)
+            if isinstance(error, UserError):
+                result.problems.append(str(error))
+    return scorers
+
+
+def _score(view: RenderedView, scorers: dict[str, Score | None], result: EvalResult) -> ViewScore:
+    scores: dict[str, float | None] = {}
+    for name, scorer in scorers.items():
+        try:
+            scores[name] = None if scorer is None else scorer(view)
+        except MetricUnavailable as error:
+            scores[name] = None
+            result.missing[name] = str(error)
+    return ViewScore(view.name, scores)
 
 
 def evaluate(
@@ -153,7 +157,7 @@ def evaluate(
         out_dir: receives ``renders/{image name}.png`` and ``strips/{image name}.png``.
         background: gray level behind the Gaussians.
         extent: the scene's extent, the unit of camera corrections.
-        initial: the Gaussians before training, scored (PSNR only) for comparison.
+        initial: the Gaussians before training, rendered for metrics that compare with them.
         progress: called after each view with (done, total, one line of state).
 
     Raises:
@@ -162,14 +166,8 @@ def evaluate(
     device = gaussians["means"].device
     initial = None if initial is None else clone(initial).to(device)
     result = EvalResult([], {}, config.align_test_views)
-    network = None
-    try:
-        network = load_lpips(config).to(device) if len(test) else None
-    except LpipsUnavailable as error:
-        result.missing["lpips"] = str(error)
-    except UserError as error:
-        result.missing["lpips"] = str(error)
-        result.problems.append(str(error))
+    scorers = _scorers(config, device, result) if len(test) else {}
+    headline = splat_headline()
     for i, file in enumerate(render_names(test.names, "the set of test views")):
         try:
             image, K = test.load(i)
@@ -189,19 +187,8 @@ def evaluate(
             render = quantised(render_view(gaussians, camera, K, width, height, background))
             before = None
             if initial is not None:
-                first = quantised(render_view(initial, camera, K, width, height, background))
-                before = float(psnr(first, target))
-        similarity = _similarity(render, target)
-        if similarity is None:
-            result.missing["ssim"] = (
-                f"its window needs {MIN_SSIM_SIZE} pixels, and {test.names[i]} is {width}x{height}"
-            )
-        perceptual = None
-        try:
-            perceptual = None if network is None else lpips_distance(network, render, target)
-        except LpipsUnavailable as error:
-            result.missing["lpips"] = str(error)
-        score = ViewScore(test.names[i], float(psnr(render, target)), similarity, perceptual, before)
+                before = quantised(render_view(initial, camera, K, width, height, background))
+        score = _score(RenderedView(test.names[i], render, target, before), scorers, result)
         result.views.append(score)
         pixels = (render * 255).round().byte().cpu().numpy()
         for kind, paths, content in (
@@ -212,8 +199,8 @@ def evaluate(
             write_bytes(path, png_bytes(content))
             paths.append(path)
         if progress is not None:
-            progress(i + 1, len(test), f"{test.names[i]}: PSNR {score.psnr:.2f} dB")
+            progress(i + 1, len(test), f"{test.names[i]}: {headline.said(score.scores.get(headline.name))}")
     if not result.views:
-        for metric in METRICS:
-            result.missing.setdefault(metric, "no test view could be scored")
+        for row in splat_results():
+            result.missing.setdefault(row.name, "no test view could be scored")
     return result

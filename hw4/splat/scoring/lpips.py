@@ -8,14 +8,32 @@ from torch import Tensor, nn
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
-from hw4.splat.scoring.lpips_weights import LpipsUnavailable, find_weights
+from hw4.metrics import MetricUnavailable
+from hw4.splat.scoring.lpips_weights import find_weights
+from hw4.splat.scoring.view import RenderedView
+
+
+class Lpips:
+    """The score of a view: the network of `splat.eval`, on a device.
+
+    Raises:
+        MetricUnavailable: no weights are to be had.
+        UserError: the configured file does not exist or does not fit.
+    """
+
+    def __init__(self, config: EvalConfig, device: torch.device) -> None:
+        self._network = load_lpips(config).to(device)
+
+    def __call__(self, view: RenderedView) -> float:
+        """`lpips_distance` of the render from the photo."""
+        return lpips_distance(self._network, view.render, view.target)
 
 
 def load_lpips(config: EvalConfig) -> nn.Module:
     """The LPIPS network (Zhang et al. 2018, version 0.1), ready for `lpips_distance`.
 
     Raises:
-        LpipsUnavailable: no weights are to be had.
+        MetricUnavailable: no weights are to be had.
         UserError: the configured file does not exist or does not fit.
     """
     path = find_weights(config)
@@ -45,7 +63,7 @@ def lpips_distance(network: nn.Module, image: Tensor, target: Tensor) -> float:
     """LPIPS of two (H, W, 3) images in [0, 1]; lower is better.
 
     Raises:
-        LpipsUnavailable: the images are too small for the network.
+        MetricUnavailable: the images are too small for the network.
     """
     x, y = (t.permute(2, 0, 1)[None] for t in (image, target))
     try:
@@ -54,4 +72,4 @@ def lpips_distance(network: nn.Module, image: Tensor, target: Tensor) -> float:
         if "too small" not in str(error) and "Kernel size" not in str(error):
             raise
         size = f"{image.shape[1]}x{image.shape[0]}"
-        raise LpipsUnavailable(f"images of {size} pixels are too small for the network") from error
+        raise MetricUnavailable(f"images of {size} pixels are too small for the network") from error

@@ -8,15 +8,12 @@ from pathlib import Path
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
+from hw4.metrics import MetricUnavailable
 
 # torchvision's ImageNet weights, named as torchvision caches them.
 BACKBONES = {"vgg": "vgg16-397923af.pth", "alex": "alexnet-owt-7be5be79.pth"}
 URL = "https://download.pytorch.org/models/"
 TIMEOUT_S = 10
-
-
-class LpipsUnavailable(Exception):
-    """The metric cannot be computed; the message says why and how to supply the weights."""
 
 
 def _cached(file: str) -> Path:
@@ -43,7 +40,7 @@ def find_weights(config: EvalConfig) -> Path:
     """The backbone's weights: the configured file, torch's cache, or a download into it.
 
     Raises:
-        LpipsUnavailable: no weights are to be had.
+        MetricUnavailable: no weights are to be had.
         UserError: the configured file does not exist.
     """
     file = BACKBONES[config.lpips_net]
@@ -55,7 +52,7 @@ def find_weights(config: EvalConfig) -> Path:
         return path
     how = f"download {URL}{file} elsewhere and set splat.eval.lpips_weights to it"
     if not config.lpips_download:
-        raise LpipsUnavailable(f"{file} is not in {path.parent} and splat.eval.lpips_download=false; {how}")
+        raise MetricUnavailable(f"{file} is not in {path.parent} and splat.eval.lpips_download=false; {how}")
     import torch
 
     before = socket.getdefaulttimeout()
@@ -64,7 +61,7 @@ def find_weights(config: EvalConfig) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(URL + file, str(path), hash_prefix=file[-12:-4], progress=False)
     except Exception as error:
-        raise LpipsUnavailable(
+        raise MetricUnavailable(
             f"the weights {file} could not be downloaded ({type(error).__name__}); {how}"
         ) from error
     finally:

@@ -15,15 +15,14 @@ from hw4.models.dust3r.alignment import align_views
 from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r.guard import InitGuard
 from hw4.models.dust3r.model import Dust3rModel
-from hw4.models.network.load import OFFICIAL_DUST3R, load_dust3r_network
-from hw4.models.network.tiny import build_tiny_dust3r
-from hw4.models.network.upstream import (
-    import_dust3r_alignment,
-    import_dust3r_inference,
-    import_dust3r_model,
-    quiet,
-)
-from hw4.models.network.views import load_dust3r_view
+from hw4.models.dust3r.network import OFFICIAL as OFFICIAL_DUST3R
+from hw4.models.dust3r.network import load_network as load_dust3r_network
+from hw4.models.dust3r.tiny import build_tiny as build_tiny_dust3r
+from hw4.models.dust3r.upstream import import_alignment as import_dust3r_alignment
+from hw4.models.dust3r.upstream import import_inference as import_dust3r_inference
+from hw4.models.dust3r.upstream import import_model as import_dust3r_model
+from hw4.models.dust3r.views import load_view as load_dust3r_view
+from hw4.models.network.upstream import quiet
 from hw4.pose.metrics import rotation_error_deg
 from tests.support.pointmap_networks import (
     SceneNetwork,

@@ -9,8 +9,10 @@ from PIL import Image
 
 from hw4.core.errors import UserError
 from hw4.data.photos import open_upright
+from hw4.models.dust3r.upstream import import_part
+from hw4.models.dust3r.views import load_view as load_dust3r_view
 from hw4.models.network.upstream import import_upstream, quiet
-from hw4.models.network.views import load_dust3r_view, load_vggt_views
+from hw4.models.vggt.views import load_views as load_vggt_views
 
 SIZES = {
     "landscape": (640, 480),
@@ -33,7 +35,7 @@ def photo(path: Path, size: tuple[int, int], mode: str = "RGB") -> Path:
 
 @pytest.fixture(scope="module")
 def dust3r_loader():
-    return import_upstream("dust3r.utils.image").load_images
+    return import_part("dust3r.utils.image").load_images
 
 
 @pytest.fixture(scope="module")

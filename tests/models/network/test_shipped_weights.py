@@ -10,12 +10,11 @@ from safetensors.torch import load_file
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample.write import write_pair
-from hw4.models.registry import build_model
+from hw4.models.registry import build_model, model_config, trainable
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pretrain.card import CONFIGS, WEIGHTS_DIR, held_out_config
-from hw4.pretrain.train import BUILDERS
+from hw4.pretrain.card import WEIGHTS_DIR, held_out_config, shipped
 
-NAMES = sorted(CONFIGS)
+NAMES = shipped()
 
 
 def figures(name: str, weights: str = "trained") -> dict:  # type: ignore[type-arg]
@@ -28,7 +27,7 @@ def test_the_file_fits_upstreams_classes_exactly(name: str) -> None:
     assert path.stat().st_size < 20e6
     weights = load_file(path)
     assert {str(value.dtype) for value in weights.values() if value.is_floating_point()} == {"torch.float16"}
-    BUILDERS[name]().load_state_dict(weights, strict=True)
+    trainable(name).build().load_state_dict(weights, strict=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +49,7 @@ def test_the_weights_repeat_the_cards_figures(name: str, tmp_path: Path) -> None
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in chosen]
     (tmp_path / "pairs.txt").write_text("\n".join(["idx img1 img2", *rows]) + "\n")
     samples = load_pairs(PairsConfig(root=str(tmp_path)), InputConfig())
-    result = evaluate_pose(samples, build_model(CONFIGS[name]()), MetricsConfig(bootstrap=0))
+    result = evaluate_pose(samples, build_model(model_config(name)), MetricsConfig(bootstrap=0))
     errors = [s.error.rotation_deg for s in result.samples]
     # Another CPU sums in another order; a pair at the edge of PnP's inlier threshold may then move.
     difference = np.abs(np.array(errors, float) - np.array([known[idx] for idx in chosen], float))

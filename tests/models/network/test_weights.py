@@ -10,12 +10,17 @@ from safetensors.torch import save_file
 
 from hw4.core.errors import UserError
 from hw4.models.dust3r.config import Dust3rConfig
-from hw4.models.network import load as networks
+from hw4.models.dust3r.network import is_official as is_official_dust3r
+from hw4.models.dust3r.network import load_network as load_dust3r_network
+from hw4.models.dust3r.network import parse_constructor
+from hw4.models.dust3r.tiny import build_tiny as build_tiny_dust3r
+from hw4.models.dust3r.weights import WEIGHTS as DUST3R
 from hw4.models.network import weights
-from hw4.models.network.checkpoint_files import parse_constructor, read_checkpoint
-from hw4.models.network.load import is_official_dust3r, load_dust3r_network, load_vggt_network
-from hw4.models.network.tiny import build_tiny_dust3r, build_tiny_vggt
+from hw4.models.network.checkpoint_files import read_checkpoint
 from hw4.models.vggt.config import VggtConfig
+from hw4.models.vggt.network import load_network as load_vggt_network
+from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
+from hw4.models.vggt.weights import WEIGHTS as VGGT
 
 TINY_CALL = (
     "AsymmetricCroCo3DStereo(pos_embed='RoPE100', img_size=(48, 64), patch_size=8, enc_embed_dim=128, "
@@ -145,7 +150,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         (str(tmp_path), "folder with 0 weight files"),
     ):
         with pytest.raises(UserError, match=words):
-            weights.find_weights(Dust3rConfig(weights=given))
+            weights.find_weights(Dust3rConfig(weights=given), DUST3R)
     (tmp_path / "w.onnx").write_bytes(b"")
     with pytest.raises(UserError, match="unknown kind of file"):
         load_vggt_network(VggtConfig(weights=str(tmp_path / "w.onnx")))
@@ -175,7 +180,7 @@ def test_without_a_network_the_file_to_put_is_named(
     monkeypatch.setattr(huggingface_hub, "list_repo_files", no_network)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", no_network)
     with pytest.raises(UserError) as raised:
-        weights.find_weights(config)
+        weights.find_weights(config, DUST3R if isinstance(config, Dust3rConfig) else VGGT)
     text = str(raised.value)
     assert repo in text and "model.weights=/path/to/model.safetensors" in text and "\n" not in text
 
@@ -186,10 +191,10 @@ def test_the_fingerprint_follows_the_content(tmp_path: Path, monkeypatch: pytest
     for number in range(2):
         path = tmp_path / f"{number}.safetensors"
         save_file({"a": torch.full((2,), float(number))}, path)
-        prints.append(weights.weights_fingerprint(VggtConfig(weights=str(path))))
-        assert weights.weights_fingerprint(VggtConfig(weights=str(path))) == prints[-1]
+        prints.append(weights.weights_fingerprint(VggtConfig(weights=str(path)), VGGT))
+        assert weights.weights_fingerprint(VggtConfig(weights=str(path)), VGGT) == prints[-1]
     assert prints[0] != prints[1]
-    seeds = {weights.weights_fingerprint(VggtConfig(weights="random", seed=seed)) for seed in (0, 1)}
+    seeds = {weights.weights_fingerprint(VggtConfig(weights="random", seed=seed), VGGT) for seed in (0, 1)}
     assert len(seeds) == 2
 
 
@@ -229,10 +234,10 @@ def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", refuse)
         with pytest.raises(UserError, match=r"cannot read weights .*w\.safetensors: Permission denied"):
-            weights.weights_fingerprint(VggtConfig(weights=str(path)))
+            weights.weights_fingerprint(VggtConfig(weights=str(path)), VGGT)
     monkeypatch.setattr(Path, "is_file", refuse)
     with pytest.raises(UserError, match=r"cannot read model\.weights=.*: Permission denied"):
-        weights.find_weights(VggtConfig(weights=str(path)))
+        weights.find_weights(VggtConfig(weights=str(path)), VGGT)
 
 
 def test_a_local_copy_of_the_official_dust3r_has_its_licence() -> None:
@@ -250,6 +255,6 @@ def test_the_licence_of_a_local_copy_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     official_file(tmp_path / "mine.pth")
-    monkeypatch.setattr(networks, "is_official_dust3r", lambda _: True)
+    monkeypatch.setattr("hw4.models.dust3r.network.is_official", lambda _: True)
     loaded = load_dust3r_network(Dust3rConfig(weights=str(tmp_path / "mine.pth")))
     assert loaded.source.license is not None and "CC BY-NC-SA 4.0" in caplog.text

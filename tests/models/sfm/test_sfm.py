@@ -21,6 +21,8 @@ from hw4.models.sfm.model import SfmModel
 from hw4.models.vggt.config import VggtConfig
 from hw4.pose.metrics import rotation_error_deg
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[PairSample]]:
@@ -104,8 +106,8 @@ def test_auto_takes_the_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> No
     assert pick_device(VggtConfig(device="auto")) == pick_device(VggtConfig(device="cuda")) == cuda
     assert pick_device(VggtConfig(device="cpu")) == torch.device("cpu")
     # As upstream runs them.
-    assert pick_dtype(VggtConfig(), cuda) == torch.bfloat16
-    assert pick_dtype(VggtConfig(), torch.device("cpu")) == torch.float32
+    assert pick_dtype(VggtConfig(), cuda, fast=True) == torch.bfloat16
+    assert pick_dtype(VggtConfig(), torch.device("cpu"), fast=True) == torch.float32
     assert pick_dtype(Dust3rConfig(), cuda) == torch.float32
     assert pick_dtype(Dust3rConfig(dtype="bfloat16"), cuda) == torch.bfloat16
 

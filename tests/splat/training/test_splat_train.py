@@ -18,6 +18,8 @@ from hw4.splat.training.step import TrainingRun, means_lr, view_order
 from hw4.splat.training.train import CHECKPOINT, TrainResult, train
 from tests.support.splat_scenes import disturbed, true_scene
 
+pytestmark = pytest.mark.slow
+
 CONFIG = SplatConfig(
     iterations=30, sh_degree=0, checkpoint_every=10, log_every=5, optimize_cameras=True, background="random"
 )

@@ -1,0 +1,21 @@
+"""The table of ``hw4 runs``."""
+
+from collections.abc import Sequence
+
+from hw4.output.tables import MISSING, Table
+from hw4.records.listing import SETTINGS, Listed, listed_metrics
+
+
+def runs_table(runs: Sequence[Listed], keys: Sequence[str] = ()) -> Table:
+    """One row per run; `keys` are configuration keys to show besides."""
+    used = [row for row in listed_metrics() if any(r.metrics[row.label] is not None for r in runs)]
+    rows = []
+    for listed in runs:
+        config = [listed.value(key) for key in (*SETTINGS, *keys)]
+        if config[2] is not None:
+            config[2] = listed.run.input_label
+        cells = [row.scale.text(listed.metrics[row.label]) for row in used]
+        settings = [MISSING if value is None else str(value) for value in config]
+        rows.append((str(listed.run.folder), listed.run.status, *settings, *cells))
+    columns = ("run", "status", *SETTINGS, *keys, *(row.label for row in used))
+    return Table("1 run" if len(runs) == 1 else f"{len(runs)} runs", columns, rows)

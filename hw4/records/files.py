@@ -1,0 +1,36 @@
+"""What a run or a sweep leaves under fixed names, and the states it can be in."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = "results.json"
+SAMPLES = "samples.jsonl"
+PREDICTIONS = "predictions.npy"
+SAMPLES_TABLE = "samples.csv"
+SUMMARY = "summary.md"
+ERROR_CDF, EXTREMES = "error_cdf.png", "extremes.png"
+REPORT_HTML, REPORT_MARKDOWN = "report.html", "report.md"
+CONFIG = "config.yaml"
+HYDRA_FOLDER = ".hydra"
+
+# A folder that has one of them is a run's.
+MARKS = (RESULTS, SAMPLES, HYDRA_FOLDER)
+# What a sweep set out to do, so that a report of an interrupted one can say what never started.
+PLAN = "sweep.json"
+# Hydra's own record of a sweep.
+SWEEP_CONFIG = "multirun.yaml"
+COMPARISON = "comparison"
+SAME_VIEW = "splat_same_view.png"
+
+# Whole; computed but for what could not be read; ended by an error; no readable results.
+OK, INCOMPLETE, FAILED, UNFINISHED = "ok", "incomplete", "failed", "unfinished"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where the file is not there, not whole or holds something else."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

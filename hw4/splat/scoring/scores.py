@@ -1,0 +1,32 @@
+"""Scores of a test view without a network, as rows of `hw4.metrics` name them."""
+
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from hw4.metrics import MetricUnavailable
+from hw4.splat.scoring.view import RenderedView
+from hw4.splat.training import losses
+
+# torchmetrics mirrors 5 pixels at each edge, half of its window.
+MIN_WINDOW = 6
+
+
+def psnr(view: RenderedView) -> float:
+    """Peak signal-to-noise ratio in dB."""
+    return float(losses.psnr(view.render, view.target))
+
+
+def initial_psnr(view: RenderedView) -> float | None:
+    """`psnr` of the Gaussians before training; None where they were not rendered."""
+    return None if view.initial is None else float(losses.psnr(view.initial, view.target))
+
+
+def ssim(view: RenderedView) -> float:
+    """Structural similarity, torchmetrics' (its edges are mirrored); higher is better.
+
+    Raises:
+        MetricUnavailable: the view is smaller than the window.
+    """
+    if min(view.render.shape[:2]) < MIN_WINDOW:
+        raise MetricUnavailable(f"its window needs {MIN_WINDOW} pixels, and {view.name} is {view.size}")
+    x, y = (image.permute(2, 0, 1)[None] for image in (view.render, view.target))
+    return float(structural_similarity_index_measure(x, y, data_range=1.0))  # type: ignore[arg-type]

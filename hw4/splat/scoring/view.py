@@ -1,0 +1,27 @@
+"""What a metric of the splat stage is given."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RenderedView:
+    """A test view on the rasterizer's device: (H, W, 3) in [0, 1], renders as an 8-bit PNG holds them.
+
+    Attributes:
+        name: of the photo.
+        render: what the trained Gaussians look like from there.
+        target: the photo.
+        initial: the render before training, or None where nobody asked.
+    """
+
+    name: str
+    render: Tensor
+    target: Tensor
+    initial: Tensor | None = None
+
+    @property
+    def size(self) -> str:
+        """``width x height`` in pixels, for messages."""
+        return f"{self.target.shape[1]}x{self.target.shape[0]}"
