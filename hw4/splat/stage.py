@@ -12,7 +12,6 @@ from hw4.data.scenes.scene import Scene, TestViews, scene_of
 from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
 from hw4.splat.camera_file import write_cameras
-from hw4.splat.figures import curves, fly_through
 from hw4.splat.gaussians import save_ply
 from hw4.splat.rasterize import device_for
 from hw4.splat.result import RESULT_FILE, SplatResult
@@ -24,6 +23,7 @@ from hw4.splat.training.cameras import scene_extent
 from hw4.splat.training.log import OnImage, OnMetrics
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import OnProgress, TrainResult, train
+from hw4.splat.video import fly_through
 
 
 def run_splat(
@@ -42,8 +42,8 @@ def run_splat(
         config: `splat=` group.
         data: `data=` group.
         get_model: makes the model of `model=`; called only where the Gaussians start from a model.
-        out_dir: receives ``gaussians.ply``, ``cameras.json``, ``curves.png``, ``flythrough.mp4``,
-            ``renders/``, ``strips/`` and ``splat.json``.
+        out_dir: receives ``gaussians.ply``, ``cameras.json``, ``flythrough.mp4``, ``renders/``, ``strips/``
+            and ``splat.json``.
         on_metrics: step and metrics, every `splat.log_every` steps.
         on_image: step, name and (H, W, 3) uint8 image.
         progress: step, total, state in words.
@@ -152,8 +152,6 @@ def _write_outputs(
     outputs = _Outputs({"ply": str(out_dir / "gaussians.ply")})
     save_ply(trained.gaussians, out_dir / "gaussians.ply")
     outputs.files["cameras"] = _write_cameras(scene, init, trained, None, out_dir)
-    if curves(trained.history, out_dir / "curves.png"):
-        outputs.files["curves"] = str(out_dir / "curves.png")
     if config.video_frames > 0 and len(init.views) < 2:
         outputs.notes.append("no fly-through: a path needs two training cameras")
     elif config.video_frames > 0:

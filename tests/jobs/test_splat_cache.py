@@ -16,7 +16,7 @@ from hw4.config import Config
 from hw4.config.splat import EvalConfig, RenderConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import load_scene
-from hw4.splat import figures
+from hw4.splat import video as video_module
 from hw4.splat.training.step import TrainingRun
 from hw4.tracking.tracker import Tracker
 from tests.support.splat_jobs import make_config, run
@@ -80,7 +80,7 @@ def test_scoring_and_logging_are_no_reason_to_train_again(
     assert "video" not in found[4]["files"]
     for name, frames in (("first", 3), ("3", 5)):
         video = tmp_path / name / "splat" / "flythrough.mp4"
-        assert figures.count_frames_and_secs(str(video))[0] == frames
+        assert video_module.count_frames_and_secs(str(video))[0] == frames
     # The scores of the first run are still there.
     assert run(config, tmp_path / "again")["splat"]["reused"]
 
@@ -199,7 +199,7 @@ def test_a_video_that_is_cut_short_is_missing(
 ) -> None:
     config = make_config(root, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(figures, "count_frames_and_secs", lambda _: (1, 0.03))
+        patch.setattr(video_module, "count_frames_and_secs", lambda _: (1, 0.03))
         with pytest.raises(UserError, match="could not encode the fly-through .frames are missing.*TMPDIR"):
             run(config, tmp_path / "out")
     splat = json.loads((tmp_path / "out" / "results.json").read_text())["splat"]

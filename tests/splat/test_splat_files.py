@@ -18,10 +18,10 @@ from hw4.config import EvalConfig
 from hw4.core.errors import UserError
 from hw4.metrics import MetricUnavailable
 from hw4.splat import pictures
-from hw4.splat.figures import fly_through
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
 from hw4.splat.scoring.evaluate import render_view
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
+from hw4.splat.video import fly_through
 from tests.support.splat_scenes import HEIGHT, WIDTH, true_scene
 
 
@@ -127,7 +127,7 @@ def test_a_broken_video_never_takes_the_place_of_a_whole_one(
     name: str, stand_in: Callable[..., object], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truth = true_scene()[1]
-    monkeypatch.setattr(f"hw4.splat.figures.{name}", stand_in)
+    monkeypatch.setattr(f"hw4.splat.video.{name}", stand_in)
     (tmp_path / "v.mp4").write_bytes(b"the one before")
     with pytest.raises(UserError, match=f"could not encode the fly-through .{reason}.: free some") as raised:
         fly_through(

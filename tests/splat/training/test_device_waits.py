@@ -23,7 +23,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hw4.config import DensifyConfig, EvalConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
-from hw4.splat.figures import fly_through
 from hw4.splat.gaussians import clone
 from hw4.splat.rasterize import RasterOptions, Splats, Views, api
 from hw4.splat.scoring.evaluate import align_view, evaluate, render_view
@@ -33,6 +32,7 @@ from hw4.splat.training.densify import _Default
 from hw4.splat.training.losses import ssim_torch
 from hw4.splat.training.step import TrainingRun
 from hw4.splat.training.train import train
+from hw4.splat.video import fly_through
 from tests.support.splat_scenes import HEIGHT, WIDTH, disturbed, true_scene, written_views
 
 CONFIG = SplatConfig(sh_degree=0, log_every=5, depth_weight=0.1, background="random")

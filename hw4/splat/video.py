@@ -1,6 +1,5 @@
-"""Images, curves and a fly-through of a trained scene."""
+"""A fly-through of a trained scene."""
 
-import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ import imageio.v2 as imageio
 import numpy as np
 import torch
 from imageio_ffmpeg import count_frames_and_secs
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch.nn import ParameterDict
 
 from hw4.core.durable import write_bytes
@@ -19,31 +16,6 @@ from hw4.geometry.paths import camera_path
 from hw4.splat.gaussians import render_gaussians
 
 VIDEO_FPS = 30
-
-
-def curves(history: list[dict[str, float]], path: Path) -> Path | None:
-    """Loss, training PSNR and number of Gaussians over the iterations; None where nothing was logged."""
-    if not history:
-        return None
-    steps = [record["step"] for record in history]
-    figure = Figure(figsize=(9, 2.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = (
-        ("loss", "loss", True),
-        ("psnr_train", "PSNR, training view (dB)", False),
-        ("n_gaussians", "Gaussians", False),
-    )
-    for axes, (key, label, logarithmic) in zip(figure.subplots(1, 3), panels, strict=True):
-        axes.plot(steps, [record[key] for record in history], linewidth=1.2)
-        axes.set(xlabel="iteration", ylabel=label)
-        if logarithmic:
-            axes.set_yscale("log")
-        if key == "n_gaussians":
-            axes.set_ylim(bottom=0)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    write_bytes(path, buffer.getvalue())
-    return path
 
 
 @torch.no_grad()
