@@ -20,8 +20,10 @@ from hw4.data.scenes.layouts import scene_files
 from hw4.jobs.context import JobContext
 from hw4.metrics import MetricUnavailable, splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
+from hw4.output.figures import save_figure
 from hw4.output.progress import StepProgress
 from hw4.output.splat_tables import splat_table, views_table
+from hw4.output.training_curves import training_curves
 from hw4.splat.result import RESULT_FILE, SplatResult
 from hw4.splat.source import uses_model
 from hw4.splat.training.log import TrainingLog
@@ -67,6 +69,7 @@ def run_splat_stage(context: JobContext) -> list[str]:
         else:
             TrainingLog(folder, *_listeners(context)).replay(result.history)
         files = _copy_files(result.files, scored, context.out_dir)
+        files |= _draw_curves(result.history, context.out_dir)
         result = replace(result, weights=weights, reused=reused, cache_dir=str(folder), files=files)
     context.results[SPLAT] = result.to_json()
     _report(context, result)
@@ -141,6 +144,11 @@ def _copy_files(files: dict[str, Any], folder: Path, out_dir: Path) -> dict[str,
         return str(target)
 
     return {kind: [copy(p) for p in v] if isinstance(v, list) else copy(v) for kind, v in files.items()}
+
+
+def _draw_curves(history: Sequence[dict[str, float]], out_dir: Path) -> dict[str, str]:
+    figure = training_curves(history)
+    return {} if figure is None else {"curves": str(save_figure(figure, out_dir / SPLAT / "curves.png"))}
 
 
 def _report(context: JobContext, result: SplatResult) -> None:

@@ -1,6 +1,7 @@
 """Progress of a run at the terminal."""
 
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -15,18 +16,16 @@ from rich.progress import (
 from hw4.metrics import MEAN_ROTATION, MISSING
 from hw4.pose.results import SampleResult
 
+_Self = TypeVar("_Self", bound="_Bar")
 
-class SampleProgress:
-    """A bar over samples with the running mean rotation error and the time left.
 
-    Where the output is not a terminal (a log file, CI), each sample prints one line instead.
-    """
+class _Bar:
+    """A bar with a line of state and the time left; nothing where the output is not a terminal."""
 
     def __init__(self, console: Console, total: int, title: str) -> None:
         self._console = console
+        self._title = title
         self._total = total
-        self._errors: list[float] = []
-        self._done = 0
         self._progress = Progress(
             TextColumn(title),
             BarColumn(),
@@ -40,7 +39,7 @@ class SampleProgress:
         )
         self._task = self._progress.add_task(title, total=total, state="")
 
-    def __enter__(self) -> "SampleProgress":
+    def __enter__(self: _Self) -> _Self:
         self._progress.start()
         return self
 
@@ -48,6 +47,23 @@ class SampleProgress:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def _line(self, text: str) -> None:
+        """A line of a log file, which has no bar."""
+        if not self._console.is_terminal:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class SampleProgress(_Bar):
+    """A bar over samples with the running mean rotation error and the time left.
+
+    Where the output is not a terminal (a log file, CI), each sample prints one line instead.
+    """
+
+    def __init__(self, console: Console, total: int, title: str) -> None:
+        super().__init__(console, total, title)
+        self._errors: list[float] = []
+        self._done = 0
 
     def __call__(self, result: SampleResult, reused: bool) -> None:
         """Count one finished sample."""
@@ -57,55 +73,26 @@ class SampleProgress:
         mean = f"{sum(self._errors) / len(self._errors):.2f}°" if self._errors else MISSING
         state = f"{MEAN_ROTATION.label} {mean} over {len(self._errors)} valid"
         self._progress.update(self._task, advance=1, state=state)
-        if not self._console.is_terminal:
-            error = result.error.rotation_deg
-            outcome = f"{error:.2f}°" if error is not None else f"{result.prediction.status}: {result.reason}"
-            again = " (reused)" if reused else ""
-            self._console.print(
-                f"[{self._done}/{self._total}] idx {result.sample.idx}: {outcome}{again}; running {state}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+        error = result.error.rotation_deg
+        outcome = f"{error:.2f}°" if error is not None else f"{result.prediction.status}: {result.reason}"
+        again = " (reused)" if reused else ""
+        self._line(f"[{self._done}/{self._total}] idx {result.sample.idx}: {outcome}{again}; running {state}")
 
 
-class StepProgress:
+class StepProgress(_Bar):
     """A bar over training steps with one line of state and the time left.
 
     Where the output is not a terminal, a line is printed every tenth of the way.
     """
 
     def __init__(self, console: Console, total: int, title: str) -> None:
-        self._console = console
-        self._title = title
+        super().__init__(console, total, title)
         self._tenth = -1
-        self._progress = Progress(
-            TextColumn(title),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task(title, total=total, state="")
-
-    def __enter__(self) -> "StepProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
 
     def __call__(self, step: int, total: int, state: str) -> None:
         """Show that `step` of `total` steps are done."""
         self._progress.update(self._task, completed=step, total=total, state=state)
         tenth = 10 * step // max(total, 1)
-        if not self._console.is_terminal and tenth > self._tenth:
+        if tenth > self._tenth:
             self._tenth = tenth
-            line = f"{self._title} [{step}/{total}] {state}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._line(f"{self._title} [{step}/{total}] {state}")
