@@ -11,7 +11,6 @@ from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.config.stages import ALL, stages, tasks
-from hw4.metrics import objectives
 
 # Scene numbers of training are multiples of the seed and must stay within 64 bits.
 MAX_SEED = 2**31 - 1
@@ -130,6 +129,13 @@ class CacheConfig(Checked, at="cache"):
     reuse: bool = True
 
 
+def _objectives() -> list[str]:
+    # Imported when an objective is named: the table computes with numpy, which --help does without.
+    from hw4.metrics import objectives
+
+    return list(objectives())
+
+
 @dataclass
 class Config(Checked):
     """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises, a metric of
@@ -152,7 +158,7 @@ class Config(Checked):
     view: ViewConfig = group(ViewConfig)
     wandb: WandbConfig = group(WandbConfig, decides="nothing")
     cache: CacheConfig = group(CacheConfig, decides="nothing")
-    objective: str | None = key(None, choices=lambda: list(objectives()), decides="nothing")
+    objective: str | None = key(None, choices=_objectives, decides="nothing")
     name: str = key(
         "",
         valid=re.compile(r"[\w .=,+-]*").fullmatch,

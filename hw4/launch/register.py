@@ -9,12 +9,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hw4.config import DATA_NODES, Config, DataConfig, ModelConfig
 from hw4.config.root import config_type
-from hw4.config.stages import task_lines
 from hw4.core.errors import ConfigError, UserError
+from hw4.launch.help import register_words
 from hw4.models.registry import model_configs
-
-# Where the second column of ``--help`` begins.
-HELP_INDENT = " " * 9
 
 
 @cache
@@ -26,8 +23,7 @@ def schema() -> type:
 
 def register() -> None:
     """Register the schema, and every model as an option of `model=`; safe to call twice."""
-    OmegaConf.register_new_resolver("hw4.tasks", lambda: f"\n{HELP_INDENT}".join(task_lines()), replace=True)
-    OmegaConf.register_new_resolver("hw4.models", lambda: " | ".join(model_configs()), replace=True)
+    register_words()
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=schema())
     for name, model in model_configs().items():

@@ -33,6 +33,12 @@ except SystemExit:
     assert imported(code) == set()
 
 
+def test_help_does_without_hydra_and_numpy() -> None:
+    code = "from hw4.launch.help import help_text; import hw4.launch.cli, sys; help_text()"
+    code += "; assert not {'hydra', 'numpy'} & sys.modules.keys()"
+    assert imported(code) == set()
+
+
 def test_a_run_from_the_cache_or_without_a_network_does_without_torch() -> None:
     found = imported(
         "import hw4.jobs.run, hw4.jobs.pose, hw4.jobs.splat, hw4.models.registry, hw4.models.sfm.model"
