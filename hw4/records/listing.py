@@ -87,7 +87,7 @@ def check_known(key: str, option: str, runs: Sequence[Listed]) -> None:
 
 
 def parsed(condition: str, runs: Sequence[Listed]) -> tuple[str, str, str]:
-    """(key, relation, value) of a condition such as ``model.name=vggt``.
+    """(key, relation, value) of a condition such as ``input.name=pair``.
 
     Raises:
         UserError: it cannot be understood, or its key is unknown.
