@@ -17,8 +17,8 @@ from hw4.data.pairs.layout import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
 from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extremes_figure
+from hw4.output.pose_tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.output.progress import SampleProgress
-from hw4.output.tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.pose.candidates import FromCandidates
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel

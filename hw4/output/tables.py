@@ -4,15 +4,12 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hw4.metrics import MISSING, Scale, scale_of
-from hw4.pose.metrics import Measured, PoseSummary
-from hw4.pose.results import PoseResult
+from hw4.metrics import MISSING
 
 
 @dataclass(frozen=True)
@@ -67,105 +64,3 @@ class Table:
 def number(value: float | None, digits: int = 2) -> str:
     """A number for people; a missing one is a dash."""
     return MISSING if value is None else f"{value:.{digits}f}"
-
-
-def _interval(scale: Scale, metric: Measured) -> str:
-    if metric.low is None or metric.high is None:
-        return MISSING
-    return f"{scale.text(metric.low)} … {scale.text(metric.high)}"
-
-
-def pose_table(result: PoseResult, title: str) -> Table:
-    """The evaluation summary: every metric with its 95 % interval, and what was left out."""
-    summary = result.summary
-    rows = [
-        (name, scale_of(name).text(metric.value), _interval(scale_of(name), metric))
-        for name, metric in summary.metrics.items()
-    ]
-    counted = "are left out"
-    if summary.failures == "penalize":
-        counted = "count as 180°" + (" (folded translation: as 90°)" if summary.fold_translation else "")
-    undirected = sum(s.error.has_true_direction is False for s in result.samples)
-    notes = [
-        *result.remarks,
-        f"{result.model}, weights: {result.weights}",
-        f"{summary.n_valid} of {summary.n_total} samples valid; {summary.n_failed} failed and {counted}",
-        f"of all {summary.n_total} samples, "
-        + ", ".join(f"{count} are within {limit}°" for limit, count in summary.n_below.items()),
-        f"protocol {summary.protocol}, mode {summary.mode}"
-        + (", translation folded" if summary.fold_translation else "")
-        + "; intervals: 95 % bootstrap over samples",
-    ]
-    if undirected:
-        notes.append(
-            f"{undirected} have no true translation direction and are left out of translation metrics"
-        )
-    diagnosed = [s for s in result.samples if s.prediction.diagnoses]
-    if diagnosed:
-        last = diagnosed[-1]
-        where, text = next(iter(last.prediction.diagnoses.items()))
-        where = f"view {where}" if where.isdigit() else where
-        some = f"{len(diagnosed)} samples have" if len(diagnosed) > 1 else "1 sample has"
-        notes.append(f"{some} a diagnosis (see summary.md); idx {last.sample.idx}, {where}: {text}")
-    return Table(title, ("metric", "value", "95 % interval"), rows, [*notes, *_why_missing(summary)])
-
-
-def _why_missing(summary: PoseSummary) -> list[str]:
-    """One note per reason for which values or intervals are missing, with the metrics that it concerns."""
-    names: dict[str, list[str]] = {}
-    for name, metric in summary.metrics.items():
-        if metric.reason is not None:
-            names.setdefault(metric.reason, []).append(name)
-    return [f"{', '.join(metrics)}: {reason}" for reason, metrics in names.items()]
-
-
-def failures_table(result: PoseResult) -> Table | None:
-    """One row per sample without a result, and why; None if there is none."""
-    rows = [
-        (str(s.sample.idx), s.prediction.status, str(s.reason))
-        for s in result.samples
-        if s.error.rotation_deg is None
-    ]
-    return Table("Samples without a result", ("idx", "status", "reason"), rows) if rows else None
-
-
-def diagnoses_table(result: PoseResult) -> Table | None:
-    """One row per view or sequence with which something was wrong, with or without a result, or None."""
-    rows = [
-        (str(s.sample.idx), view, s.prediction.status, text)
-        for s in result.samples
-        for view, text in s.prediction.diagnoses.items()
-    ]
-    return Table("Diagnoses", ("idx", "view", "sample", "diagnosis"), rows) if rows else None
-
-
-SAMPLE_COLUMNS = {
-    "idx": "idx",
-    "status": "status",
-    "rotation error": "rotation_error_deg",
-    "translation error": "translation_error_deg",
-    "true angle": "true_angle_deg",
-    "views": "n_views",
-    "seconds": "seconds",
-    "reason": "reason",
-}
-
-
-def samples_values(result: PoseResult) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of `samples_table` as numbers (degrees, seconds), a missing one as None."""
-    records = [sample.row() for sample in result.samples]
-    return list(SAMPLE_COLUMNS), [[record[key] for key in SAMPLE_COLUMNS.values()] for record in records]
-
-
-def samples_table(result: PoseResult) -> Table:
-    """One row per sample."""
-    columns, values = samples_values(result)
-    digits = {"rotation error": 2, "translation error": 2, "true angle": 1, "seconds": 2}
-
-    def cell(column: str, value: Any) -> str:
-        if column in digits:
-            return number(value, digits[column])
-        return "" if value is None else str(value)
-
-    rows = [[cell(column, value) for column, value in zip(columns, row, strict=True)] for row in values]
-    return Table("Samples (degrees, seconds)", columns, rows)

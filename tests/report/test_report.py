@@ -17,8 +17,9 @@ from hw4.data.pairs.layout import load_pairs
 from hw4.jobs.comparison import write_comparison
 from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extreme_samples, extremes_figure
+from hw4.output.pose_tables import failures_table, pose_table, samples_table, samples_values
 from hw4.output.sweep_table import comparison_table
-from hw4.output.tables import Table, failures_table, pose_table, samples_table, samples_values
+from hw4.output.tables import Table
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.metrics import PoseError, summarize
