@@ -4,7 +4,7 @@ The dataclasses are plain Python: a notebook builds them directly, Hydra builds 
 that no run could use raises `hw4.core.errors.ConfigError`, which names the key and what would be valid.
 """
 
-from hw4.config.data import DATA_NODES, DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config.data import DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.input import CandidatesConfig, InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig, NetworkConfig
@@ -21,7 +21,6 @@ from hw4.config.root import (
 from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
 
 __all__ = [
-    "DATA_NODES",
     "CandidatesConfig",
     "Config",
     "DataConfig",

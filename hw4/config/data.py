@@ -85,13 +85,8 @@ class SceneConfig(DataConfig):
 
     name: str = "scene"
     root: str = "???"
-    layout: str = key(
-        "auto", choices=("auto", "sparse_3", "colmap", "photos"), decides="result", stages=SCENE
-    )
+    layout: str = key("auto", decides="result", stages=SCENE)
     test_every: int = key(8, low=2, decides="result", stages=SCENE)
     train_views: int | None = key(None, low=2, decides="result", stages=SCENE)
     train_pick: str = key("spread", choices=("spread", "neighbours"), decides="result", stages=SCENE)
     resolution: int | None = key(None, low=16, decides="result", stages=SCENE)
-
-
-DATA_NODES = {"sample": SampleConfig, "pairs": PairsConfig, "scene": SceneConfig}

@@ -10,6 +10,7 @@ from PIL import Image
 
 from hw4.config.interpolate import VideoConfig
 from hw4.core.errors import UserError
+from hw4.data.photos import resized
 from hw4.interpolate.base import InterpolationFailed, Interpolator
 
 # Wan's autoencoder (8) times its transformer's patch (2).
@@ -64,10 +65,7 @@ class VideoInterpolator(Interpolator):
             )
         size = first.shape[1], first.shape[0]
         width, height = (max(SIZE_STEP, round(edge / SIZE_STEP) * SIZE_STEP) for edge in size)
-        photos = [
-            Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS)
-            for photo in (first, last)
-        ]
+        photos = [resized(Image.fromarray(photo), (width, height)) for photo in (first, last)]
         start, end = reversed(photos) if config.reverse else photos
         try:
             output = self._pipeline(
@@ -87,7 +85,7 @@ class VideoInterpolator(Interpolator):
         video = np.asarray(output.frames[0])
         picks = np.rint(np.linspace(0, len(video) - 1, count)).astype(int)
         kept = [np.rint(255 * np.clip(video[pick], 0, 1)).astype(np.uint8) for pick in picks]
-        made = [np.asarray(Image.fromarray(f).resize(size, Image.Resampling.LANCZOS)) for f in kept]
+        made = [np.asarray(resized(Image.fromarray(frame), size)) for frame in kept]
         return made[::-1] if config.reverse else made
 
     def options(self) -> dict[str, object]:

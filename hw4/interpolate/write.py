@@ -1,6 +1,5 @@
 """Frames on disk: each pair's folder appears whole or not at all; what is there is not made again."""
 
-import hashlib
 import io
 import json
 import shutil
@@ -16,8 +15,9 @@ from PIL import Image
 from hw4.config.interpolate import InterpolateConfig
 from hw4.core.durable import exclusive, write_bytes, write_json
 from hw4.core.errors import UserError
+from hw4.core.fingerprint import file_digest
 from hw4.data.pairs.layout import PhotoPair
-from hw4.data.photos import open_upright
+from hw4.data.photos import limited_size, open_upright, resized
 from hw4.interpolate.base import InterpolationFailed, Interpolator
 
 RECORD = "interpolation.json"
@@ -51,10 +51,9 @@ def load_photos(paths: Sequence[Path], long_edge: int | None) -> tuple[np.ndarra
             f"the photos {paths[0]} ({width}x{height}) and {paths[1]} ({other_width}x{other_height}) have "
             "different shapes; crop them to one."
         )
-    scale = min(1.0, (long_edge or max(width, height)) / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    resized = [i if i.size == size else i.resize(size, Image.Resampling.LANCZOS) for i in images]
-    return np.asarray(resized[0]), np.asarray(resized[1])
+    size = limited_size((width, height), long_edge)
+    first, last = (np.asarray(resized(image, size)) for image in images)
+    return first, last
 
 
 def _record_of(folder: Path) -> object:
@@ -102,7 +101,7 @@ def interpolate_pair(
             "options": interpolator.options(),
             "frames": config.frames,
             "long_edge": config.long_edge,
-            "photos": [hashlib.sha256(path.read_bytes()).hexdigest() for path in pair.paths],
+            "photos": [file_digest(path, "image") for path in pair.paths],
         }
         if folder.exists():
             if _record_of(folder) == record:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from hw4.config import Config, SampleConfig, SceneConfig
+from hw4.config import Config
 from hw4.config.stages import DEMO
 from hw4.core.errors import UserError
+from hw4.data.registry import scene_photos
 from hw4.jobs.context import JobContext
 from hw4.models.cached import model_of
 from hw4.output.progress import StepProgress
@@ -51,11 +52,8 @@ def _source(config: Config) -> Path:
     """Where the photos are: the user's, or those of the data's scene."""
     if config.demo.images is not None:
         return Path(config.demo.images).expanduser()
-    if isinstance(config.data, SampleConfig):
-        from hw4.data.sample import ensure_sample
-
-        return ensure_sample(config.data) / "scene" / "images"
-    if isinstance(config.data, SceneConfig):
-        root = Path(config.data.root).expanduser()
-        return root / "images" if (root / "images").is_dir() else root
-    raise UserError("task=demo needs demo.images=<folder of photos or video file> with data=pairs.")
+    if "scene" in config.data.provides:
+        return scene_photos(config.data)
+    raise UserError(
+        f"task=demo needs demo.images=<folder of photos or video file> with data={config.data.name}."
+    )

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from hw4.config.stages import INTERPOLATE
-from hw4.data.pairs.layout import load_photo_pairs, pair_layout
+from hw4.data.pairs.layout import load_photo_pairs
+from hw4.data.registry import pair_source
 from hw4.interpolate.factory import build_interpolator
 from hw4.interpolate.write import BAD_INPUT, FAILED, Outcome, interpolate_pairs
 from hw4.jobs.context import JobContext
@@ -22,8 +23,8 @@ def run_interpolate(context: JobContext) -> list[str]:
     config = context.config
     options = config.interpolate
     pairs = load_photo_pairs(config.data)
-    layout = pair_layout(config.data)
-    root = Path(options.out or Path(layout.root) / layout.interpolated_root).expanduser()
+    source = pair_source(config.data)
+    root = Path(options.out).expanduser() if options.out else source.frames_root
     done: list[Outcome] = []
     with StepProgress(context.console, len(pairs), f"interpolate {options.method}") as progress:
 
@@ -45,7 +46,7 @@ def run_interpolate(context: JobContext) -> list[str]:
     words = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items())
     context.console.print(
         f"Frames of {len(outcomes)} pairs ({words}): {root}/<idx>/{options.folder}; use them with "
-        f"input=interpolated data=pairs data.root={layout.root}{elsewhere} data.generator={options.folder}",
+        f"input=interpolated {source.chosen_by}{elsewhere} data.generator={options.folder}",
         soft_wrap=True,
         highlight=False,
         markup=False,

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from hw4.config import SceneConfig
 from hw4.config.stages import RENDER
 from hw4.core.errors import UserError
-from hw4.data.image_names import without_suffix
+from hw4.data.photos import without_suffix
+from hw4.data.registry import resolution_of
+from hw4.data.scenes.cameras import held_out_cameras, read_cameras
 from hw4.jobs.context import JobContext
 from hw4.output.progress import StepProgress
 
@@ -18,7 +19,7 @@ def run_render(context: JobContext) -> list[str]:
     """
     from hw4.splat.gaussians import load_ply
     from hw4.splat.rasterize import device_for
-    from hw4.splat.render import held_out_cameras, read_cameras, render_cameras
+    from hw4.splat.render import render_cameras
 
     config = context.config
     options = config.splat.render
@@ -26,9 +27,8 @@ def run_render(context: JobContext) -> list[str]:
         raise UserError("task=render needs splat.render.ply=<file.ply>, as a splat run writes it.")
     device_for(config.splat.rasterizer)
     gaussians = load_ply(Path(options.ply))
-    resolution = config.data.resolution if isinstance(config.data, SceneConfig) else None
     if options.cameras is not None:
-        cameras = read_cameras(Path(options.cameras), resolution)
+        cameras = read_cameras(Path(options.cameras), resolution_of(config.data))
     else:
         cameras = held_out_cameras(config.data)
     out = Path(options.out) if options.out else context.out_dir / "renders"

@@ -8,13 +8,14 @@ from typing import Any
 
 from rich.console import Console
 
-from hw4.config import DATA_NODES, Config, DataConfig
+from hw4.config import Config
 from hw4.config.decides import provides
 from hw4.config.stages import ALL, Stage, selected_rows
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.core.memory import peak_memory
 from hw4.core.provenance import provenance
+from hw4.data.registry import data_with
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end
@@ -102,9 +103,4 @@ def _why_skipped(row: Stage, config: Config) -> str | None:
     if row.needs is None or provides(config, row.needs):
         return None
     what = {"pairs": "no pairs of photos", "scene": "no scene to splat"}[row.needs]
-    having = [
-        f"data={name}"
-        for name, node in DATA_NODES.items()
-        if issubclass(node, DataConfig) and row.needs in node.provides
-    ]
-    return f"data={config.data.name} has {what}; use {' or '.join(having)}."
+    return f"data={config.data.name} has {what}; use {data_with(row.needs)}."

@@ -15,8 +15,9 @@ from hw4.config import SplatConfig
 from hw4.config.decides import scores_address, splat_address
 from hw4.config.stages import SPLAT
 from hw4.core.durable import exclusive, write_bytes
-from hw4.data.image_names import without_suffix
-from hw4.data.scenes.layouts import scene_files
+from hw4.core.fingerprint import content_of
+from hw4.data.photos import without_suffix
+from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
 from hw4.metrics import MetricUnavailable, splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
@@ -53,7 +54,7 @@ def run_splat_stage(context: JobContext) -> list[str]:
         fingerprint, weights = labels.fingerprint, labels.weights
         get_model = partial(cached_model, config, labels)
     scene = scene_files(config.data)
-    trained_on, scored_on = (_stamps(scene.root, part.files) for part in (scene.train, scene.test))
+    trained_on, scored_on = (content_of(scene.root, part.files) for part in (scene.train, scene.test))
     address = splat_address(config, fingerprint, trained_on, uses_model=get_model is not None)
     folder = Path(config.cache.root) / SPLAT / address
     metrics = [row.name for row in splat_metrics()]
@@ -75,13 +76,6 @@ def run_splat_stage(context: JobContext) -> list[str]:
     _report(context, result)
     stopped = [f"splat training stopped early: {result.stopped}"] if result.stopped else []
     return [*stopped, *result.problems]
-
-
-def _stamps(root: Path, files: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Name, size and time of files of the scene: a changed photo is a new scene."""
-    found = sorted({path for path in files if path.is_file()})
-    status = [(str(path.relative_to(root)), path.stat()) for path in found]
-    return [(name, s.st_size, s.st_mtime_ns) for name, s in status]
 
 
 def _clear(folder: Path) -> None:

@@ -1,17 +1,17 @@
 """Turn Hydra's composition errors into one sentence that names the key and the nearest valid one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from hw4.config import DATA_NODES
 from hw4.config.decides import field_names, known_keys
 from hw4.config.fields import nearest
 from hw4.core.errors import ConfigError
+from hw4.data.registry import data_configs
 from hw4.models.registry import model_configs
 
 SEE_KEYS = " See `python -m hw4 --cfg job` for all keys."
@@ -19,7 +19,7 @@ SEE_KEYS = " See `python -m hw4 --cfg job` for all keys."
 
 def unknown_key(key: str) -> ConfigError:
     """The error for a key that no config dataclass has, or that the chosen group option lacks."""
-    nodes = {"model": model_configs(), "data": DATA_NODES}
+    nodes: dict[str, Mapping[str, type]] = {"model": model_configs(), "data": data_configs()}
     keys = known_keys(**nodes)
     group = key.split(".")[0]
     if key in keys:

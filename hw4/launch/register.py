@@ -1,5 +1,6 @@
 """Tell Hydra about the typed configuration."""
 
+from collections.abc import Mapping
 from dataclasses import fields, make_dataclass
 from functools import cache
 
@@ -7,9 +8,10 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, MissingMandatoryValue, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hw4.config import DATA_NODES, Config, DataConfig, ModelConfig
+from hw4.config import Config, DataConfig, ModelConfig
 from hw4.config.root import config_type
 from hw4.core.errors import ConfigError, UserError
+from hw4.data.registry import check, data_configs
 from hw4.launch.help import register_words
 from hw4.models.registry import model_configs
 
@@ -22,20 +24,23 @@ def schema() -> type:
 
 
 def register() -> None:
-    """Register the schema, and every model as an option of `model=`; safe to call twice."""
+    """Register the schema, and every model and data set as an option of its group; safe to call twice."""
     register_words()
-    store = ConfigStore.instance()
-    store.store(group="schema", name="config", node=schema())
-    for name, model in model_configs().items():
-        try:
-            store.store(group="model", name=name, node=model)
-        except (OmegaConfBaseException, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"the keys of model={name} cannot be read by Hydra ({reason}); mend {model.__module__}."
-            ) from error
-    for name, node in DATA_NODES.items():
-        store.store(group="schema/data", name=name, node=node)
+    ConfigStore.instance().store(group="schema", name="config", node=schema())
+    options: dict[str, Mapping[str, type]] = {"model": model_configs(), "data": data_configs()}
+    for group, nodes in options.items():
+        for name, node in nodes.items():
+            _store(group, name, node)
+
+
+def _store(group: str, name: str, node: type) -> None:
+    try:
+        ConfigStore.instance().store(group=group, name=name, node=node)
+    except (OmegaConfBaseException, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"the keys of {group}={name} cannot be read by Hydra ({reason}); mend {node.__module__}."
+        ) from error
 
 
 def to_config(composed: DictConfig) -> Config:
@@ -52,4 +57,6 @@ def to_config(composed: DictConfig) -> Config:
     except MissingMandatoryValue as error:
         raise ConfigError(str(error)) from error
     kind = config_type()
-    return kind(**{item.name: getattr(built, item.name) for item in fields(kind)})
+    config = kind(**{item.name: getattr(built, item.name) for item in fields(kind)})
+    check(config.data)
+    return config

@@ -1,6 +1,5 @@
 """Reconstructions kept on disk, so that a sweep over a splat key runs its model once."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -13,6 +12,7 @@ import numpy as np
 from hw4.config import Config
 from hw4.config.decides import model_address
 from hw4.core.durable import exclusive, jsonable, write_bytes
+from hw4.core.fingerprint import digest, file_digests
 from hw4.models import registry
 from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.models.spec import ModelLabels
@@ -77,10 +77,9 @@ class CachedModel(ReconstructionModel):
         self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
     ) -> Reconstruction:
         """As the wrapped model; photos are told apart by their content and order."""
-        digest = hashlib.sha256(json.dumps([FORMAT, seed, None if Ks is None else Ks.tolist()]).encode())
-        for image_path in image_paths:
-            digest.update(hashlib.sha256(image_path.read_bytes() if image_path.is_file() else b"").digest())
-        path = self._folder / f"{digest.hexdigest()[:20]}.npz"
+        content = file_digests(image_paths)
+        inputs = [FORMAT, seed, None if Ks is None else Ks.tolist(), [content[path] for path in image_paths]]
+        path = self._folder / f"{digest(inputs)}.npz"
         with exclusive(self._folder):
             known = from_npz(path)
             if known is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hw4.config import InputConfig, MetricsConfig
 from hw4.config.input import MEDOID, ORACLE
-from hw4.data.pairs.candidates import Candidate
+from hw4.data.pairs.frames import Candidate
 from hw4.data.pairs.layout import PairSample
 from hw4.pose.from_model import FromModel, inputs_digests
 from hw4.pose.metrics import PoseError, relative_from_cameras

@@ -8,10 +8,11 @@ from typing import Any, cast, get_type_hints
 
 from omegaconf import OmegaConf
 
-from hw4.config import DATA_NODES, Config, DataConfig, ModelConfig
+from hw4.config import Config, DataConfig, ModelConfig
 from hw4.config.decides import tells_runs_apart
 from hw4.config.root import config_type
 from hw4.core.errors import UserError
+from hw4.data.registry import data_configs
 from hw4.models.registry import model_configs
 from hw4.records.files import CONFIG, HYDRA_FOLDER
 
@@ -29,7 +30,8 @@ def as_config(config: dict[str, Any]) -> Config | None:
                 continue
             value, kind = values[item.name], hints[item.name]
             if isinstance(value, dict):
-                nodes: dict[str, Any] = {ModelConfig: model_configs(), DataConfig: DATA_NODES}.get(kind, {})
+                options: dict[Any, Any] = {ModelConfig: model_configs(), DataConfig: data_configs()}
+                nodes = options.get(kind, {})
                 kind = nodes.get(value.get("name", ""), kind)
                 value = build(kind, value) if is_dataclass(kind) else value
             known[item.name] = value

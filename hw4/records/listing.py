@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw4.config import DATA_NODES
 from hw4.config.decides import known_keys
 from hw4.config.fields import nearest
 from hw4.core.errors import UserError
+from hw4.data.registry import data_configs
 from hw4.metrics import Metric, PoseMetric, table
 from hw4.models.registry import model_configs
 from hw4.records.files import MARKS
@@ -76,7 +76,7 @@ def check_known(key: str, option: str, runs: Sequence[Listed]) -> None:
     if any(listed.value(key) is not None for listed in runs):
         return
     labels = [row.label for row in listed_metrics()]
-    settable = known_keys(model=model_configs(), data=DATA_NODES)
+    settable = known_keys(model=model_configs(), data=data_configs())
     keys = [*labels, *SETTINGS, "status", "started", "run", *settable]
     if key in keys:
         return

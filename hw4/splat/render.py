@@ -1,85 +1,19 @@
 """Rendering of given cameras from a trained ``.ply``; needs no image of the scene."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.nn import ParameterDict
 
-from hw4.config import DataConfig, SampleConfig, SceneConfig
 from hw4.core.durable import write_bytes
-from hw4.core.errors import UserError
-from hw4.data.image_names import render_names
-from hw4.data.scenes.colmap import read_colmap
-from hw4.data.scenes.layouts import colmap_folder, sparse_views_folder, split_indices
-from hw4.data.scenes.scene import limited_size
-from hw4.geometry.cameras import scaled_K
+from hw4.data.photos import render_names
+from hw4.data.scenes.cameras import Cameras
 from hw4.splat.gaussians import render_gaussians
 from hw4.splat.pictures import png_bytes
 from hw4.splat.rasterize import device_for
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import to_uint8
-
-
-@dataclass(frozen=True)
-class Cameras:
-    """Cameras to render.
-
-    Attributes:
-        names: M image names, with or without suffix.
-        cam_from_world: (M, 4, 4) float64 world-to-camera.
-        Ks: (M, 3, 3) float64 in pixels.
-        sizes: (M, 2) int width and height.
-    """
-
-    names: list[str]
-    cam_from_world: np.ndarray
-    Ks: np.ndarray
-    sizes: np.ndarray
-
-
-def read_cameras(folder: Path, resolution: int | None = None) -> Cameras:
-    """All cameras of a COLMAP folder (``cameras`` and ``images``, txt or bin).
-
-    Args:
-        folder: the COLMAP model.
-        resolution: longest edge in pixels; null for the model's own sizes.
-
-    Raises:
-        UserError: no such folder, or no usable cameras in it.
-    """
-    model = read_colmap(folder.expanduser())
-    sizes = np.array([limited_size(size, resolution) for size in model.sizes])
-    return Cameras(model.names, model.cam_from_world, scaled_K(model.Ks, model.sizes, sizes), sizes)
-
-
-def held_out_cameras(data: DataConfig) -> Cameras:
-    """The test cameras of a scene; its images are not needed.
-
-    Raises:
-        UserError: the scene has no test cameras.
-    """
-    if isinstance(data, SampleConfig):
-        from hw4.data.sample import ensure_sample
-
-        return read_cameras(ensure_sample(data) / "scene" / "sparse_3" / "1")
-    if not isinstance(data, SceneConfig):
-        raise UserError(f"data={data.name} has no scene to render; use data=sample or data=scene.")
-    root = Path(data.root).expanduser()
-    views = sparse_views_folder(root, data.train_views)
-    if views is not None and data.layout in ("auto", "sparse_3"):
-        return read_cameras(views / "1", data.resolution)
-    folder = colmap_folder(root)
-    if folder is None:
-        raise UserError(
-            f"{root} has no cameras to render: give a COLMAP folder with splat.render.cameras=<folder>."
-        )
-    cameras = read_cameras(folder, data.resolution)
-    test = split_indices(len(cameras.names), data.test_every, None)[1]
-    names = [cameras.names[i] for i in test]
-    return Cameras(names, cameras.cam_from_world[test], cameras.Ks[test], cameras.sizes[test])
 
 
 @torch.no_grad()

@@ -1,13 +1,13 @@
 """What the Gaussians of a run start from."""
 
-from hw4.config import Config, SceneConfig
+from hw4.config import Config
 from hw4.core.errors import UserError
 
 
 def uses_model(config: Config) -> bool:
     """Whether the Gaussians start from the model's reconstruction; `auto`: where a scene has no points."""
     source = config.splat.init.source
-    if source != "auto" or not isinstance(config.data, SceneConfig):
+    if source != "auto" or "scene" not in config.data.provides:
         return source == "model"
     from hw4.data.scenes.scene import has_points
 

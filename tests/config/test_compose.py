@@ -6,8 +6,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from hw4.config import DATA_NODES, Config, SampleConfig, SplatConfig
+from hw4.config import Config, SampleConfig, SplatConfig
 from hw4.core.errors import ConfigError
+from hw4.data.registry import data_configs
 from hw4.data.sample import ensure_sample
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import known_keys
@@ -185,7 +186,7 @@ def test_help_names_every_option_of_every_group() -> None:
 
 
 def test_group_files_hold_only_known_keys() -> None:
-    keys = set(known_keys(model=model_configs(), data=DATA_NODES))
+    keys = set(known_keys(model=model_configs(), data=data_configs()))
 
     def flat(node: object, prefix: str) -> list[str]:
         if not isinstance(node, dict):

@@ -1,6 +1,8 @@
 """A finished job is taken for finished only while the files that it read are the same."""
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +22,11 @@ from hw4.models.sfm.config import SfmConfig
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
 
-def later(path: Path) -> None:
-    """Another time, with the same content and size."""
-    os.utime(path, ns=(1, path.stat().st_mtime_ns + 1000))
+def change(path: Path) -> None:
+    """Another byte at the end; size and time stay."""
+    status, content = path.stat(), path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @pytest.mark.parametrize("changed", ["images/0_b.png", "gt.npy", "interpolated/0/dynamicrafter/0_frame1.png"])
@@ -40,7 +44,7 @@ def test_a_changed_file_makes_a_job_unfinished(pairs_folder: MakePairs, tmp_path
     run_job(config, tmp_path / "job", Console(quiet=True))
     assert _finished(tmp_path / "job", config)
     assert not _finished(tmp_path / "job", replace(config, model=SfmConfig(min_inliers=16)))
-    later(root / changed)
+    change(root / changed)
     assert not _finished(tmp_path / "job", config)
 
 
@@ -57,7 +61,7 @@ def test_files_outside_the_root_count_as_well(pairs_folder: MakePairs, tmp_path:
     )
     seen = {inputs_stamp(config)}
     for path in (weights, predictions, photos / "0_a.png"):
-        later(path)
+        change(path)
         seen.add(inputs_stamp(config))
     (photos / "0_a.png").unlink()
     seen.add(inputs_stamp(config))
@@ -86,3 +90,38 @@ def test_what_runs_write_is_none_of_it(
     (root / "images" / "outputs").mkdir()
     (root / "images" / "outputs" / "photo.png").touch()
     assert inputs_stamp(config) != before
+
+
+def test_a_copied_moved_or_touched_data_set_is_the_same(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(2)
+    stamp = inputs_stamp(Config(data=PairsConfig(root=str(root))))
+    copied = Path(shutil.copytree(root, tmp_path / "copied", copy_function=shutil.copyfile))
+    for path in root.rglob("*.png"):
+        path.touch()
+    moved = root.rename(tmp_path / "moved")
+    for folder in (copied, moved):
+        assert inputs_stamp(Config(data=PairsConfig(root=str(folder)))) == stamp
+    (moved / "images" / "0_a.png").rename(moved / "images" / "0_c.png")
+    assert inputs_stamp(Config(data=PairsConfig(root=str(moved)))) != stamp
+
+
+def test_predictions_are_found_where_the_data_set_was_moved(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(2)
+
+    def reused(folder: Path, out: str) -> int:
+        config = Config(
+            task="pose",
+            model=SfmConfig(),
+            data=PairsConfig(root=str(folder)),
+            wandb=WandbConfig(mode="disabled"),
+            report=ReportConfig(auto=False),
+            cache=CacheConfig(root=str(tmp_path / "cache")),
+        )
+        run_job(config, tmp_path / out, Console(quiet=True))
+        return int(json.loads((tmp_path / out / "results.json").read_text())["pose"]["n_reused"])
+
+    assert reused(root, "first") == 0
+    moved = root.rename(tmp_path / "elsewhere")
+    assert reused(moved, "second") == 2
+    change(moved / "images" / "1_a.png")
+    assert reused(moved, "third") == 1

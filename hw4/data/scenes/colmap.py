@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +10,19 @@ import pycolmap
 from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
-from hw4.data.image_names import refuse_outside
+from hw4.data.photos import refuse_outside
 from hw4.data.scenes.colmap_binary import check_binary
+from hw4.data.scenes.colmap_files import CAMERA_FILES, PARTS, has_colmap, model_suffix
 from hw4.data.scenes.colmap_text import has_mark, plain_images, plain_points, read_image_rows, read_text
+from hw4.data.scenes.files import PosedViews
 from hw4.data.scenes.ply import read_ply_points
 
-CAMERA_FILES = ("cameras.txt", "cameras.bin")
 # A photo of more pixels is a damaged number.
 MAX_PIXELS = 10**9
 # Focal lengths between a fisheye's and a telescope's, in units of the longer edge.
 FOCAL_RANGE = (0.05, 1000.0)
 # What writing and reading a unit quaternion as text may change of its length.
 UNIT_TOLERANCE = 1e-6
-# All that a model may consist of; the PLY is InstantSplat's.
-PARTS = ("cameras", "images", "points3D", "rigs", "frames")
 # Models that are a pinhole when the parameters after the first few are zero, and how many those few are.
 PINHOLE_PARAMETERS = {
     "SIMPLE_PINHOLE": 3,
@@ -36,57 +35,6 @@ PINHOLE_PARAMETERS = {
 
 
 @dataclass(frozen=True)
-class ColmapModel:
-    """Cameras and points of one COLMAP folder, images in order of their names.
-
-    Attributes:
-        names: N image names as in the model.
-        cam_from_world: (N, 4, 4) float64 world-to-camera, OpenCV axes.
-        Ks: (N, 3, 3) float64 in pixels of the model's own image sizes.
-        sizes: (N, 2) int width and height that `Ks` refer to.
-        points: (P, 3) float64 world points, or None.
-        colors: (P, 3) uint8, or None.
-        observed_points: (O,) int, the point of each observation; empty where the model does not say.
-        observed_by: (O,) int, the image (place in `names`) of each observation.
-        observed_xy: (O, 2) float64, where it is seen, in pixels of `sizes`.
-        notes: what was unusual about the files, in sentences for the run's lines.
-    """
-
-    names: list[str]
-    cam_from_world: np.ndarray
-    Ks: np.ndarray
-    sizes: np.ndarray
-    points: np.ndarray | None
-    colors: np.ndarray | None
-    observed_points: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-    observed_by: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-    observed_xy: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
-    notes: list[str] = field(default_factory=list)
-
-
-def has_colmap(folder: Path) -> bool:
-    """Whether a folder holds a COLMAP model."""
-    return any((folder / name).is_file() for name in CAMERA_FILES)
-
-
-def model_files(folder: Path) -> list[Path]:
-    """The files of the COLMAP model in a folder that `read_colmap` reads."""
-    suffix = _suffix(folder)
-    paths = [folder / f"{part}{suffix}" for part in PARTS] + [folder / "points3D.ply"]
-    return [path for path in paths if path.is_file()]
-
-
-def _suffix(folder: Path) -> str:
-    """``.bin`` or ``.txt``; of two models the newer one."""
-    binary, text = (folder / f"images{suffix}" for suffix in (".bin", ".txt"))
-    if not (folder / "cameras.bin").is_file():
-        return ".txt"
-    if not (folder / "cameras.txt").is_file() or not text.is_file() or not binary.is_file():
-        return ".bin"
-    return ".txt" if text.stat().st_mtime > binary.stat().st_mtime else ".bin"
-
-
-@dataclass(frozen=True)
 class _Files:
     """A model as pycolmap read it, the images' own names by number where it was given others, and remarks."""
 
@@ -96,7 +44,7 @@ class _Files:
 
 
 def _read(folder: Path) -> _Files:
-    suffix = _suffix(folder)
+    suffix = model_suffix(folder)
     if not (folder / f"images{suffix}").is_file():
         raise UserError(f"the COLMAP model in {folder} has no images{suffix}.")
     notes = []
@@ -183,8 +131,10 @@ def _intrinsics(camera: pycolmap.Camera, folder: Path) -> np.ndarray:
     return K
 
 
-def read_colmap(folder: Path) -> ColmapModel:
+def read_colmap(folder: Path) -> PosedViews:
     """Read a folder with ``cameras``, ``images`` and, optionally, ``points3D`` (txt, bin or ply).
+
+    Images come in the order of their names.
 
     Raises:
         UserError: no or a broken model, no images in it, or cameras that are impossible or have lens
@@ -209,7 +159,7 @@ def read_colmap(folder: Path) -> ColmapModel:
     Ks_by_id = {camera.camera_id: _intrinsics(camera, folder) for camera in cameras}
     Ks = np.stack([Ks_by_id[camera.camera_id] for camera in cameras])
     sizes = np.array([(camera.width, camera.height) for camera in cameras])
-    found = ColmapModel(names, cam_from_world, Ks, sizes, None, None, notes=files.notes)
+    found = PosedViews(names, cam_from_world, Ks, sizes, notes=files.notes)
     ply = folder / "points3D.ply"
     if model.points3D:
         # pycolmap keeps them in no order.

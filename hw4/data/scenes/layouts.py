@@ -1,147 +1,71 @@
-"""Which files make up a scene, and on which side of the wall each lies; no photo is opened here."""
+"""The table of scene layouts, and which of them a folder has."""
 
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from hw4.config import DataConfig, SampleConfig, SceneConfig
+from hw4.config import SceneConfig
+from hw4.config.fields import one_of
 from hw4.core.errors import UserError
-from hw4.data.image_names import IMAGE_SUFFIXES, find_images, render_names
-from hw4.data.scenes.colmap import ColmapModel, has_colmap, model_files, read_colmap
+from hw4.core.plugins import plugins
+from hw4.data.photos import render_names
+from hw4.data.scenes import bare_photos, plain_colmap, sparse_views
+from hw4.data.scenes.files import SPREAD, Layout, SceneFiles, Split
 
-SPREAD, NEIGHBOURS = "spread", "neighbours"
-CONFIDENCE = "confidence_dsp.npy"
-
-
-@dataclass(frozen=True)
-class Part:
-    """The training or the test part of a scene.
-
-    Attributes:
-        names: N image names, with their folders below that of the photos.
-        paths: N image files.
-        folder: of the COLMAP model that lists them, or None.
-        model: that model; `ids` are the places of the N images in it.
-    """
-
-    names: list[str]
-    paths: list[Path]
-    folder: Path | None = None
-    model: ColmapModel | None = None
-    ids: tuple[int, ...] = ()
-
-    @property
-    def files(self) -> list[Path]:
-        """Every file that is read for this part."""
-        described = [] if self.folder is None else model_files(self.folder)
-        if self.folder is not None and (self.folder / CONFIDENCE).is_file():
-            described.append(self.folder / CONFIDENCE)
-        return [*described, *self.paths]
+GROUP = "hw4.layouts"
+AUTO = "auto"
+OWN = (sparse_views.LAYOUT, plain_colmap.LAYOUT, bare_photos.LAYOUT)
 
 
-@dataclass(frozen=True)
-class SceneFiles:
-    """A scene's two parts. `layout` is what was found: ``sparse_3``, ``colmap`` or ``photos``."""
-
-    root: Path
-    layout: str
-    train: Part
-    test: Part
-
-
-def photo_folder(root: Path) -> Path:
-    """Where the photos lie."""
-    return root / "images" if (root / "images").is_dir() else root
-
-
-def _image_path(root: Path, name: str) -> Path:
-    """The file of an image name in a COLMAP model; names without a suffix match any."""
-    folder = photo_folder(root)
-    path = folder / name
-    if path.is_file() or path.suffix.lower() in IMAGE_SUFFIXES:
-        return path
-    found = [folder / f"{name}{suffix}" for suffix in IMAGE_SUFFIXES]
-    return next((p for p in found if p.is_file()), path)
-
-
-def sparse_views_folder(root: Path, train_views: int | None = None) -> Path | None:
-    """InstantSplat's ``sparse_<n>``, n the number of training views, which chooses where there are several.
+@cache
+def layouts() -> dict[str, Layout]:
+    """Every layout by name: this package's, then those of other packages.
 
     Raises:
-        UserError: several, and none is chosen.
+        UserError: another package's entry is no layout, or its name is taken.
     """
-    numbered = {int(p.name[7:]): p for p in root.glob("sparse_*") if p.name[7:].isdigit()}
-    found = {n: numbered[n] for n in sorted(numbered) if has_colmap(numbered[n] / "0")}
-    if len(found) <= 1:
-        return next(iter(found.values()), None)
-    if train_views not in found:
-        names = ", ".join(path.name for path in found.values())
-        raise UserError(
-            f"{root} holds several sets of views ({names}): choose one with data.train_views="
-            f"{' or '.join(map(str, found))}."
-        )
-    return found[train_views]
+    rows = {row.name: row for row in OWN}
+    for name, row in plugins(GROUP).items():
+        where = f"entry point {name} (group {GROUP})"
+        if not isinstance(row, Layout) or row.name != name:
+            raise UserError(f"{where} must be a hw4.data.scenes.files.Layout of that name.")
+        if name in rows or name == AUTO:
+            raise UserError(f"{where} has the name of a layout of hw4: rename it, or uninstall its package.")
+        rows[name] = row
+    return rows
 
 
-def colmap_folder(root: Path) -> Path | None:
-    """Where a plain COLMAP model lies under a scene's folder, or None."""
-    return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
+def check_layout(name: str) -> None:
+    """Raise ConfigError unless `name` is a choice of `data.layout`."""
+    one_of("data.layout", name, (AUTO, *layouts()))
 
 
-def find_layout(root: Path, train_views: int | None = None) -> str:
-    """``sparse_3``, ``colmap`` or ``photos``.
+def layout_of(root: Path, name: str = AUTO) -> Layout:
+    """The layout of that name; ``auto``: the one that the folder has.
 
     Raises:
-        UserError: the folder does not exist or holds none of them.
+        UserError: there is no such layout, no such folder, or it has none or several of them.
     """
+    check_layout(name)
     if not root.is_dir():
         raise UserError(f"data.root={root} is not a folder.")
-    if sparse_views_folder(root, train_views):
-        return "sparse_3"
-    if colmap_folder(root):
-        return "colmap"
-    if find_images(photo_folder(root)):
-        return "photos"
-    raise UserError(f"{root} holds no scene: no sparse_<n>/0, no sparse/0 and no photos (or images/).")
-
-
-def split_indices(
-    n: int, test_every: int, train_views: int | None, pick: str = SPREAD
-) -> tuple[list[int], list[int]]:
-    """Indices of training and test images: every `test_every`-th is held out, the first included (3DGS).
-
-    `train_views` keeps that many of the rest: ``spread`` evenly from first to last, or the ``neighbours`` in
-    the middle.
-
-    Raises:
-        UserError: fewer than two images are left for training.
-    """
-    test = list(range(0, n, test_every))
-    train = [i for i in range(n) if i % test_every]
-    if train_views is not None and train_views < len(train):
-        if pick == NEIGHBOURS:
-            first = (len(train) - train_views) // 2
-            train = train[first : first + train_views]
-        else:
-            train = [train[i] for i in np.linspace(0, len(train) - 1, train_views).round().astype(int)]
-    if len(train) < 2:
-        raise UserError(
-            f"{n} images with data.test_every={test_every} leave {len(train)} for training: give more "
-            "images, or hold out fewer."
-        )
-    return train, test
-
-
-def _listed(root: Path, folder: Path, model: ColmapModel, ids: list[int]) -> Part:
-    paths = [_image_path(root, model.names[i]) for i in ids]
-    names = [path.relative_to(photo_folder(root)).as_posix() for path in paths]
-    return Part(names, paths, folder, model, tuple(ids))
+    if name != AUTO:
+        return layouts()[name]
+    found = [row for row in layouts().values() if row.is_mine(root)]
+    beaten = {name for row in found for name in row.before}
+    found = [row for row in found if row.name not in beaten]
+    if not found:
+        *most, last = (f"no {row.sign}" for row in layouts().values())
+        raise UserError(f"{root} holds no scene: {', '.join(most)} and {last}.")
+    if len(found) > 1:
+        signs = " and ".join(f"{row.sign} ({row.name})" for row in found)
+        names = " or ".join(row.name for row in found)
+        raise UserError(f"{root} shows {signs}: say which it is with data.layout={names}.")
+    return found[0]
 
 
 def locate(
     root: Path,
-    layout: str = "auto",
+    layout: str = AUTO,
     test_every: int = 8,
     train_views: int | None = None,
     pick: str = SPREAD,
@@ -152,64 +76,27 @@ def locate(
         UserError: the folder holds no such scene, or its two parts overlap.
     """
     root = root.expanduser()
-    found = find_layout(root, train_views) if layout == "auto" else layout
-    if found == "sparse_3":
-        files = _locate_sparse_views(root, train_views)
-    elif found == "colmap":
-        folder = colmap_folder(root)
-        if folder is None:
-            raise UserError(f"{root} has no sparse/0 with a COLMAP model (data.layout=colmap).")
-        model = read_colmap(folder)
-        train_ids, test_ids = split_indices(len(model.names), test_every, train_views, pick)
-        train, test = (_listed(root, folder, model, ids) for ids in (train_ids, test_ids))
-        files = SceneFiles(root, found, train, test)
-    else:
-        photos = photo_folder(root)
-        paths = find_images(photos) if photos.is_dir() else []
-        if not paths:
-            raise UserError(f"{photos} holds no photos ({', '.join(IMAGE_SUFFIXES)}).")
-        sides = split_indices(len(paths), test_every, train_views, pick)
-        train, test = (Part([paths[i].name for i in ids], [paths[i] for i in ids]) for ids in sides)
-        files = SceneFiles(root, "photos", train, test)
+    files = layout_of(root, layout).locate(root, Split(test_every, train_views, pick))
     # Before training, so that no score is lost to it afterwards.
     render_names(files.test.names, root)
     return files
 
 
-def _locate_sparse_views(root: Path, train_views: int | None) -> SceneFiles:
-    folder = sparse_views_folder(root, train_views)
-    if folder is None:
-        raise UserError(f"{root} has no sparse_<n>/0 with a COLMAP model (data.layout=sparse_3).")
-    model = read_colmap(folder / "0")
-    n = len(model.names)
-    if train_views is not None and train_views != n:
-        raise UserError(
-            f"{folder} says itself which {n} images train: data.train_views={train_views} cannot be met."
-        )
-    train = _listed(root, folder / "0", model, list(range(n)))
-    if not has_colmap(folder / "1"):
-        return SceneFiles(root, "sparse_3", train, Part([], []))
-    held_out = read_colmap(folder / "1")
-    test = _listed(root, folder / "1", held_out, list(range(len(held_out.names))))
-    shared = {path.resolve() for path in train.paths} & {path.resolve() for path in test.paths}
-    if shared:
-        names = ", ".join(sorted(path.name for path in shared))
-        raise UserError(f"{folder} lists {names} both for training (0) and for testing (1).")
-    return SceneFiles(root, "sparse_3", train, test)
+def locate_config(config: SceneConfig) -> SceneFiles:
+    """`locate` of a configuration."""
+    return locate(Path(config.root), config.layout, config.test_every, config.train_views, config.train_pick)
 
 
-def scene_files(config: DataConfig) -> SceneFiles:
-    """The files of the scene of a `data=` group; the sample set is generated first where it is not there yet.
+def photos_of(config: SceneConfig) -> Path:
+    """The folder of a scene's photos.
 
     Raises:
-        UserError: the group has no scene, or `locate` fails.
+        UserError: the folder holds no such scene.
     """
-    if isinstance(config, SampleConfig):
-        from hw4.data.sample import ensure_sample
+    root = Path(config.root).expanduser()
+    return layout_of(root, config.layout).photos(root)
 
-        return locate(ensure_sample(config) / "scene", "sparse_3")
-    if isinstance(config, SceneConfig):
-        return locate(
-            Path(config.root), config.layout, config.test_every, config.train_views, config.train_pick
-        )
-    raise UserError(f"data={config.name} has no scene to splat; use data=sample or data=scene.")
+
+def check_config(config: SceneConfig) -> None:
+    """Raise ConfigError where the layout is no choice."""
+    check_layout(config.layout)

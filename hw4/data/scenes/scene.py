@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from hw4.config import DataConfig, SceneConfig
+from hw4.config import DataConfig
 from hw4.core.errors import UserError
-from hw4.data.photos import open_upright
-from hw4.data.scenes.layouts import CONFIDENCE, SPREAD, Part, SceneFiles, locate, scene_files
+from hw4.data.photos import load_image
+from hw4.data.registry import resolution_of, scene_files, spec_of
+from hw4.data.scenes.files import SPREAD, Part, SceneFiles
+from hw4.data.scenes.layouts import AUTO, locate
 from hw4.data.scenes.tracks import has_training_points, training_points
 from hw4.geometry.cameras import scaled_K
 
@@ -82,35 +83,13 @@ class TestViews:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene split once and for all. `layout` is what was found: ``sparse_3``, ``colmap`` or ``photos``."""
+    """A scene split once and for all. `layout` is what was found, such as ``sparse_3`` or ``photos``."""
 
     root: Path
     layout: str
     train: TrainScene
     test: TestViews
     notes: list[str] = field(default_factory=list)
-
-
-def load_image(path: Path, resolution: int | None) -> np.ndarray:
-    """(H, W, 3) uint8, downscaled so that the longest edge has at most `resolution` pixels.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    image = open_upright(path).convert("RGB")
-    size = limited_size(image.size, resolution)
-    if size != image.size:
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    return np.array(image)
-
-
-def limited_size(size: tuple[int, int] | np.ndarray, resolution: int | None) -> tuple[int, int]:
-    """Width and height of an image of `size` as `load_image` gives it."""
-    width, height = int(size[0]), int(size[1])
-    longest = max(width, height)
-    if resolution is None or longest <= resolution:
-        return width, height
-    return max(1, round(width * resolution / longest)), max(1, round(height * resolution / longest))
 
 
 def _fitted_K(K: np.ndarray, size: np.ndarray, image: np.ndarray, path: Path) -> np.ndarray:
@@ -127,29 +106,26 @@ def _fitted_K(K: np.ndarray, size: np.ndarray, image: np.ndarray, path: Path) ->
 
 
 def _train_scene(part: Part, images: list[np.ndarray]) -> TrainScene:
-    if part.model is None:
+    if part.views is None:
         return TrainScene(part.names, part.paths, images, None, None)
-    model, ids = part.model, list(part.ids)
+    views, ids = part.views, list(part.ids)
     Ks = [
-        _fitted_K(model.Ks[i], model.sizes[i], image, path)
+        _fitted_K(views.Ks[i], views.sizes[i], image, path)
         for i, image, path in zip(ids, images, part.paths, strict=True)
     ]
-    cameras = model.cam_from_world[ids]
-    return TrainScene(part.names, part.paths, images, cameras, np.stack(Ks), model.points, model.colors)
+    cameras = views.cam_from_world[ids]
+    return TrainScene(part.names, part.paths, images, cameras, np.stack(Ks), views.points, views.colors)
 
 
 def _test_views(part: Part, resolution: int | None) -> TestViews:
-    if part.model is None:
+    if part.views is None:
         return TestViews(part.names, part.paths, None, None, None, resolution)
-    model, ids = part.model, list(part.ids)
-    sizes = model.sizes[ids].reshape(-1, 2)
-    return TestViews(part.names, part.paths, model.cam_from_world[ids], model.Ks[ids], sizes, resolution)
+    views, ids = part.views, list(part.ids)
+    sizes = views.sizes[ids].reshape(-1, 2)
+    return TestViews(part.names, part.paths, views.cam_from_world[ids], views.Ks[ids], sizes, resolution)
 
 
-def _load_confidence(folder: Path, n_points: int) -> np.ndarray | None:
-    path = folder / CONFIDENCE
-    if not path.is_file():
-        return None
+def _load_confidence(path: Path, n_points: int) -> np.ndarray:
     try:
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.ndarray):
@@ -164,7 +140,7 @@ def _load_confidence(folder: Path, n_points: int) -> np.ndarray | None:
 
 def load_scene(
     root: Path,
-    layout: str = "auto",
+    layout: str = AUTO,
     test_every: int = 8,
     train_views: int | None = None,
     resolution: int | None = None,
@@ -174,7 +150,7 @@ def load_scene(
 
     Args:
         root: the scene's folder.
-        layout: ``sparse_3`` (any ``sparse_<n>``), ``colmap``, ``photos`` or ``auto``.
+        layout: ``sparse_3`` (any ``sparse_<n>``), ``colmap``, ``photos``, another package's, or ``auto``.
         test_every: every k-th image is held out where the layout does not say which.
         train_views: how many of the remaining images train; null for all. The n of several ``sparse_<n>``.
         resolution: longest edge in pixels; null for as on disk.
@@ -188,33 +164,33 @@ def load_scene(
 
 def load_located(files: SceneFiles, resolution: int | None) -> Scene:
     """Load the training part of a scene whose files are known; see `load_scene`."""
-    images = [load_image(path, resolution) for path in files.train.paths]
-    train, test = _train_scene(files.train, images), _test_views(files.test, resolution)
-    notes = [] if files.train.model is None else list(files.train.model.notes)
-    model, folder = files.train.model, files.train.folder
-    if files.layout == "colmap" and model is not None and model.points is not None:
-        points, colors, note = training_points(model, files.train.ids, images)
-        train = replace(train, points=points, colors=colors)
-        notes.append(note)
-    elif files.layout == "sparse_3" and folder is not None:
-        n_points = 0 if train.points is None else len(train.points)
-        train = replace(train, conf=_load_confidence(folder, n_points) if n_points else None)
-        if not files.test.names:
-            notes.append(f"{folder.parent / '1'} has no test cameras: nothing is scored")
+    part = files.train
+    notes = [*(part.views.notes if part.views else ()), *files.notes]
+    images = [load_image(path, resolution) for path in part.paths]
+    train, test = _train_scene(part, images), _test_views(files.test, resolution)
+    if part.views is not None and part.views.points is not None:
+        if files.points_saw_test:
+            points, colors, note = training_points(part.views, part.ids, images)
+            train, notes = replace(train, points=points, colors=colors), [*notes, note]
+        elif part.confidence is not None and len(part.views.points):
+            train = replace(train, conf=_load_confidence(part.confidence, len(part.views.points)))
     return Scene(files.root, files.layout, train, test, notes)
 
 
-def has_points(config: SceneConfig) -> bool:
+def has_points(config: DataConfig) -> bool:
     """Whether a scene comes with cameras and points, so that no model is needed; no image is opened.
 
     Raises:
         UserError: the folder holds no such scene, or its cameras cannot be read.
     """
+    known = spec_of(config).has_points
+    if known is not None:
+        return known
     files = scene_files(config)
-    model = files.train.model
-    if files.layout == "colmap" and model is not None:
-        return has_training_points(model, files.train.ids)
-    return model is not None and model.points is not None and len(model.points) > 0
+    views = files.train.views
+    if views is None or views.points is None:
+        return False
+    return has_training_points(views, files.train.ids) if files.points_saw_test else len(views.points) > 0
 
 
 def scene_of(config: DataConfig) -> Scene:
@@ -223,4 +199,4 @@ def scene_of(config: DataConfig) -> Scene:
     Raises:
         UserError: the group has no scene, or `load_scene` fails.
     """
-    return load_located(scene_files(config), config.resolution if isinstance(config, SceneConfig) else None)
+    return load_located(scene_files(config), resolution_of(config))

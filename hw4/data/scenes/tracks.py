@@ -6,21 +6,21 @@ from collections.abc import Sequence
 import numpy as np
 import pycolmap
 
-from hw4.data.scenes.colmap import ColmapModel
+from hw4.data.scenes.files import PosedViews
 
 # COLMAP's own limits for a point that it keeps.
 MAX_ERROR_PX = 4.0
 MIN_ANGLE_DEG = 1.5
 
 
-def has_training_points(model: ColmapModel, train_ids: Sequence[int]) -> bool:
+def has_training_points(model: PosedViews, train_ids: Sequence[int]) -> bool:
     """Whether any point is seen by two of these images."""
     seen = model.observed_points[np.isin(model.observed_by, list(train_ids))]
     return bool((np.bincount(seen) >= 2).any())
 
 
 def training_points(
-    model: ColmapModel, train_ids: Sequence[int], images: Sequence[np.ndarray]
+    model: PosedViews, train_ids: Sequence[int], images: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Triangulate a model's points again from their observations in training images.
 

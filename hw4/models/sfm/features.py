@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
-from PIL import Image
 
-from hw4.data.photos import open_upright, resize_map
+from hw4.data.photos import limited, open_upright, resize_map
 from hw4.models.sfm.config import SfmConfig
 
 # Angle in radians between two descriptors above which they never match (COLMAP's `max_distance`).
@@ -53,9 +52,7 @@ def extract(path: Path, config: SfmConfig) -> Features:
         UserError: the image cannot be read.
     """
     photo = open_upright(path).convert("RGB")
-    scale = min(1.0, config.max_image_size / max(photo.size))
-    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    reduced = photo.resize(size, Image.Resampling.LANCZOS) if size != photo.size else photo
+    reduced = limited(photo, config.max_image_size)
     options = pycolmap.FeatureExtractionOptions()
     options.use_gpu = False
     options.num_threads = 1
@@ -68,7 +65,7 @@ def extract(path: Path, config: SfmConfig) -> Features:
         descriptors=np.asarray(descriptors.data, np.float32).reshape(-1, 128),
         image=np.asarray(reduced),
         original_size=photo.size,
-        original_from_model=resize_map(size, photo.size),
+        original_from_model=resize_map(reduced.size, photo.size),
     )
 
 

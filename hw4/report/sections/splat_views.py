@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from hw4.data.photos import limited
 from hw4.metrics import SplatMetric, splat_headline, splat_results
 from hw4.output.blocks import Gallery, Picture
 from hw4.output.figures import panel_grid
@@ -124,11 +125,6 @@ def same_view(results: Sequence[Result]) -> Gallery | None:
 
 
 def _shrunk(pixels: np.ndarray) -> bytes:
-    image = Image.fromarray(pixels)
-    scale = LONGEST_EDGE / max(image.size)
-    if scale < 1:
-        size = (round(image.width * scale), round(image.height * scale))
-        image = image.resize(size, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    limited(Image.fromarray(pixels), LONGEST_EDGE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from hw4.data.photos import spread
-from hw4.data.scenes.scene import load_image
+from hw4.data.photos import load_image, spread
 from hw4.geometry.cameras import as_world_of_first, frustum, frustum_depth, moved
 from hw4.geometry.pnp import FLAT
 from hw4.models.clouds import cloud_of

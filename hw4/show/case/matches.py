@@ -7,9 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from hw4.data.photos import open_upright
+from hw4.data.photos import load_image
 
 LONG_EDGE = 640
 RATIO = 0.8
@@ -93,10 +92,7 @@ class _Features:
 
 
 def _features(path: Path) -> _Features:
-    photo = open_upright(path).convert("RGB")
-    scale = min(1.0, LONG_EDGE / max(photo.size))
-    size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-    image = np.array(photo.resize(size, Image.Resampling.LANCZOS))
+    image = load_image(path, LONG_EDGE)
     # Half of OpenCV's contrast threshold, for blurred and dim rooms.
     sift = cv2.SIFT_create(nfeatures=4000, contrastThreshold=0.02)  # type: ignore[attr-defined]
     keypoints, descriptors = sift.detectAndCompute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None)

@@ -11,6 +11,7 @@ from PIL import Image
 from plyfile import PlyData, PlyElement
 
 from hw4.core.durable import write_bytes
+from hw4.data.photos import limited
 from hw4.geometry.cameras import FRUSTUM_EDGES, as_world_of_first, frustum_depth, moved
 from hw4.models.base import Reconstruction
 from hw4.models.clouds import Cloud
@@ -65,8 +66,7 @@ def _wireframe(corners: np.ndarray, color: tuple[int, int, int]) -> Any:
 
 def _photo(corners: np.ndarray, image: np.ndarray) -> trimesh.Trimesh:
     """The photo on the frustum's far side, seen from both sides."""
-    picture = Image.fromarray(image)
-    picture.thumbnail((TEXTURE_EDGE, TEXTURE_EDGE))
+    picture = limited(Image.fromarray(image), TEXTURE_EDGE)
     # Texture coordinates have v up; corners run clockwise from the top left.
     uv = np.array([(0, 1), (1, 1), (1, 0), (0, 0)], float)
     material = trimesh.visual.material.PBRMaterial(

@@ -7,8 +7,7 @@ import cv2
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.data.image_names import IMAGE_SUFFIXES, find_images
-from hw4.data.photos import spread
+from hw4.data.photos import IMAGE_SUFFIXES, find_images, spread
 
 
 def photos_in(folder: Path, at_most: int) -> list[Path]:

@@ -12,7 +12,7 @@ import viser
 from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
-from hw4.data.scenes.scene import load_image
+from hw4.data.photos import load_image
 from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.output.reconstruction import camera_color
 from hw4.show.viewer.origin import own_origin_only

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from hw4.core.errors import UserError
-from hw4.data.image_names import by_number
-from hw4.data.scenes.scene import Scene, TestViews, limited_size
+from hw4.data.photos import by_number, limited_size
+from hw4.data.scenes.scene import Scene, TestViews
 from hw4.geometry.align import align_cameras
 from hw4.geometry.cameras import four_by_four, scaled_K
 from hw4.models.base import ReconstructionModel

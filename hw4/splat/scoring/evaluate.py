@@ -12,7 +12,7 @@ from torch.nn import Parameter, ParameterDict
 from hw4.config import EvalConfig
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.data.image_names import render_names
+from hw4.data.photos import render_names
 from hw4.data.scenes.scene import TestViews
 from hw4.metrics import MetricUnavailable, splat_headline, splat_metrics, splat_results
 from hw4.splat.gaussians import clone, render_gaussians

@@ -14,8 +14,9 @@ from plyfile import PlyData, PlyElement
 from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
-from hw4.data.scenes.colmap import ColmapModel, read_colmap
+from hw4.data.scenes.colmap import read_colmap
 from hw4.data.scenes.colmap_binary import RECORDS, check_binary
+from hw4.data.scenes.files import PosedViews
 from hw4.data.scenes.ply import read_ply_points
 
 N_VIEWS, N_POINTS = 5, 7
@@ -71,7 +72,7 @@ def edit_images(folder: Path, edit: Callable[[list[str]], list[str]]) -> Path:
     return folder
 
 
-def cameras_equal(read: ColmapModel, expected: ColmapModel, atol: float = 1e-12) -> None:
+def cameras_equal(read: PosedViews, expected: PosedViews, atol: float = 1e-12) -> None:
     np.testing.assert_allclose(read.cam_from_world, expected.cam_from_world, atol=atol)
     np.testing.assert_array_equal(read.Ks, expected.Ks)
 

@@ -11,11 +11,12 @@ from scipy.spatial.transform import Rotation
 
 from hw4.config import InitConfig, SceneConfig, SplatConfig
 from hw4.core.errors import UserError
-from hw4.data.image_names import by_number, render_names, without_suffix
-from hw4.data.scenes.layouts import scene_files
+from hw4.data.photos import by_number, render_names, without_suffix
+from hw4.data.registry import scene_files
+from hw4.data.scenes.cameras import held_out_cameras
 from hw4.data.scenes.scene import has_points, load_scene
 from hw4.splat.gaussians import make_gaussians
-from hw4.splat.render import held_out_cameras, render_cameras
+from hw4.splat.render import render_cameras
 from hw4.splat.source import uses_model
 from hw4.splat.start import initialise
 from tests.support.splat_jobs import make_config, run

@@ -14,7 +14,7 @@ from hw4.config import EvalConfig, InitConfig, SampleConfig, SceneConfig, SplatC
 from hw4.core.errors import UserError
 from hw4.data.sample import ensure_sample
 from hw4.data.scenes.colmap import read_colmap
-from hw4.data.scenes.layouts import split_indices
+from hw4.data.scenes.files import split_indices
 from hw4.data.scenes.scene import load_scene
 from hw4.splat import stage
 from hw4.splat.start import from_scene

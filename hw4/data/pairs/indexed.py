@@ -1,0 +1,119 @@
+"""Pairs on disk (`data=pairs`): an index, ground-truth cameras, photos, and the frames between them."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw4.config import PairsConfig
+from hw4.core.errors import UserError
+from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
+from hw4.data.pairs.source import PairSource, TruePair
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """One row of the index: sample number and the two photos, as written there."""
+
+    idx: int
+    img1: str
+    img2: str
+
+
+def read_index(path: Path) -> list[PairRow]:
+    """Rows of a pairs file: free header, a line ``idx img1 img2``, then ``idx path1 path2`` rows.
+
+    Raises:
+        UserError: missing file, no header line, malformed or duplicate row, or no row at all.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise UserError(f"cannot read the index {path}: {reason}; set data.root and data.index.") from error
+    rows: list[PairRow] = []
+    started = False
+    seen: set[int] = set()
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        if not started:
+            started = fields[:3] == ["idx", "img1", "img2"]
+            continue
+        if not fields or line.lstrip().startswith("---"):
+            continue
+        if len(fields) != 3 or not re.fullmatch(r"\d+", fields[0]):
+            raise UserError(
+                f"{path}, line {number}: {line.strip()!r} is not 'idx relative/path1 relative/path2'; "
+                "mend or remove that line."
+            )
+        idx = int(fields[0])
+        if idx in seen:
+            raise UserError(f"{path}, line {number}: idx {idx} stands there twice; give each row its own.")
+        seen.add(idx)
+        rows.append(PairRow(idx, fields[1], fields[2]))
+    if not started:
+        raise UserError(f"{path} has no line starting 'idx img1 img2'; put it above the first row.")
+    if not rows:
+        raise UserError(f"{path} lists no pair below its 'idx img1 img2' line.")
+    return rows
+
+
+class IndexedPairs(PairSource):
+    """The pairs of a folder.
+
+    Raises:
+        UserError: the folder does not exist.
+    """
+
+    def __init__(self, config: PairsConfig) -> None:
+        self.root = Path(config.root).expanduser()
+        if not self.root.is_dir():
+            raise UserError(
+                f"data.root={config.root} is not a folder; point it at the folder of {config.index}."
+            )
+        self.listed_in = self.root / config.index
+        self.frames_root = self.root / config.interpolated_root
+        self.generator = config.generator
+        self.chosen_by = f"data=pairs data.root={config.root}"
+        self._config = config
+
+    def photos(self, must_exist: bool = True) -> dict[int, tuple[Path, Path]]:
+        """As the index lists them, below `data.images`."""
+        rows = read_index(self.listed_in)
+        root, images = self.root, self._config.images
+        try:
+            folder = root / (images or ("images" if (root / "images").is_dir() else "."))
+            if must_exist and not folder.is_dir():
+                raise UserError(f"the image folder {folder} does not exist; set data.images.")
+        except OSError as error:
+            raise UserError(
+                f"cannot look for images below {root}: {error.strerror}; set data.images."
+            ) from error
+        return {row.idx: (folder / row.img1, folder / row.img2) for row in rows}
+
+    @cached_property
+    def _truth_file(self) -> Path:
+        default = "gt.json" if (self.root / "gt.json").exists() else "gt.npy"
+        return self.root / (self._config.gt or default)
+
+    @cached_property
+    def _entries(self) -> dict[int, dict[str, Any]]:
+        return read_ground_truth(self._truth_file)
+
+    def truth(self, idx: int) -> TruePair:
+        """From the entry of that number."""
+        name = self._truth_file.name
+        if idx not in self._entries:
+            raise ValueError(f"{name} has no entry {idx}")
+        entry = self._entries[idx]
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(v), dict) for v in ("img1", "img2")):
+            raise ValueError(f"entry {idx} of {name} lacks img1 or img2")
+        try:
+            convention = self._config.gt_convention
+            cameras = [camera_from_entry(entry[view], convention) for view in ("img1", "img2")]
+            return TruePair(np.stack(cameras), intrinsics_from_entry(entry))
+        except ValueError as error:
+            raise ValueError(f"entry {idx} of {name}: {error}") from error

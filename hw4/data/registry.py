@@ -1,0 +1,141 @@
+"""The data sets that there are: this package's, and what other packages offer as `hw4.data`."""
+
+from functools import cache
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+from hw4.config import DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.core.errors import ConfigError, UserError
+from hw4.core.plugins import plugins
+from hw4.data.spec import DataSpec
+
+if TYPE_CHECKING:
+    from hw4.data.pairs.source import PairSource
+    from hw4.data.scenes.files import SceneFiles
+
+GROUP = "hw4.data"
+
+
+def _pair_files(config: PairsConfig) -> list[Path]:
+    named = (config.index, config.gt, config.images, config.interpolated_root)
+    return [Path(config.root).expanduser(), Path(), *(Path(path) for path in named if path)]
+
+
+OWN = (
+    DataSpec(
+        "sample",
+        SampleConfig,
+        # What its files hold follows from its configuration.
+        reads=lambda config: (),
+        pairs="hw4.data.sample.provided:sample_pairs",
+        scene="hw4.data.sample.provided:sample_scene",
+        has_points=True,
+    ),
+    DataSpec("pairs", PairsConfig, _pair_files, pairs="hw4.data.pairs.indexed:IndexedPairs"),
+    DataSpec(
+        "scene",
+        SceneConfig,
+        reads=lambda config: [Path(config.root).expanduser()],
+        scene="hw4.data.scenes.layouts:locate_config",
+        photos="hw4.data.scenes.layouts:photos_of",
+        check="hw4.data.scenes.layouts:check_config",
+    ),
+)
+
+
+@cache
+def data_sets() -> dict[str, DataSpec]:
+    """Every data set by name: this package's, then those of other packages in alphabetical order.
+
+    Raises:
+        UserError: another package's entry cannot be used, or its name is taken.
+    """
+    specs = {spec.name: spec for spec in OWN}
+    for name, spec in plugins(GROUP).items():
+        where = f"entry point {name} (group {GROUP})"
+        if not isinstance(spec, DataSpec):
+            raise UserError(f"{where} is a {type(spec).__name__}: it must be a hw4.data.spec.DataSpec.")
+        if spec.name != name:
+            raise UserError(f"{where} is a data set called {spec.name}: give both the same name.")
+        if name in specs:
+            raise UserError(
+                f"{where} has the name of a data set of hw4: rename it, or uninstall the package that "
+                "offers it."
+            )
+        specs[name] = spec
+    return specs
+
+
+def data_configs() -> dict[str, type[DataConfig]]:
+    """The config class of each data set."""
+    return {name: spec.config for name, spec in data_sets().items()}
+
+
+def spec_of(config: DataConfig) -> DataSpec:
+    """The data set that a configuration is of.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    spec = data_sets().get(config.name)
+    if spec is None or not isinstance(config, spec.config):
+        known = ", ".join(data_sets())
+        raise ConfigError(f"data={config.name!r} is no data set; choose one of: {known}.")
+    return spec
+
+
+def data_with(what: str) -> str:
+    """The data sets that provide ``pairs`` or a ``scene``, as advice: ``data=a or data=b``."""
+    return " or ".join(f"data={name}" for name, node in data_configs().items() if what in node.provides)
+
+
+def pair_source(config: DataConfig) -> "PairSource":
+    """The pairs of a data set; the sample set is generated first where it is not there yet.
+
+    Raises:
+        UserError: the data set has no pairs, or they cannot be had.
+    """
+    spec = spec_of(config)
+    if spec.pairs is None:
+        raise UserError(f"data={config.name} has no pairs to evaluate; use {data_with('pairs')}.")
+    source: PairSource = resolve_name(spec.pairs)(config)
+    return source
+
+
+def scene_files(config: DataConfig) -> "SceneFiles":
+    """The files of a data set's scene; the sample set is generated first where it is not there yet.
+
+    Raises:
+        UserError: the data set has no scene, or it cannot be had.
+    """
+    spec = spec_of(config)
+    if spec.scene is None:
+        raise UserError(f"data={config.name} has no scene to splat; use {data_with('scene')}.")
+    files: SceneFiles = resolve_name(spec.scene)(config)
+    return files
+
+
+def scene_photos(config: DataConfig) -> Path:
+    """The folder of a scene's photos.
+
+    Raises:
+        UserError: as `scene_files`.
+    """
+    photos = spec_of(config).photos
+    if photos is not None:
+        return Path(resolve_name(photos)(config))
+    root = scene_files(config).root
+    return root / "images" if (root / "images").is_dir() else root
+
+
+def check(config: DataConfig) -> None:
+    """Raise ConfigError where a value cannot be used that only the data set itself can judge."""
+    judge = spec_of(config).check
+    if judge is not None:
+        resolve_name(judge)(config)
+
+
+def resolution_of(config: DataConfig) -> int | None:
+    """The long edge in pixels to which a scene's photos are reduced; None: as they are."""
+    return getattr(config, "resolution", None)

@@ -1,0 +1,29 @@
+"""A COLMAP model of all photos, some of which are held out."""
+
+from pathlib import Path
+
+from hw4.core.errors import UserError
+from hw4.data.scenes.colmap_files import has_colmap, model_files
+from hw4.data.scenes.files import Layout, SceneFiles, Split, part_of, photo_folder
+
+NAME = "colmap"
+
+
+def _folder(root: Path) -> Path | None:
+    return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
+
+
+def _locate(root: Path, split: Split) -> SceneFiles:
+    from hw4.data.scenes.colmap import read_colmap
+
+    folder = _folder(root)
+    if folder is None:
+        raise UserError(f"{root} has no sparse/0 with a COLMAP model (data.layout={NAME}).")
+    views = read_colmap(folder)
+    train, test = (
+        part_of(photo_folder(root), views, ids, model_files(folder)) for ids in split.sides(len(views.names))
+    )
+    return SceneFiles(root, NAME, train, test, points_saw_test=True)
+
+
+LAYOUT = Layout(NAME, "sparse/0", lambda root: _folder(root) is not None, _locate, before=("photos",))

@@ -1,0 +1,61 @@
+"""InstantSplat's layout: ``sparse_<n>/0`` lists the n training views, ``sparse_<n>/1`` the test views."""
+
+from pathlib import Path
+
+from hw4.core.errors import UserError
+from hw4.data.scenes.colmap_files import has_colmap, model_files
+from hw4.data.scenes.files import Layout, Part, SceneFiles, Split, part_of, photo_folder
+
+NAME = "sparse_3"
+CONFIDENCE = "confidence_dsp.npy"
+
+
+def _sets(root: Path) -> dict[int, Path]:
+    """The ``sparse_<n>`` with training cameras, by n."""
+    numbered = {int(p.name[7:]): p for p in root.glob("sparse_*") if p.name[7:].isdigit()}
+    return {n: numbered[n] for n in sorted(numbered) if has_colmap(numbered[n] / "0")}
+
+
+def _chosen(root: Path, train_views: int | None) -> Path:
+    found = _sets(root)
+    if not found:
+        raise UserError(f"{root} has no sparse_<n>/0 with a COLMAP model (data.layout={NAME}).")
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if train_views not in found:
+        names = ", ".join(path.name for path in found.values())
+        raise UserError(
+            f"{root} holds several sets of views ({names}): choose one with data.train_views="
+            f"{' or '.join(map(str, found))}."
+        )
+    return found[train_views]
+
+
+def _locate(root: Path, split: Split) -> SceneFiles:
+    from hw4.data.scenes.colmap import read_colmap
+
+    folder = _chosen(root, split.train_views)
+    views, photos = read_colmap(folder / "0"), photo_folder(root)
+    n = len(views.names)
+    if split.train_views is not None and split.train_views != n:
+        raise UserError(
+            f"{folder} says itself which {n} images train: data.train_views={split.train_views} cannot be "
+            "met."
+        )
+    confidence = folder / "0" / CONFIDENCE
+    listing = model_files(folder / "0")
+    train = part_of(photos, views, list(range(n)), listing, confidence if confidence.is_file() else None)
+    if not has_colmap(folder / "1"):
+        note = f"{folder / '1'} has no test cameras: nothing is scored"
+        return SceneFiles(root, NAME, train, Part([], []), notes=(note,))
+    held_out = read_colmap(folder / "1")
+    test = part_of(photos, held_out, list(range(len(held_out.names))), model_files(folder / "1"))
+    shared = {path.resolve() for path in train.paths} & {path.resolve() for path in test.paths}
+    if shared:
+        names = ", ".join(sorted(path.name for path in shared))
+        raise UserError(f"{folder} lists {names} both for training (0) and for testing (1).")
+    return SceneFiles(root, NAME, train, test)
+
+
+# Beside the sets there may be the whole model that they were made of, and always the photos.
+LAYOUT = Layout(NAME, "sparse_<n>/0", lambda root: bool(_sets(root)), _locate, before=("colmap", "photos"))
