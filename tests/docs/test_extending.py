@@ -89,13 +89,20 @@ def test_a_mistake_in_its_keys_is_one_sentence(hw4: Hw4, wrong: str, said: str) 
     assert said in error and "\n" not in error
 
 
-def test_model_in_a_sweep_beside_our_own(hw4: Hw4, tmp_path: Path) -> None:
+def test_model_and_metric_in_a_sweep_beside_our_own(hw4: Hw4, tmp_path: Path) -> None:
     comparing, installing = commands([EXTENDING])
     assert installing.startswith("pip install ./")
     hw4(*comparing.split()[3:], *SMALL, "hydra.sweep.dir=sweep")
     poses = [results(tmp_path / "sweep" / job)["pose"] for job in "01"]
     assert [pose["model"] for pose in poses] == ["dust3r", "toy"]
+    for pose in poses:
+        errors = [sample["rotation_error_deg"] for sample in pose["samples"]]
+        assert pose["metrics"]["Worst"]["value"] == pytest.approx(max(errors))
+    for file in ("comparison.md", "report.md", "report.html", "0/summary.md"):
+        assert "Worst" in (tmp_path / "sweep" / file).read_text(), file
     assert "Toy" in (tmp_path / "sweep" / "report.md").read_text()
+    listed = hw4("runs", "sweep", "--sort=Worst").stdout
+    assert "Worst" in listed and re.search(r"sweep/1.*toy", listed)
 
 
 def test_a_sweep_over_its_key_computes_what_differs(hw4: Hw4, tmp_path: Path) -> None:
@@ -109,3 +116,12 @@ def test_stage(hw4: Hw4, tmp_path: Path) -> None:
     hw4("task=toy", "toy.dark=255", *SMALL, "hydra.run.dir=run")
     found = results(tmp_path / "run")["toy"]
     assert len(found["levels"]) == len(found["dark"]) == 3
+
+
+def test_metric_of_a_splat(hw4: Hw4, tmp_path: Path) -> None:
+    quick = ("splat.iterations=2", "splat.video_frames=0", "splat.eval.lpips_download=false")
+    hw4("task=splat", *quick, *SMALL, "hydra.run.dir=run")
+    splat = results(tmp_path / "run")["splat"]
+    assert 0 < splat["mae"] < 1
+    assert "MAE" in (tmp_path / "run" / "report.md").read_text()
+    assert "MAE" in hw4("runs", "run", "--sort=MAE").stdout
