@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hw4.metrics import pose_headline
 from hw4.output.runs_table import runs_table
 from hw4.output.tables import Table
 from hw4.records.listing import check_known, find_runs, holds, ordered, parsed
@@ -20,14 +21,15 @@ def list_runs(arguments: Sequence[str]) -> Table:
     parser.add_argument("folders", nargs="*", type=Path, help="default: outputs and multirun")
     parser.add_argument(
         "--where", action="append", default=[], metavar="CONDITION",
-        help="keep runs for which it holds: 'MRE<20', input.name=pair, status=ok; may be repeated",
+        help=f"keep runs for which it holds: '{pose_headline().label}<20', input.name=pair, status=ok; "
+        "may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--sort", default="started", metavar="KEY", help="a metric or key; -KEY: largest first"
     )
     parser.add_argument("--show", action="append", default=[], metavar="KEY", help="a further config key")
     parser.add_argument("--limit", type=int, help="show so many at most")
-    # argparse takes "-PSNR" for an option unless it is joined to --sort.
+    # argparse takes a metric behind a minus for an option unless it is joined to --sort.
     joined = re.sub(r"(^|\0)--sort\0", r"\1--sort=", "\0".join(arguments)).split("\0") if arguments else []
     options = parser.parse_args(joined)
     folders = options.folders or [p for p in (Path("outputs"), Path("multirun")) if p.is_dir()]

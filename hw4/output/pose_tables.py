@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hw4.metrics import MISSING, Scale, scale_of
+from hw4.core.scale import MISSING, Scale
+from hw4.metrics import scale_of
 from hw4.output.tables import Table, number
 from hw4.pose.metrics import Measured, PoseSummary
 from hw4.pose.results import PoseResult

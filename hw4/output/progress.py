@@ -13,7 +13,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hw4.metrics import MEAN_ROTATION, MISSING
+from hw4.core.scale import MISSING
+from hw4.metrics import MEAN_ROTATION
 from hw4.pose.results import SampleResult
 
 _Self = TypeVar("_Self", bound="_Bar")

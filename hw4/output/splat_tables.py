@@ -1,6 +1,7 @@
 """Tables of one splat result."""
 
-from hw4.metrics import MISSING, splat_metrics
+from hw4.core.scale import MISSING
+from hw4.metrics import splat_metrics
 from hw4.output.tables import Table, number
 from hw4.splat.result import SplatResult
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hw4.metrics import DEGREES, MISSING, PoseMetric, splat_metrics, summary_metrics
+from hw4.core.scale import DEGREES, MISSING
+from hw4.metrics import PoseMetric, splat_metrics, summary_metrics
 from hw4.output.tables import Table, number
 from hw4.pose.metrics import Measured
 from hw4.pose.results import PoseResult

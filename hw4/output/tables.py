@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from hw4.metrics import MISSING
+from hw4.core.scale import MISSING
 
 
 @dataclass(frozen=True)

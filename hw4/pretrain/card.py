@@ -19,7 +19,7 @@ from hw4.core.durable import write_json, write_text
 from hw4.core.provenance import provenance
 from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample import ensure_sample
-from hw4.metrics import auc
+from hw4.metrics import AREA
 from hw4.models.registry import build_model, model_config, models
 from hw4.output.tables import Table, number
 from hw4.pose.evaluate import evaluate_pose
@@ -38,7 +38,7 @@ def shipped() -> list[str]:
 
 @dataclass(frozen=True)
 class Bin:
-    """Errors of the pairs whose yaw lies in [low, high): mean rotation error (degrees) and AUC@30."""
+    """Pairs whose yaw lies in [low, high): their mean rotation error in degrees and `hw4.metrics.AREA`."""
 
     low: float
     high: float
@@ -59,7 +59,7 @@ def _bin(low: float, high: float, yaws: np.ndarray, errors: np.ndarray) -> Bin:
         int(chosen.sum()),
         int(chosen.sum() - len(valid)),
         float(valid.mean()) if len(valid) else None,
-        float(auc(filled, 30)) if chosen.any() else None,
+        float(AREA.statistic(filled)) if chosen.any() else None,
     )
 
 
@@ -120,7 +120,9 @@ def card_table(figures: dict[str, Any]) -> Table:
         rows.append([label, str(part["n"]), *(_cell(f["bins"][i]) for f in figures.values())])
     for key, label in (("overlap", "up to 45°"), ("all", "all")):
         rows.append([label, str(first[key]["n"]), *(_cell(f[key]) for f in figures.values())])
-    notes = ["each cell: mean rotation error of valid pairs / AUC@30 with failed pairs counted as wrong"]
+    notes = [
+        f"each cell: mean rotation error of valid pairs / {AREA.label} with failed pairs counted as wrong"
+    ]
     return Table("Held-out pairs by yaw between the views", columns, rows, notes)
 
 

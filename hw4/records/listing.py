@@ -10,7 +10,7 @@ from hw4.config.decides import known_keys
 from hw4.config.fields import nearest
 from hw4.core.errors import UserError
 from hw4.data.registry import data_configs
-from hw4.metrics import Metric, PoseMetric, table
+from hw4.metrics import Metric, PoseMetric, pose_headline, table
 from hw4.models.registry import model_configs
 from hw4.records.files import MARKS
 from hw4.records.run import Run
@@ -95,7 +95,8 @@ def parsed(condition: str, runs: Sequence[Listed]) -> tuple[str, str, str]:
     match = CONDITION.match(condition)
     if match is None:
         raise UserError(
-            f"--where {condition!r} is not understood; write such as input.name=pair or 'MRE<20'."
+            f"--where {condition!r} is not understood; write such as input.name=pair or "
+            f"'{pose_headline().label}<20'."
         )
     key, relation, wanted = match.groups()
     check_known(key, f"--where {condition!r}", runs)

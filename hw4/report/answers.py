@@ -1,6 +1,6 @@
 """What a comparison answers, and the numbers that the answer stands on, in sentences."""
 
-from hw4.metrics import DEGREES
+from hw4.core.scale import DEGREES
 from hw4.report.questions import short_names
 from hw4.report.statistics.comparisons import FAILURES, MEAN, MIXED, UNTESTED, Comparison
 from hw4.report.statistics.paired import BETTER, NOT_SHOWN, Delta

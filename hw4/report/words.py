@@ -1,6 +1,6 @@
 """Numbers of a comparison as people read them."""
 
-from hw4.metrics import MISSING, Scale
+from hw4.core.scale import MISSING, Scale
 from hw4.report.statistics.paired import Delta
 
 

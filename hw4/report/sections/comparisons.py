@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from hw4.metrics import DEGREES, MISSING, Scale, scale_of
+from hw4.core.scale import DEGREES, MISSING, Scale
+from hw4.metrics import scale_of
 from hw4.output.blocks import NOTE, VERDICT, WARNING, Numbers, Section, Text
 from hw4.output.tables import Table
 from hw4.pose.metrics import NO_DIRECTION

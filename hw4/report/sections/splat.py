@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw4.config.stages import SPLAT
-from hw4.metrics import HIGHER, MISSING, splat_headline, splat_metrics
+from hw4.core.scale import MISSING
+from hw4.metrics import HIGHER, splat_headline, splat_metrics
 from hw4.output.blocks import NOTE, WARNING, Section, Text
 from hw4.output.tables import Table, number
 from hw4.records.configs import differing_settings

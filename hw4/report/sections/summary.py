@@ -1,6 +1,7 @@
 """The report's section of pose summaries."""
 
-from hw4.metrics import MISSING, Scale, scale_of
+from hw4.core.scale import MISSING, Scale
+from hw4.metrics import scale_of
 from hw4.output.blocks import NOTE, Section, Text
 from hw4.output.tables import Table
 from hw4.pose.metrics import Measured
