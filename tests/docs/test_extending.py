@@ -13,10 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from hw4.config import SampleConfig
+from hw4.data.sample import ensure_sample
+from hw4.data.scenes.layouts import locate
 from tests.support.pages import EXTENDING, commands
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
 
 TOY = ROOT / "tests" / "support" / "toy"
 SMALL = (
@@ -68,7 +74,7 @@ def test_the_page_shows_every_file_of_the_package() -> None:
 def test_help_and_configuration_show_what_is_installed(hw4: Hw4) -> None:
     text = hw4("--help").stdout
     assert "toy: how bright the photos of each pair are" in text
-    for group in ("model",):
+    for group in ("model", "data"):
         assert re.search(rf"^ *{group} .*\btoy\b", text, re.M), group
     text = hw4("--cfg", "job", "model=toy").stdout
     assert "yaw_deg: 45.0" in text and "dark: 60.0" in text
@@ -118,10 +124,55 @@ def test_stage(hw4: Hw4, tmp_path: Path) -> None:
     assert len(found["levels"]) == len(found["dark"]) == 3
 
 
-def test_metric_of_a_splat(hw4: Hw4, tmp_path: Path) -> None:
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Photos of the generated scene."""
+    sample = ensure_sample(
+        SampleConfig(root=str(tmp_path / "sample"), pairs=1, frames=3, width=64, height=48)
+    )
+    return sorted((sample / "scene" / "images").iterdir())
+
+
+def test_data_set(hw4: Hw4, tmp_path: Path, photos: list[Path]) -> None:
+    turns = {
+        idx: {"photos": [str(p) for p in photos[idx : idx + 2]], "yaw_deg": 45 + idx} for idx in range(2)
+    }
+    (tmp_path / "turns").mkdir()
+    (tmp_path / "turns" / "turns.json").write_text(json.dumps(turns))
+    hw4("task=pose", "model=toy", "data=toy", "data.root=turns", "wandb=disabled", "hydra.run.dir=run")
+    pose = results(tmp_path / "run")["pose"]
+    assert [sample["rotation_error_deg"] for sample in pose["samples"]] == pytest.approx([0, 1], abs=1e-4)
+    assert pose["metrics"]["MTE"]["reason"] == "the ground truth has no translation direction"
+    assert "data.root" in hw4("task=pose", "data=toy", "data.root=none", status=1).stderr
+
+
+def test_layout_and_metric_in_a_splat(hw4: Hw4, tmp_path: Path, photos: list[Path]) -> None:
+    views = locate(photos[0].parents[1], "sparse_3").train.views
+    assert views is not None
+    width, height = (int(side) for side in views.sizes[0])
+    K = views.Ks[0]
+    frames = [
+        {
+            "file_path": f"photos/{Path(name).with_suffix('.png').name}",
+            "transform_matrix": (np.linalg.inv(camera) @ np.diag([1, -1, -1, 1])).tolist(),
+        }
+        for name, camera in zip(views.names, views.cam_from_world, strict=True)
+    ]
+    shutil.copytree(photos[0].parent, tmp_path / "scene" / "photos")
+    intrinsics = {"w": width, "h": height, "fl_x": K[0, 0], "fl_y": K[1, 1], "cx": K[0, 2], "cy": K[1, 2]}
+    (tmp_path / "scene" / "transforms.json").write_text(json.dumps({**intrinsics, "frames": frames}))
     quick = ("splat.iterations=2", "splat.video_frames=0", "splat.eval.lpips_download=false")
-    hw4("task=splat", *quick, *SMALL, "hydra.run.dir=run")
+    data = ("data=scene", "data.root=scene", "data.test_every=3")
+    hw4(
+        "task=splat", "model=dust3r", *data, *quick, "wandb=disabled", "cache.root=cache", "hydra.run.dir=run"
+    )
     splat = results(tmp_path / "run")["splat"]
     assert 0 < splat["mae"] < 1
+    assert [view["name"] for view in splat["views"]] == [frames[0]["file_path"]]
     assert "MAE" in (tmp_path / "run" / "report.md").read_text()
-    assert "MAE" in hw4("runs", "run", "--sort=MAE").stdout
+    listing = hw4("runs", "run", "--sort=MAE").stdout
+    assert "MAE" in listing
+    assert (
+        "transforms"
+        in hw4("task=splat", "data=scene", "data.root=scene", "data.layout=tranforms", status=1).stderr
+    )

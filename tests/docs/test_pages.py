@@ -57,6 +57,7 @@ def test_the_reference_has_every_name_of_the_library() -> None:
     assert set(hw4.__all__) <= shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if programs(page)], ids=lambda page: page.name)
 def test_programs_run(page: Path, tmp_path: Path) -> None:
     """All of a page in order, as cells of one notebook."""
