@@ -6,6 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 
@@ -13,6 +15,7 @@ def files_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_wheel_is_the_whole_package(tmp_path: Path) -> None:
     # A copy: a build leaves folders in the tree that it builds.
     source, installed = tmp_path / "source", tmp_path / "installed"

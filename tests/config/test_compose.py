@@ -88,6 +88,7 @@ def test_a_sweep_that_no_stage_reads_is_refused(overrides: list[str], key: str) 
     assert f"the sweep over {key} would repeat the same job" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "jobs"),
     [
@@ -110,6 +111,7 @@ def test_sweeps_that_mean_something(overrides: list[str], jobs: int) -> None:
     assert planned.multirun and len(planned.jobs) == jobs
 
 
+@pytest.mark.slow
 def test_a_model_is_read_by_splatting_where_the_scene_has_no_points(tmp_path: Path) -> None:
     scene = ensure_sample(SampleConfig(root=str(tmp_path / "s"), pairs=1, frames=3)) / "scene"
     overrides = ["task=splat", "data=scene", f"data.root={scene}", "model=dust3r,vggt"]
@@ -165,6 +167,7 @@ def test_the_five_settings_are_those_of_the_report() -> None:
         assert {key: getattr(job.splat, key) for key in common} == common
 
 
+@pytest.mark.slow
 def test_the_reports_pose_recipes() -> None:
     for name, inputs in (("q2_pair", "pair"), ("q2_interpolated", "interpolated")):
         (job,) = plan([f"+experiment={name}", "data.root=/d"], multirun=False).jobs

@@ -66,6 +66,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
 
 
+@pytest.mark.slow
 def test_a_stage_of_another_package_is_a_task_like_ours(toy: dict[str, str], tmp_path: Path) -> None:
     common = ["task=toy", "wandb=disabled", "data.pairs=1", "data.frames=3"]
     done = hw4(tmp_path, *common, "toy.steps=4", "hydra.run.dir=out", env=toy)

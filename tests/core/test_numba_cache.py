@@ -46,6 +46,7 @@ def test_what_works_or_was_chosen_stays(nowhere: Path, monkeypatch: pytest.Monke
     assert "NUMBA_CACHE_DIR" not in os.environ and not (nowhere / "home").exists()
 
 
+@pytest.mark.slow
 def test_a_kernel_compiles_in_a_copy_that_cannot_be_written(tmp_path: Path) -> None:
     """In a process whose numba finds no folder but the one that importing hw4 gives it."""
     (tmp_path / "file").write_text("")

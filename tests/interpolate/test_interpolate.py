@@ -117,6 +117,7 @@ interpolate_pairs(noise_pairs(root, 8), lambda: slow, InterpolateConfig(frames=3
 """
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume(tmp_path: Path) -> None:
     calls, out = tmp_path / "calls", tmp_path / "out"
     process = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT)

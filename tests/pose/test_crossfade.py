@@ -85,6 +85,7 @@ def test_a_damaged_frame_is_one_sentence(sample_root: Path, tmp_path: Path) -> N
         diagnose_sequence([paths[0], broken, paths[-1]])
 
 
+@pytest.mark.slow
 def test_real_videos_are_not_mistaken(shared_data: Path) -> None:
     config = PairsConfig(root=str(shared_data / "tum_pairs"), generator="real")
     samples = load_pairs(config, InputConfig(name="interpolated"))

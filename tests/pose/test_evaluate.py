@@ -91,6 +91,7 @@ evaluate_pose(samples_of(Path(sys.argv[1])), source)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(12)
     cache, calls = tmp_path / "cache", tmp_path / "calls"
@@ -112,6 +113,7 @@ def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, 
     assert len(computed) - len(set(computed)) <= 1
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_cache(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(5)
     cache, calls = tmp_path / "cache", tmp_path / "calls"

@@ -192,6 +192,7 @@ def test_medoid_picks_the_consistent_video_near_the_pair(videos: tuple[Path, int
     assert "with bias" in result.remarks[0] and "without bias" in unbiased.remarks[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "protocol"), [("R", "relative"), ("T", "relative"), ("both", "relative"), ("R", "homework")]
 )
@@ -243,6 +244,7 @@ evaluate(Path(sys.argv[1]), Scripted(3, Path(sys.argv[3]), 0.08), Path(sys.argv[
 """
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume(videos: tuple[Path, int], tmp_path: Path) -> None:
     root, n = videos
     calls = tmp_path / "calls"
@@ -354,6 +356,7 @@ def test_who_reads_which_key() -> None:
     assert not read("input.candidates.bias", **{**medoid, "selection": "oracle"})
 
 
+@pytest.mark.slow
 def test_every_table_says_that_the_oracle_uses_the_truth(
     videos: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

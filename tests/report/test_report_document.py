@@ -378,6 +378,7 @@ def score_config(root: Path, cameras: np.ndarray, tmp_path: Path) -> Config:
     )
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_its_report_and_survives_its_failure(
     pairs_folder: MakePairs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -486,6 +487,7 @@ def test_an_oracle_is_never_called_a_method(tmp_path: Path) -> None:
     assert "differ in 2 factors" not in text
 
 
+@pytest.mark.slow
 def test_a_long_sweep_is_cut_and_says_so(tmp_path: Path) -> None:
     for number in range(30):
         config = replace(POSE, model=SfmConfig(max_features=100 + number))

@@ -151,6 +151,7 @@ def test_strips_show_truth_render_and_error() -> None:
     assert (strip[:, :3] == 10).all() and (strip[:, 3:6] == 250).all() and (strip[:, 6:] == 240).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["vgg", "alex"])
 def test_lpips_is_the_packages_own(net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """lpips builds its network itself, from a backbone that stands in the place of torchvision's."""

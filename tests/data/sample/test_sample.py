@@ -179,6 +179,7 @@ def test_scene_is_read_by_colmap_and_holds_no_test_view(
     assert found.all()
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_make_one_set(tmp_path: Path) -> None:
     code = (
         "import sys; from hw4.config import SampleConfig; from hw4.data.sample import ensure_sample; "

@@ -12,7 +12,9 @@ from hw4.data.pairs.layout import load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.models.registry import build_model, model_config, trainable
 from hw4.pose.evaluate import evaluate_pose
-from hw4.pretrain.card import WEIGHTS_DIR, held_out_config, shipped
+from hw4.report.model_card import WEIGHTS_DIR, held_out_config, shipped
+
+pytestmark = pytest.mark.slow
 
 NAMES = shipped()
 

@@ -133,6 +133,7 @@ def test_deep_stacks_stop_where_transmittance_is_used_up():
     check_against_reference(scene, sh_degree=1, render_mode="RGB+D", rtol=1e-7, **SIZE)
 
 
+@pytest.mark.slow
 def test_gradients_match_finite_differences():
     size = {"width": 14, "height": 11}
     scene = random_scene(4, **size, n_cameras=2, seed=11, dtype=torch.float64)

@@ -1,7 +1,7 @@
 """The model card of the shipped weights, measured and written by this script.
 
-``python -m hw4.pretrain.card`` evaluates the shipped and the random networks on held-out scenes and writes
-``hw4/models/weights/MODEL_CARD.md`` and ``held_out.json``; no number in the card is typed.
+``python -m hw4.report.model_card`` evaluates the shipped and the random networks on held-out scenes and
+writes ``hw4/models/weights/MODEL_CARD.md`` and ``held_out.json``; no number in the card is typed.
 """
 
 import json
@@ -156,11 +156,11 @@ def card_text(figures: dict[str, Any], training: dict[str, dict[str, str]], orig
         ]
         remarks += [f"{name}: {facts['note']}"] if facts.get("note") else []
     columns = ["network", "steps", "minutes", "seed", "scenes × views per step", "MB (fp16)"]
-    template = Template(Path(__file__).with_name("card_template.md").read_text())
+    template = Template(Path(__file__).with_name("model_card.md").read_text())
     return template.substitute(
         training=Table("Training runs", columns, rows, remarks).markdown().rstrip(),
         figures=card_table(figures).markdown().rstrip(),
-        commands="\n".join([*commands, "python -m hw4.pretrain.card"]),
+        commands="\n".join([*commands, "python -m hw4.report.model_card"]),
         date=origin["started"][:10],
         cpu=origin["cpu"],
         torch=origin["packages"]["torch"],
