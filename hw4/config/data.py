@@ -20,14 +20,16 @@ def _frames_are_read(config: Any, stage: str) -> bool:
 class DataConfig(Checked, at="data"):
     """Keys that every data source has. `provides` says what stages find in it: ``pairs``, a ``scene``.
 
+    A key that decides only which files are read says so (``decides="files"``); others are part of addresses.
+
     `sample` evaluates the sample of that number alone, `limit` the first samples only; null: all.
     """
 
     provides: ClassVar[frozenset[Need]] = frozenset()
 
-    name: str = "???"
+    name: str = key("???", decides="files")
     gt_convention: str = key("w2c", choices=("w2c", "c2w"), decides="score", stages=TRUTH)
-    generator: str = key("dynamicrafter", stages=(POSE, CASE), read_if=_frames_are_read)
+    generator: str = key("dynamicrafter", decides="files", stages=(POSE, CASE), read_if=_frames_are_read)
     limit: int | None = key(None, low=1, decides="output", stages=(POSE, SCORE, INTERPOLATE))
     sample: int | None = key(None, low=0, decides="output", stages=(POSE, SCORE, INTERPOLATE, CASE))
 
@@ -42,14 +44,14 @@ class SampleConfig(DataConfig):
 
     provides = frozenset({"pairs", "scene"})
 
-    name: str = "sample"
-    generator: str = key("sample", stages=(POSE, CASE), read_if=_frames_are_read)
-    root: str | None = None
-    seed: int = key(1000, low=0)
-    pairs: int = key(40, low=1, high=10000)
-    frames: int = key(6, low=3, high=64, stages=FRAMES)
-    width: int = key(160, low=32, high=4096)
-    height: int = key(120, low=32, high=4096)
+    name: str = key("sample", decides="files")
+    generator: str = key("sample", decides="files", stages=(POSE, CASE), read_if=_frames_are_read)
+    root: str | None = key(None, decides="files")
+    seed: int = key(1000, low=0, decides="files")
+    pairs: int = key(40, low=1, high=10000, decides="files")
+    frames: int = key(6, low=3, high=64, decides="files", stages=FRAMES)
+    width: int = key(160, low=32, high=4096, decides="files")
+    height: int = key(120, low=32, high=4096, decides="files")
 
 
 @dataclass
@@ -63,12 +65,12 @@ class PairsConfig(DataConfig):
 
     provides = frozenset({"pairs"})
 
-    name: str = "pairs"
-    root: str = "???"
-    index: str = "pairs.txt"
+    name: str = key("pairs", decides="files")
+    root: str = key("???", decides="files")
+    index: str = key("pairs.txt", decides="files")
     gt: str | None = key(None, decides="score", stages=TRUTH)
-    images: str | None = key(None, stages=FRAMES)
-    interpolated_root: str = key("interpolated", stages=FRAMES, read_if=_frames_are_read)
+    images: str | None = key(None, decides="files", stages=FRAMES)
+    interpolated_root: str = key("interpolated", decides="files", stages=FRAMES, read_if=_frames_are_read)
 
 
 @dataclass
@@ -83,10 +85,10 @@ class SceneConfig(DataConfig):
 
     provides = frozenset({"scene"})
 
-    name: str = "scene"
-    root: str = "???"
-    layout: str = key("auto", decides="result", stages=SCENE)
-    test_every: int = key(8, low=2, decides="result", stages=SCENE)
-    train_views: int | None = key(None, low=2, decides="result", stages=SCENE)
-    train_pick: str = key("spread", choices=("spread", "neighbours"), decides="result", stages=SCENE)
-    resolution: int | None = key(None, low=16, decides="result", stages=SCENE)
+    name: str = key("scene", decides="files")
+    root: str = key("???", decides="files")
+    layout: str = key("auto", stages=SCENE)
+    test_every: int = key(8, low=2, stages=SCENE)
+    train_views: int | None = key(None, low=2, stages=SCENE)
+    train_pick: str = key("spread", choices=("spread", "neighbours"), stages=SCENE)
+    resolution: int | None = key(None, low=16, stages=SCENE)

@@ -148,7 +148,7 @@ class Config(Checked):
     model: ModelConfig = group(ModelConfig)
     input: InputConfig = group(InputConfig)
     splat: SplatConfig = group(SplatConfig)
-    data: DataConfig = group(SampleConfig, decides="files")
+    data: DataConfig = group(SampleConfig)
     metrics: MetricsConfig = group(MetricsConfig, decides="score")
     score: ScoreConfig = group(ScoreConfig, decides="files")
     pretrain: PretrainConfig = group(PretrainConfig)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hw4.config import Config, SampleConfig, SceneConfig, SplatConfig
+from hw4.config import Config, PairsConfig, SampleConfig, SceneConfig, SplatConfig
 from hw4.config.decides import reads, scores_address, splat_address, stage_reads, tells_runs_apart
 from hw4.config.fields import Checked, deciding, group, key
 from hw4.core.errors import ConfigError
@@ -103,6 +103,14 @@ def test_files_are_told_by_their_content_and_still_make_runs_differ() -> None:
         for config in (here, there)
     ]
     assert [factor.key for factor in factors(*runs, "splat")] == ["data.root"]
+
+
+def test_data_sets_are_told_by_their_files_alone() -> None:
+    """Whatever a key of another package's data set decides is part of addresses unless it says otherwise."""
+    assert deciding(SampleConfig()) == deciding(PairsConfig()) == {}
+    assert set(deciding(SceneConfig())) == {
+        "layout", "test_every", "train_views", "train_pick", "resolution"
+    }  # fmt: skip
 
 
 def test_a_condition_is_the_fields_own() -> None:
