@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measure import Ratio, Record, best, start
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.dust3r.views import load_view as load_dust3r_view
 from hw4.models.network.views import ModelView

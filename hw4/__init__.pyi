@@ -9,7 +9,7 @@ from .config import (
     SplatConfig,
 )
 from .core.errors import UserError
-from .data.pairs.layout import PairSample, load_pairs
+from .data.pairs.samples import PairSample, load_pairs
 from .data.scenes.scene import Scene, load_scene
 from .models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from .models.registry import build_model, model_config

@@ -16,7 +16,7 @@ from hw4.config.interpolate import InterpolateConfig
 from hw4.core.durable import exclusive, write_bytes, write_json
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import file_digest
-from hw4.data.pairs.layout import PhotoPair
+from hw4.data.pairs.samples import PhotoPair
 from hw4.data.photos import limited_size, open_upright, resized
 from hw4.interpolate.base import InterpolationFailed, Interpolator
 

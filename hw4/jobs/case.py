@@ -7,7 +7,7 @@ from hw4.config import InputConfig
 from hw4.config.input import INTERPOLATED, PAIR
 from hw4.config.stages import CASE
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import load_pairs, load_photo_pairs
+from hw4.data.pairs.samples import load_pairs, load_photo_pairs
 from hw4.jobs.context import JobContext
 from hw4.models.cached import model_of
 from hw4.output.progress import StepProgress

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from hw4.config.stages import INTERPOLATE
-from hw4.data.pairs.layout import load_photo_pairs
+from hw4.data.pairs.samples import load_photo_pairs
 from hw4.data.registry import pair_source
 from hw4.interpolate.factory import build_interpolator
 from hw4.interpolate.write import BAD_INPUT, FAILED, Outcome, interpolate_pairs

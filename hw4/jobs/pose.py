@@ -13,7 +13,7 @@ from hw4.config.input import PAIR, input_label
 from hw4.config.stages import POSE, SCORE
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample, load_pairs, load_truth
+from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
 from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extremes_figure

@@ -11,7 +11,7 @@ import numpy as np
 from hw4.config import InputConfig, MetricsConfig
 from hw4.config.input import MEDOID, ORACLE
 from hw4.data.pairs.frames import Candidate
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.pose.from_model import FromModel, inputs_digests
 from hw4.pose.metrics import PoseError, relative_from_cameras
 from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction, score_sample
@@ -162,7 +162,7 @@ class FromCandidates(Source):
         return self._model.labels
 
     def answers(self, samples: Sequence[PairSample]) -> Generator[Answer, None, None]:
-        """See `Source.answers`; `samples` have candidates, from `hw4.data.pairs.layout.load_pairs`."""
+        """See `Source.answers`; `samples` have candidates, from `hw4.data.pairs.samples.load_pairs`."""
         for sample in samples:
             pair, pair_reused = None, True
             if self._inputs.selection == MEDOID and self._inputs.candidates.bias:

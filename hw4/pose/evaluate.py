@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from hw4.config import MetricsConfig
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.from_model import FromModel
 from hw4.pose.results import (

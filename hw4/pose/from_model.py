@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hw4.core.durable import JsonlLog, exclusive
 from hw4.core.fingerprint import digest, file_digests
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
 from hw4.pose.results import FAILED, OK, Prediction

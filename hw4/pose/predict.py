@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.geometry.cameras import four_by_four
 from hw4.models.base import (
     BatchedModel,

@@ -8,7 +8,7 @@ import numpy as np
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.data.pickles import load_npy_dict
 from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction, SampleResult
 from hw4.pose.source import Answer, Source

@@ -9,7 +9,7 @@ import numpy as np
 
 from hw4.config import MetricsConfig
 from hw4.core.stored import require
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.pose.metrics import (
     NO_DIRECTION,
     PoseError,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.pose.results import Prediction
 
 

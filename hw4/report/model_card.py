@@ -17,7 +17,7 @@ from safetensors import safe_open
 from hw4.config import InputConfig, MetricsConfig, SampleConfig
 from hw4.core.durable import write_json, write_text
 from hw4.core.provenance import provenance
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.data.sample import ensure_sample
 from hw4.metrics import AREA
 from hw4.models.registry import build_model, model_config, models

@@ -12,7 +12,7 @@ import pytest
 from hw4.config import DataConfig, InputConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import plugins
-from hw4.data.pairs.layout import load_pairs, load_photo_pairs, load_truth
+from hw4.data.pairs.samples import load_pairs, load_photo_pairs, load_truth
 from hw4.data.registry import GROUP, data_sets, data_with, pair_source, scene_files, scene_photos, spec_of
 from hw4.data.sample import ensure_sample
 from hw4.launch.explain import explain

@@ -21,7 +21,7 @@ from hw4.config import Config, InputConfig, InterpolateConfig, PairsConfig, Samp
 from hw4.config.interpolate import VideoConfig
 from hw4.config.root import ReportConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
-from hw4.data.pairs.layout import PhotoPair, load_pairs, load_photo_pairs
+from hw4.data.pairs.samples import PhotoPair, load_pairs, load_photo_pairs
 from hw4.data.sample.write import write_pair
 from hw4.interpolate.base import Interpolator
 from hw4.interpolate.crossfade import Crossfade

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hw4.config import InputConfig, PairsConfig, SampleConfig
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.pose.crossfade import diagnose_sequence, measure_crossfade
 from hw4.pose.predict import predict_sample

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.models.base import Reconstruction
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel

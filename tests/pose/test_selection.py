@@ -24,7 +24,7 @@ from hw4.config.decides import pose_address, reads
 from hw4.config.root import CacheConfig, ReportConfig, WandbConfig
 from hw4.core.errors import ConfigError
 from hw4.data.pairs.frames import frame_subsets
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.jobs.run import run_job
 from hw4.models.base import Reconstruction, ReconstructionFailed
 from hw4.models.sfm.config import SfmConfig

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.jobs.comparison import write_comparison
 from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extreme_samples, extremes_figure

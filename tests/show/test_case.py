@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from hw4.config import Config, InputConfig, MetricsConfig, SampleConfig
 from hw4.config.root import CacheConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
-from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.data.sample import ensure_sample
 from hw4.geometry.cameras import camera_centers
 from hw4.geometry.pnp import diagnose_points

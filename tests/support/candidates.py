@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.config import CandidatesConfig, InputConfig, MetricsConfig, PairsConfig
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.pose.candidates import FromCandidates
 from hw4.pose.evaluate import evaluate_pose

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from hw4.data.pairs.layout import PhotoPair
+from hw4.data.pairs.samples import PhotoPair
 from hw4.interpolate.crossfade import Crossfade
 
 

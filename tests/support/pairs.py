@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from hw4.config import InputConfig, PairsConfig
-from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.data.pairs.samples import PairSample, load_pairs
 
 
 def camera_entry(cam_from_world: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from hw4.config import MetricsConfig
 from hw4.core.durable import write_bytes, write_text
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample
+from hw4.data.pairs.samples import PairSample
 from hw4.data.photos import open_upright
 from hw4.geometry.cameras import moved
 from hw4.geometry.pnp import PointShape, diagnose_points

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.pose.candidates import CLOUD
 from hw4.pose.clouds import read_cloud
 from hw4.pose.results import OK, SampleResult

@@ -17,7 +17,7 @@ from hw4.core.errors import UserError
 from hw4.data.pairs.frames import interpolated_frames, keep_evenly
 from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
 from hw4.data.pairs.indexed import read_index
-from hw4.data.pairs.layout import PairSample, load_pairs, load_truth
+from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
 from hw4.data.pickles import load_npy_dict
 from tests.support.pairs import Hostile, camera_entry, random_cameras
 

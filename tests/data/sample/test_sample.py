@@ -16,7 +16,7 @@ from plyfile import PlyData
 
 from hw4.config import InputConfig, SampleConfig
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.data.sample import ensure_sample
 from hw4.data.sample.cameras import camera, sample_pair_cameras
 from hw4.data.sample.scene import Scene, intrinsics, make_scene, render

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hw4.config import InputConfig, PairsConfig, SampleConfig
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.models.base import Reconstruction, ReconstructionFailed
 from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig

@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.models.registry import build_model, model_config, trainable
 from hw4.pose.evaluate import evaluate_pose

@@ -10,7 +10,7 @@ from PIL import Image
 
 from hw4.config import InputConfig, PairsConfig, SampleConfig
 from hw4.core.errors import UserError
-from hw4.data.pairs.layout import PairSample, load_pairs
+from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.models.base import ReconstructionFailed
 from hw4.models.dust3r.config import Dust3rConfig

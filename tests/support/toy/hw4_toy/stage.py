@@ -7,7 +7,7 @@ import numpy as np
 from hw4.config.fields import Checked, key
 from hw4.config.input import InputConfig
 from hw4.config.stages import Stage
-from hw4.data.pairs.layout import load_pairs
+from hw4.data.pairs.samples import load_pairs
 from hw4.data.photos import open_upright
 from hw4.jobs.context import JobContext
 
