@@ -24,6 +24,11 @@ def find_images(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: (by_number(path.name), path.name))
 
 
+def photo_folder(root: Path) -> Path:
+    """Where the photos of a data set's folder lie: in ``images/`` where there is one, else in itself."""
+    return root / "images" if (root / "images").is_dir() else root
+
+
 def spread(n: int, at_most: int) -> list[int]:
     """At most that many of n indices, spread evenly, the first and the last among them."""
     return np.unique(np.linspace(0, n - 1, min(n, at_most)).round().astype(int)).tolist()

@@ -122,11 +122,10 @@ def scene_photos(config: DataConfig) -> Path:
     Raises:
         UserError: as `scene_files`.
     """
+    from hw4.data.photos import photo_folder
+
     photos = spec_of(config).photos
-    if photos is not None:
-        return Path(resolve_name(photos)(config))
-    root = scene_files(config).root
-    return root / "images" if (root / "images").is_dir() else root
+    return photo_folder(scene_files(config).root) if photos is None else Path(resolve_name(photos)(config))
 
 
 def check(config: DataConfig) -> None:

@@ -12,6 +12,7 @@ from hw4.config import PairsConfig
 from hw4.core.errors import UserError
 from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
 from hw4.data.pairs.source import PairSource, TruePair
+from hw4.data.photos import photo_folder
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class IndexedPairs(PairSource):
         rows = read_index(self.listed_in)
         root, images = self.root, self._config.images
         try:
-            folder = root / (images or ("images" if (root / "images").is_dir() else "."))
+            folder = root / images if images else photo_folder(root)
             if must_exist and not folder.is_dir():
                 raise UserError(f"the image folder {folder} does not exist; set data.images.")
         except OSError as error:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from hw4.core.errors import UserError
-from hw4.data.photos import IMAGE_SUFFIXES, find_images
-from hw4.data.scenes.files import Layout, Part, SceneFiles, Split, photo_folder
+from hw4.data.photos import IMAGE_SUFFIXES, find_images, photo_folder
+from hw4.data.scenes.files import Layout, Part, SceneFiles, Split
 
 NAME = "photos"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.core.errors import UserError
-from hw4.data.photos import IMAGE_SUFFIXES
+from hw4.data.photos import IMAGE_SUFFIXES, photo_folder
 
 SPREAD, NEIGHBOURS = "spread", "neighbours"
 
@@ -99,11 +99,6 @@ class Split:
     def sides(self, n: int) -> tuple[list[int], list[int]]:
         """`split_indices` of n images."""
         return split_indices(n, self.test_every, self.train_views, self.pick)
-
-
-def photo_folder(root: Path) -> Path:
-    """Where the photos of a scene's folder lie."""
-    return root / "images" if (root / "images").is_dir() else root
 
 
 @dataclass(frozen=True)

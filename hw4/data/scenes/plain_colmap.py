@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from hw4.core.errors import UserError
+from hw4.data.photos import photo_folder
 from hw4.data.scenes.colmap_files import has_colmap, model_files
-from hw4.data.scenes.files import Layout, SceneFiles, Split, part_of, photo_folder
+from hw4.data.scenes.files import Layout, SceneFiles, Split, part_of
 
 NAME = "colmap"
 

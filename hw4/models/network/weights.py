@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hw4.config.model import NetworkConfig
 from hw4.core.errors import UserError
-from hw4.core.fingerprint import file_digest
+from hw4.core.fingerprint import digest, file_digest
 from hw4.models.spec import ModelLabels
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,8 @@ def _local_file(path: Path) -> Path | None:
 def weights_fingerprint(config: NetworkConfig, known: KnownWeights) -> str:
     """Identifies the weights' content: equal fingerprints, equal network.
 
-    A file's SHA-256 is remembered by path, size and time, in the user's cache folder. The ``config.json``
-    beside a ``.safetensors`` file counts where it decides what network the weights are put into.
+    The ``config.json`` beside a ``.safetensors`` file counts where it decides what network the weights are
+    put into.
 
     Raises:
         UserError: as `find_weights`.
@@ -120,11 +120,11 @@ def weights_fingerprint(config: NetworkConfig, known: KnownWeights) -> str:
     if source.path is None:
         recipe = Path(__file__).with_name("tiny.py").read_bytes() + known.recipe.read_bytes()
         return f"random-{config.seed}-{hashlib.sha256(recipe).hexdigest()[:16]}"
-    digest = file_digest(source.path, "weights")
+    content = file_digest(source.path, "weights")
     description = source.path.with_name("config.json")
     if known.sized_by_config and source.path.suffix == ".safetensors" and description.is_file():
-        digest = hashlib.sha256(digest.encode() + description.read_bytes()).hexdigest()
-    return digest
+        return digest([content, file_digest(description, "the weights' description")])
+    return content
 
 
 def network_labels(config: NetworkConfig, known: KnownWeights) -> ModelLabels:
