@@ -103,7 +103,7 @@ def install_search() -> None:
     """Make the sweeper give trial n the folder n, also after an interruption, and refuse another search."""
     from hydra_plugins.hydra_optuna_sweeper import _impl
 
-    class Resuming(_impl.OptunaSweeperImpl):  # type: ignore[misc]
+    class Resuming(_impl.OptunaSweeperImpl):
         def sweep(self, arguments: list[str]) -> None:
             study = _open_study(str(self.storage), str(self.study_name))
             trials = [] if study is None else study.get_trials(deepcopy=False)

@@ -145,7 +145,7 @@ class SampleResult:
 def _recorded_direction(record: dict[str, Any]) -> bool | None:
     """`PoseError.has_true_direction` of a record; an older one tells it through its outcome alone."""
     if "has_true_direction" in record:
-        return record["has_true_direction"]  # type: ignore[no-any-return]
+        return record["has_true_direction"]
     if record.get("reason") == NO_DIRECTION:
         return False
     return True if record["rotation_error_deg"] is not None else None

@@ -33,7 +33,7 @@ def render_views(scene_seed: int, n_views: int, rng: np.random.Generator) -> tup
     return np.stack([v.rgb for v in views]), np.stack([v.depth for v in views]), relative
 
 
-class SceneStream(IterableDataset):  # type: ignore[type-arg]
+class SceneStream(IterableDataset):
     """Batches of `Views`, numbered: batch n is the same in every run, whatever the number of workers."""
 
     def __init__(self, seed: int, scenes: int, n_views: int, start: int = 0) -> None:

@@ -24,7 +24,7 @@ def build_tiny() -> nn.Module:
         "intermediate_layer_idx": list(range(depth)),
     }
 
-    class TinyVGGT(parts.VGGT):  # type: ignore[name-defined,misc]
+    class TinyVGGT(parts.VGGT):  # type: ignore[name-defined]
         def __init__(self) -> None:
             nn.Module.__init__(self)
             self.aggregator = parts.Aggregator(

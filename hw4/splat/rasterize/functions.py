@@ -64,7 +64,7 @@ class Project(torch.autograd.Function):
     """(means, quats, scales, viewmats) -> image-plane Gaussians (C, N, ...)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         means: Tensor,
         quats: Tensor,
@@ -105,7 +105,7 @@ class Project(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of means, quats, scales and viewmats."""
         means, quats, scales, viewmats, Ks, conics, compensations, radii = (
             _numpy(t) for t in ctx.saved_tensors
@@ -148,7 +148,7 @@ class Harmonics(torch.autograd.Function):
     """(means, SH coefficients, camera centres) -> colours (C, N, 3)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, means: Tensor, coeffs: Tensor, centers: Tensor, radii: Tensor, degree: int
     ) -> Tensor:
         """Colours of SH degree `degree`; zero where `radii` say that a Gaussian is not visible."""
@@ -170,7 +170,7 @@ class Harmonics(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, v_colors: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, v_colors: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of means, coefficients and centres."""
         means, coeffs, centers, radii, colors = (_numpy(t) for t in ctx.saved_tensors)
         v_means, v_coeffs = np.empty_like(means), np.empty_like(coeffs)
@@ -197,7 +197,7 @@ class Blend(torch.autograd.Function):
     """Image-plane Gaussians (C, N, ...) -> colours (C, H, W, D) and alphas (C, H, W, 1)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         means2d: Tensor,
         conics: Tensor,
@@ -256,7 +256,7 @@ class Blend(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, v_colors: Tensor, v_alphas: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, v_colors: Tensor, v_alphas: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of means2d, conics, colours and opacities."""
         C, N, D = ctx.shape
         v_render, v_alpha = _numpy(v_colors), _numpy(v_alphas)[..., 0]

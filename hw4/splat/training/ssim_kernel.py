@@ -158,7 +158,7 @@ class FusedSsim(torch.autograd.Function):
         return image.new_tensor(sums.sum() / ctx.size)
 
     @staticmethod
-    def backward(ctx: Any, v: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, v: Tensor) -> tuple[Tensor, None, None]:
         """Gradient of the image."""
         x = ctx.given[0]
         v_x = np.empty_like(x)
