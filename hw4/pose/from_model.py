@@ -1,7 +1,7 @@
 """Predictions by a model, kept on disk the moment they exist."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from hw4.core.durable import JsonlLog, exclusive
@@ -68,14 +68,13 @@ class FromModel(Source):
 
     def answers(self, samples: Sequence[PairSample]) -> Generator[Answer, None, None]:
         """See `Source.answers`."""
-        for sample, (prediction, reused) in zip(
-            samples, self.predictions(samples, self.cache_dir), strict=True
-        ):
-            yield Answer(sample, prediction, reused)
+        with closing(self.predictions(samples, self.cache_dir)) as found:
+            for sample, (prediction, reused) in zip(samples, found, strict=True):
+                yield Answer(sample, prediction, reused)
 
     def predictions(
         self, samples: Sequence[PairSample], folder: Path | None, cloud_name: CloudName = cloud_by_idx
-    ) -> Iterator[tuple[Prediction, bool]]:
+    ) -> Generator[tuple[Prediction, bool], None, None]:
         """Each sample's prediction and whether it was there already; the folder is locked until the last one.
 
         Args:
