@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hw4.config.fields import Checked, key
+from hw4.config.fields import MAX_SEED, Checked, key
 from hw4.config.input import INTERPOLATED
 from hw4.config.stages import CASE, INTERPOLATE, POSE, RENDER, SCORE, SPLAT, Need
 
@@ -47,7 +47,7 @@ class SampleConfig(DataConfig):
     name: str = key("sample", decides="files")
     generator: str = key("sample", decides="files", stages=(POSE, CASE), read_if=_frames_are_read)
     root: str | None = key(None, decides="files")
-    seed: int = key(1000, low=0, decides="files")
+    seed: int = key(1000, low=0, high=MAX_SEED, decides="files")
     pairs: int = key(40, low=1, high=10000, decides="files")
     frames: int = key(6, low=3, high=64, decides="files", stages=FRAMES)
     width: int = key(160, low=32, high=4096, decides="files")

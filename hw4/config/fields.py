@@ -15,6 +15,8 @@ from hw4.core.errors import ConfigError
 
 Decides = Literal["result", "files", "score", "output", "nothing"]
 METADATA = "hw4"
+# What every generator that is seeded takes: OpenCV's has 31 bits, numpy's takes nothing below 0.
+MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,11 +155,17 @@ def _check(name: str, value: Any, known: Key, optional: bool) -> None:
 
 def _check_range(name: str, value: float, known: Key) -> None:
     above = value > known.low if known.low_open else value >= known.low
-    if math.isfinite(value) and above and value <= known.high:
+    # An integer is finite, and may have more digits than a float can hold.
+    if (isinstance(value, int) or math.isfinite(value)) and above and value <= known.high:
         return
     parts = []
     if known.low > -math.inf:
         parts.append(f"{'more than' if known.low_open else 'at least'} {known.low:g}")
     if known.high < math.inf:
         parts.append(f"at most {known.high:g}")
-    raise ConfigError(f"{name}={value:g} is impossible: it must be {' and '.join(parts) or 'finite'}.")
+    said = f"{value:g}" if isinstance(value, float) else _shortened(value)
+    raise ConfigError(f"{name}={said} is impossible: it must be {' and '.join(parts) or 'finite'}.")
+
+
+def _shortened(value: int) -> str:
+    return str(value) if abs(value) < 10**18 else f"a number of {len(str(value))} digits"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from hw4.config.fields import Checked, group, key
+from hw4.config.fields import MAX_SEED, Checked, group, key
 
 CROSSFADE, DIS, VIDEO = "crossfade", "dis", "video"
 
@@ -22,7 +22,7 @@ class VideoConfig(Checked, at="interpolate.video"):
     frames: int = key(81, low=3)
     steps: int = key(50, low=1)
     guidance: float = 5.5
-    seed: int = key(0, low=0)
+    seed: int = key(0, low=0, high=MAX_SEED)
     reverse: bool = False
 
 

@@ -5,15 +5,12 @@ from dataclasses import dataclass, make_dataclass
 from functools import cache
 
 from hw4.config.data import DataConfig, SampleConfig
-from hw4.config.fields import Checked, group, key
+from hw4.config.fields import MAX_SEED, Checked, group, key
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.config.stages import ALL, stages, tasks
-
-# Scene numbers of training are multiples of the seed and must stay within 64 bits.
-MAX_SEED = 2**31 - 1
 
 
 @dataclass
@@ -24,8 +21,8 @@ class MetricsConfig(Checked, at="metrics"):
     mode: str = key("R", choices=("R", "T", "both"))
     failures: str = key("exclude", choices=("exclude", "penalize"))
     fold_translation: bool = False
-    bootstrap: int = key(2000, low=0, decides="output")
-    seed: int = key(0, low=0, decides="output")
+    bootstrap: int = key(2000, low=0, high=100_000, decides="output")
+    seed: int = key(0, low=0, high=MAX_SEED, decides="output")
 
 
 @dataclass

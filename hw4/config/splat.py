@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hw4.config.fields import Checked, group, key
+from hw4.config.fields import MAX_SEED, Checked, group, key
 from hw4.config.stages import RENDER
 from hw4.core.errors import ConfigError
 
@@ -108,7 +108,7 @@ class SplatConfig(Checked, at="splat"):
     sh_every: int = key(1000, low=1)
     background: str = key("black", choices=("black", "white", "random"))
     rasterizer: str = key("auto", choices=("auto", "gsplat", "cpu"))
-    seed: int = 0
+    seed: int = key(0, low=0, high=MAX_SEED)
     checkpoint_every: int = key(250, low=1, decides="nothing")
     log_every: int = key(25, low=1, decides="nothing")
     render_every: int = key(250, low=1, decides="nothing")

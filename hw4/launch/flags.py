@@ -15,7 +15,9 @@ _CHOICES = {
     **dict.fromkeys(_CFG, ("job", "hydra", "all")),
     **dict.fromkeys(_INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
 }
-_PATHS = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--experimental-rerun")
+_PATHS = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
+# It unpickles the configuration of an earlier job: a file could run code.
+_RERUN = "--experimental-rerun"
 _VALUED = ("--package", "-p", *_PATHS, *_CFG)
 _OTHERS = ("--run", "-r", "--resolve")
 _ALL = (*_SWEEP, *_PRINTING, *_VALUED, *_OTHERS)
@@ -43,6 +45,11 @@ def check(flags: Sequence[str]) -> None:
             raise UserError(f"{before} {word} is not understood{_listed(before)}.")
         if word == "-":
             return
+        if word == _RERUN:
+            raise UserError(
+                f"{_RERUN} is refused: it unpickles a file, which could run code. Give the same command "
+                "again; that run's .hydra/overrides.yaml has it."
+            )
         if word.startswith("-") and word not in _ALL:
             close = nearest(word, _ALL)
             hint = f" Did you mean {close}?" if close else ""

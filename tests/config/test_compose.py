@@ -50,6 +50,11 @@ from tests.support.cli import refused
         (["metrics.seed=-1"], "metrics.seed=-1 is impossible: it must be at least 0"),
         (["pretrain.seed=-1"], "pretrain.seed=-1 is impossible"),
         (["model.seed=-1"], "model.seed=-1 is impossible"),
+        (["splat.seed=-1"], "splat.seed=-1 is impossible"),
+        (["splat.seed=18446744073709551616"], "splat.seed=a number of 20 digits is impossible"),
+        (["data.seed=4294967296"], "data.seed=4294967296 is impossible: it must be at least 0 and at most"),
+        ([f"data.limit={'9' * 400}", "data.pairs=" + "9" * 400], "data.pairs=a number of 400 digits"),
+        (["metrics.bootstrap=1000000000"], "at most 100000"),
         (["model.alignment.min_conf_thr=nan"], "model.alignment.min_conf_thr=nan is impossible"),
     ],
 )

@@ -99,6 +99,7 @@ def test_a_sweep_that_left_no_job_is_no_success(
         (["--cfg", "jobs"], "--cfg jobs is not understood: job, hydra, all"),
         (["-c", "--resolve"], "-c needs a value"),
         (["pose"], "'pose' is not understood: give key=value"),
+        (["--experimental-rerun", "config.pickle"], "it unpickles a file, which could run code"),
     ],
 )
 def test_impossible_options_are_one_sentence(given: list[str], words: str) -> None:
