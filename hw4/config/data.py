@@ -5,15 +5,16 @@ from typing import Any, ClassVar
 
 from hw4.config.fields import MAX_SEED, Checked, key
 from hw4.config.input import INTERPOLATED
-from hw4.config.stages import CASE, INTERPOLATE, POSE, RENDER, SCORE, SPLAT, Need
+from hw4.config.stages import CASE, INTERPOLATE, POSE, PREDICT, RENDER, SCORE, SPLAT, Need
 
 TRUTH = (POSE, SCORE, CASE)
-FRAMES = (POSE, INTERPOLATE, CASE)
+VIDEO = (POSE, PREDICT, CASE)
+FRAMES = (*VIDEO, INTERPOLATE)
 SCENE = (SPLAT, RENDER)
 
 
 def _frames_are_read(config: Any, stage: str) -> bool:
-    return stage != POSE or config.input.name == INTERPOLATED
+    return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED
 
 
 @dataclass
@@ -29,9 +30,9 @@ class DataConfig(Checked, at="data"):
 
     name: str = key("???", decides="files")
     gt_convention: str = key("w2c", choices=("w2c", "c2w"), decides="score", stages=TRUTH)
-    generator: str = key("dynamicrafter", decides="files", stages=(POSE, CASE), read_if=_frames_are_read)
-    limit: int | None = key(None, low=1, decides="output", stages=(POSE, SCORE, INTERPOLATE))
-    sample: int | None = key(None, low=0, decides="output", stages=(POSE, SCORE, INTERPOLATE, CASE))
+    generator: str = key("dynamicrafter", decides="files", stages=VIDEO, read_if=_frames_are_read)
+    limit: int | None = key(None, low=1, decides="output", stages=(POSE, PREDICT, SCORE, INTERPOLATE))
+    sample: int | None = key(None, low=0, decides="output", stages=(POSE, PREDICT, SCORE, INTERPOLATE, CASE))
 
 
 @dataclass
@@ -45,7 +46,7 @@ class SampleConfig(DataConfig):
     provides = frozenset({"pairs", "scene"})
 
     name: str = key("sample", decides="files")
-    generator: str = key("sample", decides="files", stages=(POSE, CASE), read_if=_frames_are_read)
+    generator: str = key("sample", decides="files", stages=VIDEO, read_if=_frames_are_read)
     root: str | None = key(None, decides="files")
     seed: int = key(1000, low=0, high=MAX_SEED, decides="files")
     pairs: int = key(40, low=1, high=10000, decides="files")
@@ -58,19 +59,22 @@ class SampleConfig(DataConfig):
 class PairsConfig(DataConfig):
     """Pairs on disk, as `docs/layouts.md` describes them.
 
-    `index`, `gt` and `interpolated_root` are relative to `root`.
-    `gt` null: ``gt.npy`` or ``gt.json`` beside the index. `images` null: ``images/`` under `root` where it
-    exists, else `root`.
+    `split` is the folder of `root` that holds the data, where it has one for each part. All other paths are
+    relative to that folder. `index` null: ``pairs.txt``, else the only ``<folder>_*.txt`` beside the folder.
+    `gt` null: ``gt.npy`` or ``gt.json``. `images` null: ``images/`` where it exists, else the folder itself.
+    `interpolated_root` null: ``interpolated/``, else the folder below ``interpolated_images/`` that has a
+    folder for each sample.
     """
 
     provides = frozenset({"pairs"})
 
     name: str = key("pairs", decides="files")
     root: str = key("???", decides="files")
-    index: str = key("pairs.txt", decides="files")
+    split: str | None = key(None, choices=("public", "private"), decides="files")
+    index: str | None = key(None, decides="files")
     gt: str | None = key(None, decides="score", stages=TRUTH)
     images: str | None = key(None, decides="files", stages=FRAMES)
-    interpolated_root: str = key("interpolated", decides="files", stages=FRAMES, read_if=_frames_are_read)
+    interpolated_root: str | None = key(None, decides="files", stages=FRAMES, read_if=_frames_are_read)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw4.config.fields import MAX_SEED, Checked, group, key
-from hw4.config.stages import POSE
+from hw4.config.stages import POSE, PREDICT
 
 PAIR, INTERPOLATED = "pair", "interpolated"
 ALL, MEDOID, ORACLE = "all", "medoid", "oracle"
@@ -46,7 +46,7 @@ class InputConfig(Checked, at="input"):
         None,
         low=1,
         read_if=lambda config, stage: (
-            stage != POSE or (config.input.name == INTERPOLATED and not config.input.picks)
+            stage not in (POSE, PREDICT) or (config.input.name == INTERPOLATED and not config.input.picks)
         ),
     )
     # Every candidate is predicted by itself: how one is picked decides no prediction.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hw4.config.fields import MAX_SEED, Checked, key
-from hw4.config.stages import POSE
+from hw4.config.stages import POSE, PREDICT
 
 
 @dataclass
@@ -25,7 +25,7 @@ class ModelConfig(Checked, at="model"):
 
 def _seed_is_read(config: Any, stage: str) -> bool:
     # Other weights are read, and the other stages' choices have their own seeds.
-    return config.model.weights == "random" or (stage == POSE and config.model.seed_decides)
+    return config.model.weights == "random" or (stage in (POSE, PREDICT) and config.model.seed_decides)
 
 
 @dataclass
@@ -35,7 +35,7 @@ class NetworkConfig(ModelConfig):
     `weights` is ``tiny`` (ships with the project), ``official`` (fetched from the hub), ``random`` (a small
     randomly initialised network, for checking the plumbing), a hub name ``owner/name``, or a local file
     (``.pth``, ``.pt``, ``.safetensors``). `seed`: of random weights, and of whatever else
-    the model draws in `task=pose`.
+    the model draws in `task=pose` and `task=predict`.
     """
 
     weights: str = key(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 GROUP = "hw4.stages"
 ALL = "all"
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
+PREDICT = "predict"
 INTERPOLATE, DEMO, CASE, VIEW, REPORT = "interpolate", "demo", "case", "view", "report"
 
 Need = Literal["pairs", "scene"]
@@ -100,6 +101,14 @@ OWN = (
         reported=True,
         model_if_needed=True,
         files=("splat/gaussians.ply",),
+    ),
+    Stage(
+        PREDICT,
+        "hw4.jobs.predict:run_predict",
+        "the cameras of every pair, without ground truth: files and pictures, no scores",
+        reads=("model", "input", "data"),
+        needs="pairs",
+        files=("predictions.npy", "predictions.jsonl"),
     ),
     Stage(
         SCORE,

@@ -1,5 +1,6 @@
 """The data sets that there are: this package's, and what other packages offer as `hw4.data`."""
 
+import os
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from hw4.config import DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import plugins
+from hw4.data.pair_tree import folder_of, index_candidates
 from hw4.data.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -18,8 +20,11 @@ GROUP = "hw4.data"
 
 
 def _pair_files(config: PairsConfig) -> list[Path]:
-    named = (config.index, config.gt, config.images, config.interpolated_root)
-    return [Path(config.root).expanduser(), Path(), *(Path(path) for path in named if path)]
+    root = folder_of(config)
+    named = [Path(path) for path in (config.gt, config.images, config.interpolated_root) if path]
+    # Relative to the folder, as content is told by: a copied data set is the same.
+    index = [Path(os.path.relpath(path, root)) for path in index_candidates(config)]
+    return [root, Path(), *index, *named]
 
 
 OWN = (

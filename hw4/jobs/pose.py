@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hw4.config import InputConfig
+from hw4.config import Config, InputConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.stages import POSE, SCORE
@@ -31,7 +31,16 @@ from hw4.tracking.tracker import Tracker
 
 def run_pose(context: JobContext) -> list[str]:
     """Predict and score every sample; returns what could not be read, one sentence each."""
-    config = context.config
+    samples = load_pairs(context.config.data, context.config.input)
+    return _evaluate(context, samples, source_of(context.config, samples))
+
+
+def source_of(config: Config, samples: Sequence[PairSample]) -> Source:
+    """The model of `model=` with its folder in the cache, and the choice among candidates where there is one.
+
+    Raises:
+        UserError: the weights do not exist, or the samples have fewer views than the model needs.
+    """
     from hw4.models.registry import build_model, model_labels
 
     labels = model_labels(config.model)
@@ -41,7 +50,6 @@ def run_pose(context: JobContext) -> list[str]:
         return Path(config.cache.root) / "pose" / address
 
     cache_dir = folder(config.input)
-    samples = load_pairs(config.data, config.input)
     # Said before anything is computed, and as what it is: no sample's fault.
     config.model.check_views(_fewest_views(samples))
     write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
@@ -52,8 +60,7 @@ def run_pose(context: JobContext) -> list[str]:
         config.cache.reuse,
         (config.model.name, labels.weights),
     )
-    source = FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
-    return _evaluate(context, samples, source)
+    return FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
 
 
 def _fewest_views(samples: Sequence[PairSample]) -> int:
@@ -90,6 +97,11 @@ def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source
         result = evaluate_pose(samples, source, config.metrics, on_sample)
     context.results[POSE] = result.to_json()
     _report(context, result)
+    return unreadable(result)
+
+
+def unreadable(result: PoseResult) -> list[str]:
+    """What went wrong with samples and is not the model's failure, one sentence each."""
     return [
         f"{len(bad)} of {len(result.samples)} samples {what}; the first is idx "
         f"{bad[0].sample.idx}: {str(bad[0].prediction.reason).rstrip('.')}. {advice}"

@@ -6,7 +6,7 @@ from hw4.core.scale import MISSING, Scale
 from hw4.metrics import scale_of
 from hw4.output.tables import Table, number
 from hw4.pose.metrics import Measured, PoseSummary
-from hw4.pose.results import PoseResult
+from hw4.pose.results import OK, PoseResult
 
 
 def _interval(scale: Scale, metric: Measured) -> str:
@@ -57,6 +57,22 @@ def _why_missing(summary: PoseSummary) -> list[str]:
         if metric.reason is not None:
             names.setdefault(metric.reason, []).append(name)
     return [f"{', '.join(metrics)}: {reason}" for reason, metrics in names.items()]
+
+
+def predictions_table(result: PoseResult, title: str) -> Table:
+    """How many samples have cameras, and one row per sample that has none, with the reason."""
+    lost = [s for s in result.samples if s.prediction.status != OK]
+    rows = [
+        ("samples", str(len(result.samples))),
+        ("with both cameras", str(len(result.samples) - len(lost))),
+    ]
+    rows += [(f"idx {s.sample.idx}", f"{s.prediction.status}: {s.reason}") for s in lost]
+    notes = [
+        *result.remarks,
+        f"{result.model}, weights: {result.weights}",
+        "no ground truth was read; task=score scores the predictions where there is one",
+    ]
+    return Table(title, ("what", "value"), rows, notes)
 
 
 def failures_table(result: PoseResult) -> Table | None:

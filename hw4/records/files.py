@@ -6,6 +6,8 @@ from typing import Any
 
 RESULTS = "results.json"
 SAMPLES = "samples.jsonl"
+# What `task=predict` leaves instead.
+PREDICTED = "predictions.jsonl"
 PREDICTIONS = "predictions.npy"
 SAMPLES_TABLE = "samples.csv"
 SUMMARY = "summary.md"

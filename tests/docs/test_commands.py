@@ -25,6 +25,7 @@ from hw4.jobs.run import run_job
 from hw4.launch.list_runs import list_runs
 from hw4.launch.sweep import plan
 from hw4.models.dust3r.config import Dust3rConfig
+from tests.support.homework import write_homework
 from tests.support.pages import commands
 from tests.support.paths import ROOT
 from tests.support.report_folders import POSE, write_pose_job
@@ -163,8 +164,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for frames in (root / "pairs" / "interpolated").iterdir():
         for generator in ("real", "dynamicrafter"):
             shutil.copytree(frames / "sample", frames / generator)
-    (root / "hw4_1_data").mkdir()
-    (root / "hw4_1_data" / "public").symlink_to(root / "pairs")
+    write_homework(root, replace(SMALL_SAMPLE, pairs=3, root=str(root / "three")))
     (root / "scene").symlink_to(sample / "scene")
     # Structure from motion needs photos with something to match.
     large = ensure_sample(SampleConfig(root=str(root / "large"), pairs=1, frames=3))

@@ -22,10 +22,14 @@ def read_ground_truth(path: Path) -> dict[int, dict[str, Any]]:
         UserError: missing or refused file, or keys that are not sample numbers.
     """
     if not path.is_file():
-        raise UserError(f"the ground truth {path} does not exist; put it there, or name it with data.gt=...")
+        raise UserError(
+            f"the ground truth {path} does not exist; put it there, or name it with data.gt=...; "
+            "task=predict does without."
+        )
     if path.suffix == ".json":
         try:
-            content = json.loads(path.read_text())
+            # Bytes: a byte-order mark and UTF-16 are understood.
+            content = json.loads(path.read_bytes())
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}; check data.gt.") from error
         except ValueError as error:

@@ -1,5 +1,6 @@
 """Pairs on disk (`data=pairs`): an index, ground-truth cameras, photos, and the frames between them."""
 
+import codecs
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ import numpy as np
 
 from hw4.config import PairsConfig
 from hw4.core.errors import UserError
+from hw4.data.pair_tree import find_frames, find_index, folder_of
 from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
 from hw4.data.pairs.source import PairSource, TruePair
 from hw4.data.photos import photo_folder
@@ -24,14 +26,35 @@ class PairRow:
     img2: str
 
 
+# A quoted field may hold blanks; an apostrophe or a quote within a word is part of it.
+FIELD = re.compile(r"""(?:"([^"]*)"|'([^']*)'|(\S+))(?!\S)""")
+
+
+def _fields(line: str) -> list[str]:
+    """The fields of a row: between tabs where there are enough of them, else between blanks."""
+    tabbed = [field.strip() for field in line.split("\t") if field.strip()]
+    if len(tabbed) >= 3:
+        return [next(filter(None, match.groups())) if (match := FIELD.fullmatch(f)) else f for f in tabbed]
+    return [next(filter(None, match.groups()), "") for match in FIELD.finditer(line)]
+
+
+def _text(path: Path) -> str:
+    """A text file's content, in UTF-8 with or without a byte-order mark, or in UTF-16 with one."""
+    content = path.read_bytes()
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
 def read_index(path: Path) -> list[PairRow]:
     """Rows of a pairs file: free header, a line ``idx img1 img2``, then ``idx path1 path2`` rows.
+
+    Columns after the third are ignored. Names with blanks stand in quotes, or between tabs.
 
     Raises:
         UserError: missing file, no header line, malformed or duplicate row, or no row at all.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = _text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UserError(f"cannot read the index {path}: {reason}; set data.root and data.index.") from error
@@ -39,13 +62,13 @@ def read_index(path: Path) -> list[PairRow]:
     started = False
     seen: set[int] = set()
     for number, line in enumerate(lines, 1):
-        fields = line.split()
+        fields = _fields(line)
         if not started:
             started = fields[:3] == ["idx", "img1", "img2"]
             continue
         if not fields or line.lstrip().startswith("---"):
             continue
-        if len(fields) != 3 or not re.fullmatch(r"\d+", fields[0]):
+        if len(fields) < 3 or not all(fields[:3]) or not re.fullmatch(r"\d+", fields[0]):
             raise UserError(
                 f"{path}, line {number}: {line.strip()!r} is not 'idx relative/path1 relative/path2'; "
                 "mend or remove that line."
@@ -70,16 +93,22 @@ class IndexedPairs(PairSource):
     """
 
     def __init__(self, config: PairsConfig) -> None:
-        self.root = Path(config.root).expanduser()
+        self.root = folder_of(config)
         if not self.root.is_dir():
+            within = f", split {config.split}," if config.split else ""
             raise UserError(
-                f"data.root={config.root} is not a folder; point it at the folder of {config.index}."
+                f"data.root={config.root}{within} is not a folder; point it at the folder of the pairs."
             )
-        self.listed_in = self.root / config.index
-        self.frames_root = self.root / config.interpolated_root
+        self.listed_in = find_index(config)
         self.generator = config.generator
-        self.chosen_by = f"data=pairs data.root={config.root}"
+        split = f" data.split={config.split}" if config.split else ""
+        self.chosen_by = f"data=pairs data.root={config.root}{split}"
         self._config = config
+
+    @cached_property
+    def frames_root(self) -> Path:  # type: ignore[override]
+        """The folder of the videos; several are an error only where they are read."""
+        return find_frames(self._config)
 
     def photos(self, must_exist: bool = True) -> dict[int, tuple[Path, Path]]:
         """As the index lists them, below `data.images`."""

@@ -30,7 +30,7 @@ class PairSample:
         idx: the index's number.
         image_paths: the first photo, the frames between (if any), the second photo.
         cam_from_world: (2, 4, 4) true world-to-camera of the two photos; translation NaN where the ground
-            truth has none. None where `problem` says why.
+            truth has none. None where `problem` says why, or no truth was asked for.
         Ks: (2, 3, 3) intrinsics in pixels of the photos, or None.
         problem: why the sample cannot be evaluated (bad input), or None.
         candidates: what `input.selection=medoid|oracle` picks from; `image_paths` is then the two photos.
@@ -86,7 +86,7 @@ def load_truth(config: DataConfig) -> list[PairSample]:
     return _samples(config, InputConfig(PAIR), photos=False)
 
 
-def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
+def load_pairs(config: DataConfig, inputs: InputConfig, truth: bool = True) -> list[PairSample]:
     """All samples of a data set under one input mode.
 
     A sample whose own files are missing or malformed is returned with its `problem`; it never hides the
@@ -95,14 +95,15 @@ def load_pairs(config: DataConfig, inputs: InputConfig) -> list[PairSample]:
     Args:
         config: of a data set that provides pairs.
         inputs: ``pair``, or ``interpolated`` to put the frames between the photos.
+        truth: False reads no ground truth: there are then neither true cameras nor intrinsics.
 
     Raises:
         UserError: the list of samples or the ground truth as a whole cannot be used.
     """
-    return _samples(config, inputs, photos=True)
+    return _samples(config, inputs, photos=True, truth=truth)
 
 
-def _samples(config: DataConfig, inputs: InputConfig, photos: bool) -> list[PairSample]:
+def _samples(config: DataConfig, inputs: InputConfig, photos: bool, truth: bool = True) -> list[PairSample]:
     source = pair_source(config)
     samples = []
     for pair in _photo_pairs(source, config, photos):
@@ -112,7 +113,7 @@ def _samples(config: DataConfig, inputs: InputConfig, photos: bool) -> list[Pair
         problem = pair.problem
         try:
             if problem is None:
-                true = source.truth(pair.idx)
+                true = source.truth(pair.idx) if truth else None
                 if inputs.picks:
                     candidates = load_candidates(
                         source.frames_root, pair.idx, source.generator, inputs.candidates, paths

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from hw4.config.fields import Checked, group, key
 from hw4.config.input import INTERPOLATED
 from hw4.config.model import NetworkConfig
-from hw4.config.stages import POSE
+from hw4.config.stages import POSE, PREDICT
 from hw4.core.errors import ConfigError
 
 
 def _has_many_views(config: Any, stage: str) -> bool:
-    return stage != POSE or config.input.name == INTERPOLATED
+    return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED
 
 
 @dataclass
