@@ -1,6 +1,5 @@
 """The number that a search over settings (``hydra/sweeper=optuna``) maximises."""
 
-import math
 from pathlib import Path
 
 from hw4.metrics import LOWER, objectives
@@ -15,12 +14,11 @@ def objective_value(objective: str | None, folder: Path) -> float | None:
         folder: of the job.
 
     Returns:
-        The value; NaN where the job has no such metric, which a sweeper counts as a failed trial.
+        The value; None where the job has no such metric: a trial without a number is a failed one, where NaN
+        would end the search.
     """
     if objective is None:
         return None
     row, run = objectives()[objective], load_run(folder, folder.name)
     value = None if run.partial else run.value(row)
-    if value is None:
-        return math.nan
-    return -value if row.better == LOWER else value
+    return -value if value is not None and row.better == LOWER else value

@@ -115,7 +115,7 @@ def install_search() -> None:
             try:
                 super().sweep(arguments)
             except ValueError as error:
-                if "No trials are completed" not in str(error):
+                if _has_value(_open_study(str(self.storage), str(self.study_name))):
                     raise
                 raise UserError(
                     "no trial of the search has a value of its objective; each results.json says why."
@@ -123,6 +123,10 @@ def install_search() -> None:
 
     # The plugin counts folders from 0 in every process, and Hydra takes sweepers from its own packages only.
     _impl.OptunaSweeperImpl = Resuming  # type: ignore[misc]
+
+
+def _has_value(study: Any) -> bool:
+    return study is None or any(trial.value is not None for trial in study.get_trials(deepcopy=False))
 
 
 def _refuse_another(trial: Any, distributions: dict[str, Any], fixed: dict[str, Any]) -> None:

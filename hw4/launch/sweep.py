@@ -21,7 +21,7 @@ from hw4.launch.explain import refuse_unknown
 from hw4.launch.folders import chosen_folder
 from hw4.launch.register import register, to_config
 from hw4.launch.search import is_search
-from hw4.metrics import headline_objectives
+from hw4.launch.search_checks import check_search
 from hw4.splat.source import uses_model
 
 MAX_CHECKED_JOBS = 128
@@ -70,7 +70,10 @@ def check_printed(overrides: Sequence[str]) -> None:
 
 def _sweep_values(override: Override) -> list[str]:
     key = override.get_key_element()
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    if not values:
+        raise ConfigError(f"{override.input_line} gives no value: the sweep would have no job.")
+    return values
 
 
 def plan(overrides: Sequence[str], multirun: bool) -> Plan:
@@ -103,26 +106,18 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         by_experiment = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
         swept += [o for o in by_experiment if o.is_sweep_override()]
         search = hydra_config.sweeper if is_search(hydra_config.sweeper) else None
-        if search is not None:
-            _refuse_aimless(_checked(fixed).objective, str(hydra_config.sweeper.direction))
         if not all(o.is_discrete_sweep() for o in swept):
+            if search is not None:
+                check_search(search, swept, [_checked(fixed)])
             return Plan(True, [], folder, search=search)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
+        if search is not None:
+            check_search(search, swept, jobs)
         for override in swept:
             _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
         return Plan(True, jobs, folder, len(combinations) if fixed_number else None, search)
-
-
-def _refuse_aimless(objective: str | None, direction: str) -> None:
-    # Every objective is better when larger; the plugin's own default is to minimise.
-    if objective is None or not direction.endswith("maximize"):
-        advice = " or ".join(f"objective={name}" for name in headline_objectives())
-        raise ConfigError(
-            f"hydra/sweeper=optuna has objective={objective or 'null'}, hydra.sweeper.direction={direction}; "
-            f"add {advice}, and hydra.sweeper.direction=maximize."
-        )
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:
