@@ -39,6 +39,7 @@ def scores(config: Config, out: Path) -> dict[str, Any]:
     return json.loads((out / "results.json").read_text())["pose"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photos", ["there", "gone", "damaged"])
 def test_scoring_reads_the_index_the_truth_and_the_predictions(
     pairs_folder: MakePairs, tmp_path: Path, photos: str

@@ -19,6 +19,7 @@ from tests.support.cli import refused, run_pose
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "folder"),
     [

@@ -47,6 +47,7 @@ def test_a_run_from_the_cache_or_without_a_network_does_without_torch() -> None:
     assert "scipy" in found, "or the check sees nothing"
 
 
+@pytest.mark.slow
 def test_help_is_what_hydra_would_print(tmp_path: Path) -> None:
     """Ours reads the template alone; Hydra composes everything first."""
     hydras = """

@@ -12,6 +12,7 @@ from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
 
+@pytest.mark.slow
 def test_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
     warnings: list[str] = []
     tracker = open_tracker(WandbConfig(), tmp_path, {"task": "pose"}, "pose", "group-1", warn=warnings.append)

@@ -115,6 +115,7 @@ def test_few_steps_are_upstreams_steps(tmp_path, graph, schedule, sizes):
         assert (reference - before[name]).abs().max() > 0.05, "upstream moved"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "noise", "sizes", "schedule"),
     [(3, 0.0, LANDSCAPE, "linear"), (4, 0.05, LANDSCAPE, "cosine"), (4, 0.2, MIXED, "linear")],
@@ -174,6 +175,7 @@ def bad_share(points: torch.Tensor) -> torch.Tensor:
     return points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [plane, line, point, bad_share])
 def test_degenerate_scenes_end_alike_with_both_backends(tmp_path, shape):
     paths = make_photos(tmp_path, 3)
@@ -245,6 +247,7 @@ def tiny_network() -> torch.nn.Module:
     return build_tiny_dust3r().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "shapes"),
     [
