@@ -13,6 +13,7 @@ import numpy as np
 
 from hw4.core.errors import UserError
 from hw4.core.plugins import plugins
+from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
 from hw4.core.scale import DECIBEL, DEGREES, PER_CENT, SHARE, Scale
 
 GROUP = "hw4.metrics"
@@ -80,12 +81,14 @@ class PoseMetric(Metric):
         errors: `ROTATION`, `TRANSLATION`, `LARGER`, or None: the error that `metrics.mode` chooses.
         is_summarised: whether a run's summary has it; a comparison of two runs always does.
         only_mode: the only `metrics.mode` under which it says anything new; None: any.
+        protocols: the values of `metrics.protocol` that have it; None: all.
     """
 
     statistic: Callable[[np.ndarray], np.ndarray]
     errors: str | None = None
     is_summarised: bool = True
     only_mode: str | None = None
+    protocols: tuple[str, ...] | None = None
 
     def mode(self, configured: str) -> str:
         """The error it is made of under a `metrics.mode`."""
@@ -141,6 +144,19 @@ def _accuracy(threshold: int) -> PoseMetric:
         scale=PER_CENT,
         better=HIGHER,
         is_listed=threshold == 15,
+        protocols=(RELATIVE, HOMEWORK),
+    )
+
+
+def _relative_accuracy(name: str, errors: str, threshold: int) -> PoseMetric:
+    return PoseMetric(
+        name=f"{name}@{threshold}",
+        statistic=lambda values: accuracy(values, threshold),
+        errors=errors,
+        scale=PER_CENT,
+        better=HIGHER,
+        is_charted=False,
+        protocols=(VGGT,),
     )
 
 
@@ -190,6 +206,9 @@ AREA = _auc(AUC_THRESHOLDS[0])
 POSE_ROWS = (
     *(MEAN_ROTATION, MEDIAN_ROTATION, MEAN_TRANSLATION, MEAN_LARGER),
     *map(_accuracy, ACC_THRESHOLDS),
+    # What papers report under the names relative rotation and relative translation accuracy.
+    *(_relative_accuracy("RRA", ROTATION, threshold) for threshold in ACC_THRESHOLDS),
+    *(_relative_accuracy("RTA", TRANSLATION, threshold) for threshold in ACC_THRESHOLDS),
     *(AREA, *map(_auc, AUC_THRESHOLDS[1:])),
 )
 SPLAT_ROWS = (
@@ -256,14 +275,15 @@ def table() -> dict[str, Metric]:
     return rows
 
 
-def pose_metrics() -> list[PoseMetric]:
-    """The rows of the pose stage, those of comparisons alone among them."""
-    return [row for row in table().values() if isinstance(row, PoseMetric)]
+def pose_metrics(protocol: str | None = None) -> list[PoseMetric]:
+    """The rows of the pose stage, those of comparisons alone among them; None: of any protocol."""
+    rows = [row for row in table().values() if isinstance(row, PoseMetric)]
+    return [row for row in rows if None in (protocol, row.protocols) or protocol in (row.protocols or ())]
 
 
-def summary_metrics() -> list[PoseMetric]:
-    """The rows that a pose run's summary has."""
-    return [row for row in pose_metrics() if row.is_summarised]
+def summary_metrics(protocol: str | None = None) -> list[PoseMetric]:
+    """The rows that a pose run's summary has; None: under any protocol."""
+    return [row for row in pose_metrics(protocol) if row.is_summarised]
 
 
 def splat_metrics() -> list[SplatMetric]:

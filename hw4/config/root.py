@@ -11,18 +11,32 @@ from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.config.stages import ALL, stages, tasks
+from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
 
 
 @dataclass
 class MetricsConfig(Checked, at="metrics"):
-    """How pose errors are measured and summed up; `docs/protocols.md` has the arithmetic."""
+    """How pose errors are measured and summed up; `docs/protocols.md` has the arithmetic.
 
-    protocol: str = key("relative", choices=("relative", "homework"))
-    mode: str = key("R", choices=("R", "T", "both"))
+    `mode` and `fold_translation` null: as the protocol has it.
+    """
+
+    protocol: str = key(RELATIVE, choices=(RELATIVE, HOMEWORK, VGGT))
+    mode: str | None = key(None, choices=("R", "T", "both"))
     failures: str = key("exclude", choices=("exclude", "penalize"))
-    fold_translation: bool = False
+    fold_translation: bool | None = None
     bootstrap: int = key(2000, low=0, high=100_000, decides="output")
     seed: int = key(0, low=0, high=MAX_SEED, decides="output")
+
+    @property
+    def errors_mode(self) -> str:
+        """Which error of a sample counts: ``R``, ``T``, or ``both``, the larger of the two."""
+        return self.mode or ("both" if self.protocol == VGGT else "R")
+
+    @property
+    def folds(self) -> bool:
+        """Whether opposite translations count as equal."""
+        return self.protocol != RELATIVE if self.fold_translation is None else self.fold_translation
 
 
 @dataclass

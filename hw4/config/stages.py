@@ -76,6 +76,7 @@ POSE_FILES = (
     "samples.jsonl",
     "samples.csv",
     "summary.md",
+    "summary.txt",
     "error_cdf.png",
     "extremes.png",
 )

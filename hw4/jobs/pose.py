@@ -13,9 +13,11 @@ from hw4.config.input import PAIR, input_label
 from hw4.config.stages import POSE, SCORE
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
+from hw4.core.protocols import HOMEWORK
 from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
 from hw4.output.figures import save_figure
+from hw4.output.homework_summary import homework_summary
 from hw4.output.pose_figures import error_cdf, extremes_figure
 from hw4.output.pose_tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.output.progress import SampleProgress
@@ -25,7 +27,15 @@ from hw4.pose.from_model import FromModel
 from hw4.pose.predictions import FromFile, write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.pose.source import Source
-from hw4.records.files import ERROR_CDF, EXTREMES, PREDICTIONS, SAMPLES, SAMPLES_TABLE, SUMMARY
+from hw4.records.files import (
+    ERROR_CDF,
+    EXTREMES,
+    HOMEWORK_SUMMARY,
+    PREDICTIONS,
+    SAMPLES,
+    SAMPLES_TABLE,
+    SUMMARY,
+)
 from hw4.tracking.tracker import Tracker
 
 
@@ -135,6 +145,10 @@ def _report(context: JobContext, result: PoseResult) -> None:
     context.console.print(summary.rich())
     if failures:
         context.console.print(failures.rich())
+    if result.summary.protocol == HOMEWORK:
+        text = homework_summary(result)
+        write_text(out_dir / HOMEWORK_SUMMARY, text)
+        context.console.print(text, highlight=False, markup=False, soft_wrap=True, end="")
     metrics = {f"pose/{name}": metric.value for name, metric in result.summary.metrics.items()}
     tracker.summary(
         {**metrics, "pose/n_valid": result.summary.n_valid, "pose/n_total": result.summary.n_total}

@@ -5,6 +5,7 @@ from typing import Any
 from hw4.core.scale import MISSING, Scale
 from hw4.metrics import scale_of
 from hw4.output.tables import Table, number
+from hw4.pose.beside import why_they_differ
 from hw4.pose.metrics import Measured, PoseSummary
 from hw4.pose.results import OK, PoseResult
 
@@ -19,9 +20,14 @@ def pose_table(result: PoseResult, title: str) -> Table:
     """The evaluation summary: every metric with its 95 % interval, and what was left out."""
     summary = result.summary
     rows = [
-        (name, scale_of(name).text(metric.value), _interval(scale_of(name), metric))
+        [name, scale_of(name).text(metric.value), _interval(scale_of(name), metric)]
         for name, metric in summary.metrics.items()
     ]
+    columns = ["metric", "value", "95 % interval"]
+    if result.relative is not None:
+        columns.append("by relative poses")
+        for row in rows:
+            row.append(scale_of(row[0]).text(result.relative.metrics[row[0]].value))
     counted = "are left out"
     if summary.failures == "penalize":
         counted = "count as 180°" + (" (folded translation: as 90°)" if summary.fold_translation else "")
@@ -47,7 +53,9 @@ def pose_table(result: PoseResult, title: str) -> Table:
         where = f"view {where}" if where.isdigit() else where
         some = f"{len(diagnosed)} samples have" if len(diagnosed) > 1 else "1 sample has"
         notes.append(f"{some} a diagnosis (see summary.md); idx {last.sample.idx}, {where}: {text}")
-    return Table(title, ("metric", "value", "95 % interval"), rows, [*notes, *_why_missing(summary)])
+    differing = why_they_differ(summary, result.relative)
+    notes += [differing] if differing else []
+    return Table(title, columns, rows, [*notes, *_why_missing(summary)])
 
 
 def _why_missing(summary: PoseSummary) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from hw4.core.scale import DEGREES, MISSING
 from hw4.metrics import PoseMetric, splat_metrics, summary_metrics
 from hw4.output.tables import Table, number
+from hw4.pose.beside import why_they_differ
 from hw4.pose.metrics import Measured
 from hw4.pose.results import PoseResult
 from hw4.records.comparison import Comparison, Job
@@ -43,16 +44,28 @@ def _metric_cell(row: PoseMetric, metric: Measured | None) -> str:
     return cell
 
 
-def _pose_columns() -> list[str]:
-    return ["valid", f"<{BELOW}° of all", *(row.label for row in summary_metrics())]
+def _pose_rows(poses: Sequence[PoseResult]) -> list[PoseMetric]:
+    """The metrics of any of the protocols that results were made by."""
+    protocols = {pose.summary.protocol for pose in poses}
+    return [row for row in summary_metrics() if row.protocols is None or protocols & {*row.protocols}]
 
 
-def _pose_cells(pose: PoseResult | None) -> list[str]:
+def _pose_columns(poses: Sequence[PoseResult]) -> list[str]:
+    labels = [row.label for row in _pose_rows(poses)]
+    beside = [f"{label}, relative" for label in labels] if any(pose.relative for pose in poses) else []
+    return ["valid", f"<{BELOW}° of all", *labels, *beside]
+
+
+def _pose_cells(pose: PoseResult | None, poses: Sequence[PoseResult]) -> list[str]:
+    columns = _pose_columns(poses)
     if pose is None:
-        return [MISSING] * len(_pose_columns())
-    summary = pose.summary
-    counts = [f"{count}/{summary.n_total}" for count in (summary.n_valid, summary.n_below[BELOW])]
-    return counts + [_metric_cell(row, summary.metrics.get(row.name)) for row in summary_metrics()]
+        return [MISSING] * len(columns)
+    summary, rows = pose.summary, _pose_rows(poses)
+    cells = [f"{count}/{summary.n_total}" for count in (summary.n_valid, summary.n_below[BELOW])]
+    cells += [_metric_cell(row, summary.metrics.get(row.name)) for row in rows]
+    if pose.relative is not None:
+        cells += [_metric_cell(row, pose.relative.metrics.get(row.name)) for row in rows]
+    return cells + [MISSING] * (len(columns) - len(cells))
 
 
 def _splat_columns() -> list[str]:
@@ -76,6 +89,8 @@ def _notes(job: Job) -> list[str]:
     """What is to be said of one job, pose first."""
     pose, splat, about = _pose(job), job.run.splat, f"job {job.name}"
     notes = [] if pose is None else [f"{about}: {remark}" for remark in pose.remarks]
+    differing = None if pose is None else why_they_differ(pose.summary, pose.relative)
+    notes += [f"{about}: {differing}"] if differing else []
     if splat is not None:
         notes.append(f"{about}: splat initialised from {splat.origin}")
         if splat.aligned_test_views:
@@ -112,13 +127,13 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
     has_pretrain = any(job.run.results.get("pretrain") for job in jobs)
     shared = [k for k in comparison.differing_keys if all(k in job.settings for job in jobs)]
     columns = ["job", *shared]
-    columns += _pose_columns() if poses else []
+    columns += _pose_columns(poses) if poses else []
     columns += _splat_columns() if has_splat else []
     columns += ["steps", *PRETRAIN_METRICS] if has_pretrain else ()
     rows = []
     for job in jobs:
         row = [job.name, *(_setting(job.settings[key]) for key in shared)]
-        row += _pose_cells(_pose(job)) if poses else []
+        row += _pose_cells(_pose(job), poses) if poses else []
         row += _splat_cells(job.run.splat) if has_splat else []
         row += _pretrain_cells(job.run.results.get("pretrain") or {}) if has_pretrain else []
         rows.append(row)
@@ -133,6 +148,6 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         for job, own in _own_settings(jobs, shared)
     ]
     if poses:
-        with_interval = ", ".join(row.label for row in summary_metrics() if _has_interval(row))
+        with_interval = ", ".join(row.label for row in _pose_rows(poses) if _has_interval(row))
         notes.append(f"{with_interval} with 95 % bootstrap intervals over samples")
     return Table(title, columns, rows, [*sorted(weights), *dict.fromkeys(notes)])

@@ -78,9 +78,9 @@ def _pick_oracle(
 
     def key(error: PoseError) -> tuple[float, float]:
         angles = [math.inf if e is None else e for e in (error.rotation_deg, error.translation_deg)]
-        if metrics.mode == "both" and error.has_true_direction:
+        if metrics.errors_mode == "both" and error.has_true_direction:
             return max(angles), sum(angles)
-        first = 1 if metrics.mode == "T" and error.has_true_direction else 0
+        first = 1 if metrics.errors_mode == "T" and error.has_true_direction else 0
         return angles[first], angles[1 - first]
 
     best = min(range(len(valid)), key=lambda number: key(errors[number]))
@@ -177,7 +177,7 @@ class FromCandidates(Source):
 
 def _remark(inputs: InputConfig, metrics: MetricsConfig) -> str:
     if inputs.selection == ORACLE:
-        what = {"R": "rotation", "T": "translation", "both": "larger"}[metrics.mode]
+        what = {"R": "rotation", "T": "translation", "both": "larger"}[metrics.errors_mode]
         return (
             "oracle: of each sample's candidates the one with the least "
             f"{what} error was picked with the ground truth; an upper bound, not a method"

@@ -15,6 +15,7 @@ from hw4.pose.results import (
     Prediction,
     SampleResult,
     score_sample,
+    summarize_beside,
     summarize_samples,
 )
 from hw4.pose.source import Answer, Source
@@ -68,4 +69,5 @@ def evaluate_pose(
         cache_dir=None if source.cache_dir is None else str(source.cache_dir),
         seconds=time.perf_counter() - started,
         remarks=list(source.remarks),
+        relative=summarize_beside(results, metrics),
     )

@@ -9,11 +9,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.config import MetricsConfig
+from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
 
 FAILURE_ERROR_DEG = 180.0
 FOLDED_FAILURE_DEG = 90.0
 DIRECTION_MIN_NORM = 1e-9
+# The course's script keeps cosines this far from 1 and -1, so that no error is below it.
+CLAMP_DEG = float(np.degrees(np.arccos(1 - 1e-7)))
 NO_DIRECTION = "the ground truth has no translation direction"
 
 
@@ -80,11 +83,14 @@ def relative_from_cameras(cam_from_world: np.ndarray, protocol: str) -> np.ndarr
         cam_from_world: (2, 4, 4) world-to-camera.
         protocol: ``relative`` gives ``T_2w · T_1w⁻¹``, which no change of world frame alters;
             ``homework`` gives ``P_1 · P_2⁻¹`` on camera-to-world matrices, as the course's script does;
-            that one depends on the world frame.
+            that one depends on the world frame. ``vggt`` gives ``T_1w · T_2w⁻¹``, the inverse of the first,
+            as the evaluations of RelPose, PoseDiffusion and VGGT do.
     """
     first, second = cam_from_world
-    if protocol == "relative":
+    if protocol == RELATIVE:
         return second @ np.linalg.inv(first)
+    if protocol == VGGT:
+        return first @ np.linalg.inv(second)
     return np.linalg.inv(first) @ second
 
 
@@ -118,13 +124,21 @@ def pair_error(
             return PoseError(None, None, "the estimated camera holds no rotation matrix", directed)
     relative = relative_from_cameras(cam_from_world, config.protocol)
     relative_true = relative_from_cameras(np.nan_to_num(cam_from_world_true), config.protocol)
-    rotation_deg = rotation_error_deg(relative_true[:3, :3], relative[:3, :3])
+    rotation_deg = _as_measured(rotation_error_deg(relative_true[:3, :3], relative[:3, :3]), config.protocol)
     if not directed:
         return PoseError(rotation_deg, None, NO_DIRECTION, directed)
     if np.linalg.norm(relative[:3, 3]) < DIRECTION_MIN_NORM:
         return PoseError(rotation_deg, None, "the estimated translation is zero: it has no direction")
-    translation_deg = direction_error_deg(relative_true[:3, 3], relative[:3, 3], config.fold_translation)
+    translation_deg = direction_error_deg(relative_true[:3, 3], relative[:3, 3], fold=False)
+    translation_deg = _as_measured(translation_deg, config.protocol)
+    if config.folds:
+        translation_deg = min(translation_deg, 180.0 - translation_deg)
     return PoseError(rotation_deg, translation_deg)
+
+
+def _as_measured(angle_deg: float, protocol: str) -> float:
+    """The angle as the protocol's script has it: the course's clamps the cosine before it takes the angle."""
+    return min(max(angle_deg, CLAMP_DEG), 180.0 - CLAMP_DEG) if protocol == HOMEWORK else angle_deg
 
 
 def has_true_direction(cam_from_world_true: np.ndarray) -> bool:
@@ -221,14 +235,14 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
         the summary; a metric that no sample defines has value None and its reason.
     """
     metrics: dict[str, Measured] = {}
-    for row in summary_metrics():
-        mode = row.mode(config.mode)
-        usable = usable_errors(errors, mode, config.failures, config.fold_translation)
+    for row in summary_metrics(config.protocol):
+        mode = row.mode(config.errors_mode)
+        usable = usable_errors(errors, mode, config.failures, config.folds)
         if len(usable):
             metrics[row.name] = with_interval(usable, row.statistic, config)
         else:
             metrics[row.name] = Measured(None, reason=_why_missing(errors, mode))
-    headline = [error_of(e, config.mode) for e in counted(errors, config.mode)]
+    headline = [error_of(e, config.errors_mode) for e in counted(errors, config.errors_mode)]
     n_valid = sum(e.rotation_deg is not None for e in errors)
     return PoseSummary(
         metrics,
@@ -237,7 +251,7 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
         n_failed=len(errors) - n_valid,
         n_below={t: sum(e is not None and e < t for e in headline) for t in ACC_THRESHOLDS},
         protocol=config.protocol,
-        mode=config.mode,
+        mode=config.errors_mode,
         failures=config.failures,
-        fold_translation=config.fold_translation,
+        fold_translation=config.folds,
     )

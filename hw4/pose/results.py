@@ -10,6 +10,7 @@ import numpy as np
 from hw4.config import MetricsConfig
 from hw4.core.stored import require
 from hw4.data.pairs.samples import PairSample
+from hw4.pose.beside import relative_config
 from hw4.pose.metrics import (
     NO_DIRECTION,
     PoseError,
@@ -80,6 +81,7 @@ class SampleResult:
         n_views: photos and frames that the model saw.
         selection: which of several candidates the prediction is, and the distances behind the choice; None
             where there was nothing to pick.
+        relative: the error by relative poses, where another protocol's has it beside (`hw4.pose.beside`).
     """
 
     sample: PairSample
@@ -89,6 +91,7 @@ class SampleResult:
     true_yaw_deg: float | None
     n_views: int
     selection: dict[str, Any] | None = None
+    relative: PoseError | None = None
 
     @property
     def reason(self) -> str | None:
@@ -114,6 +117,7 @@ class SampleResult:
             "notes": self.prediction.notes,
             "cam_from_world": self.prediction.cam_from_world,
             **({} if self.selection is None else {"selection": self.selection}),
+            **({} if self.relative is None else _beside(self.relative)),
         }
 
     @classmethod
@@ -139,7 +143,23 @@ class SampleResult:
             record.get("true_yaw_deg"),
             record.get("n_views", len(photos)),
             record.get("selection"),
+            _recorded_relative(record),
         )
+
+
+def _beside(error: PoseError) -> dict[str, float | None]:
+    return {
+        "relative_rotation_error_deg": error.rotation_deg,
+        "relative_translation_error_deg": error.translation_deg,
+    }
+
+
+def _recorded_relative(record: dict[str, Any]) -> PoseError | None:
+    keys = ("relative_rotation_error_deg", "relative_translation_error_deg")
+    if not set(keys) <= record.keys():
+        return None
+    rotation, translation = (record[key] for key in keys)
+    return PoseError(rotation, translation, record.get("reason"), _recorded_direction(record))
 
 
 def _recorded_direction(record: dict[str, Any]) -> bool | None:
@@ -163,6 +183,7 @@ class PoseResult:
         cache_dir: folder of the predictions, or None where there is none or it was not recorded.
         seconds: the whole stage; None where a killed run did not say.
         remarks: what every table of it must say (ground truth was used...).
+        relative: the metrics of relative poses, where another protocol's has them beside.
     """
 
     samples: list[SampleResult]
@@ -173,6 +194,7 @@ class PoseResult:
     cache_dir: str | None
     seconds: float | None
     remarks: list[str] = field(default_factory=list)
+    relative: PoseSummary | None = None
 
     @property
     def bad_inputs(self) -> list[SampleResult]:
@@ -194,6 +216,7 @@ class PoseResult:
             "cache_dir": self.cache_dir,
             "seconds": self.seconds,
             "remarks": self.remarks,
+            **({} if self.relative is None else {"relative": asdict(self.relative)}),
             "failures_by_sample": [
                 {"idx": s.sample.idx, "status": s.prediction.status, "reason": s.reason}
                 for s in self.samples
@@ -224,19 +247,25 @@ class PoseResult:
             record.get("cache_dir"),
             record.get("seconds"),
             record.get("remarks", []),
+            PoseSummary.from_json(record["relative"]) if record.get("relative") else None,
         )
 
 
 def score_sample(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> SampleResult:
     """Errors of one prediction against its sample's ground truth."""
+    beside = relative_config(config)
+    relative = None if beside is None else _error(sample, prediction, beside)
+    error = _error(sample, prediction, config)
+    n_views = len(sample.image_paths)
+    return SampleResult(sample, prediction, error, *_true_turn_deg(sample), n_views, relative=relative)
+
+
+def _error(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> PoseError:
     if sample.cam_from_world is None:
-        error = PoseError(None, None, sample.problem, has_true_direction=None)
-    elif prediction.cam_from_world is None:
-        directed = has_true_direction(sample.cam_from_world)
-        error = PoseError(None, None, prediction.reason, directed)
-    else:
-        error = pair_error(sample.cam_from_world, prediction.cam_from_world, config)
-    return SampleResult(sample, prediction, error, *_true_turn_deg(sample), len(sample.image_paths))
+        return PoseError(None, None, sample.problem, has_true_direction=None)
+    if prediction.cam_from_world is None:
+        return PoseError(None, None, prediction.reason, has_true_direction(sample.cam_from_world))
+    return pair_error(sample.cam_from_world, prediction.cam_from_world, config)
 
 
 def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
@@ -252,3 +281,10 @@ def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
 def summarize_samples(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary:
     """`summarize` over sample results."""
     return summarize([s.error for s in samples], config)
+
+
+def summarize_beside(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary | None:
+    """The same of the relative poses, where the protocol has them beside and every sample was scored so."""
+    beside = relative_config(config)
+    errors = [s.relative for s in samples if s.relative is not None]
+    return None if beside is None or len(errors) < len(samples) else summarize(errors, beside)

@@ -10,7 +10,7 @@ from hw4.config import Config, MetricsConfig
 from hw4.config.input import input_label
 from hw4.config.stages import POSE, SCORE, SPLAT, selected
 from hw4.metrics import Metric, PoseMetric
-from hw4.pose.results import PoseResult, SampleResult, summarize_samples
+from hw4.pose.results import PoseResult, SampleResult, summarize_beside, summarize_samples
 from hw4.records.configs import as_config, flatten, saved_config
 from hw4.records.files import RESULTS, SAMPLES, UNFINISHED, read_json
 from hw4.splat.result import SplatResult
@@ -161,13 +161,15 @@ def _rebuilt_pose(run: Run) -> PoseResult | None:
         return None
     options = run.option("metrics", {})
     known = {key: options[key] for key in MetricsConfig.__dataclass_fields__ if key in options}
+    metrics = MetricsConfig(**known)
     scored = run.option("task") == SCORE
     return PoseResult(
         samples,
-        summarize_samples(samples, MetricsConfig(**known)),
+        summarize_samples(samples, metrics),
         model="predictions file" if scored else run.option("model.name", "unknown model"),
         weights="none" if scored else run.option("model.weights", "none"),
         n_reused=None,
         cache_dir=None,
         seconds=None,
+        relative=summarize_beside(samples, metrics),
     )

@@ -1,10 +1,13 @@
 """The report's section of pose summaries."""
 
+from collections.abc import Sequence
+
 from hw4.core.scale import MISSING, Scale
 from hw4.metrics import scale_of
 from hw4.output.blocks import NOTE, Section, Text
 from hw4.output.tables import Table
-from hw4.pose.metrics import Measured
+from hw4.pose.beside import why_they_differ
+from hw4.pose.metrics import Measured, PoseSummary
 from hw4.report.findings import Findings
 
 
@@ -22,14 +25,20 @@ def summary_section(findings: Findings) -> Section | None:
     rows: list[list[str]] = [["weights"], ["valid samples"], *([f"below {t}°, of all"] for t in limits)]
     rows += [[name] for name in names]
     notes = []
+    columns = ["metric"]
     for run, pose in with_pose:
-        summary, of_all = pose.summary, f"/{pose.summary.n_total}"
+        summary = pose.summary
         measured = {name: summary.metrics.get(name, Measured(None)) for name in names}
-        cells = [pose.weights, f"{summary.n_valid}{of_all}"]
-        cells += [f"{summary.n_below.get(limit, MISSING)}{of_all}" for limit in limits]
-        cells += [_cell(scale_of(name), metric) for name, metric in measured.items()]
-        for row, cell in zip(rows, cells, strict=True):
-            row.append(cell)
+        label = f"{run.label}{' (partial)' if run.partial else ''}"
+        shown = [(label, summary)]
+        if pose.relative is not None:
+            shown = [(f"{label}, {summary.protocol}", summary), (f"{label}, relative", pose.relative)]
+        for heading, one in shown:
+            columns.append(heading)
+            for row, cell in zip(rows, _cells(pose.weights, one, names, limits), strict=True):
+                row.append(cell)
+        differing = why_they_differ(summary, pose.relative)
+        notes += [f"{run.label}: {differing}"] if differing else []
         notes += [
             f"{run.label}: {name} is missing: {metric.reason or 'no reason recorded'}"
             for name, metric in measured.items()
@@ -41,9 +50,16 @@ def summary_section(findings: Findings) -> Section | None:
     kinds = {(s.protocol, s.mode, s.failures) for s in (pose.summary for _, pose in with_pose)}
     notes += [f"protocol {a}, errors of mode {b}, failures: {c}" for a, b, c in sorted(kinds)]
     notes.append("brackets: 95 % bootstrap intervals over samples")
-    columns = ["metric", *(f"{run.label}{' (partial)' if run.partial else ''}" for run, _ in with_pose)]
     section.blocks.append(Table("Every pose run", columns, rows, notes))
     return section
+
+
+def _cells(weights: str, summary: PoseSummary, names: Sequence[str], limits: Sequence[int]) -> list[str]:
+    of_all = f"/{summary.n_total}"
+    counts = [f"{summary.n_below.get(limit, MISSING)}{of_all}" for limit in limits]
+    measured = ((name, summary.metrics.get(name, Measured(None))) for name in names)
+    metrics = [_cell(scale_of(name), metric) for name, metric in measured]
+    return [weights, f"{summary.n_valid}{of_all}", *counts, *metrics]
 
 
 def _cell(scale: Scale, metric: Measured) -> str:

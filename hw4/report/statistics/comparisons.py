@@ -131,7 +131,7 @@ def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
         n_unmatched=n_unmatched,
         n_undirected=len(every) - len(shared),
         n_both=len(solved[0]),
-        changes=metric_changes(shared, mode, folded if penalize else None, draws, seed),
+        changes=metric_changes(shared, mode, folded if penalize else None, draws, seed, summary.protocol),
         tested=mean_change(first, second),
         all_penalized=mean_change(all_first, all_second),
         rank=signed_rank(first, second),

@@ -85,7 +85,9 @@ def paired_errors(pairs: Pairs, mode: str, worst: float | None = None) -> tuple[
     return first, second
 
 
-def metric_changes(pairs: Pairs, mode: str, folded: bool | None, draws: int, seed: int) -> Changes:
+def metric_changes(
+    pairs: Pairs, mode: str, folded: bool | None, draws: int, seed: int, protocol: str | None = None
+) -> Changes:
     """Every metric's change from the first to the second record of each pair.
 
     Args:
@@ -94,10 +96,11 @@ def metric_changes(pairs: Pairs, mode: str, folded: bool | None, draws: int, see
         folded: where a sample without a result counts as the worst one, whether translations are folded;
             None: it needs a result in both runs.
         draws: bootstrap resamples, `seed` theirs.
+        protocol: whose metrics; None: all there are.
     """
     changes = Changes()
     directed = with_direction(pairs)
-    for row in pose_metrics():
+    for row in pose_metrics(protocol):
         if row.only_mode not in (None, mode):
             continue
         of = row.mode(mode)

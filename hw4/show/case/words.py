@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hw4.core.protocols import HOMEWORK
 from hw4.geometry.pnp import FLAT
 from hw4.pose.crossfade import MIN_EXPLAINED
 from hw4.show.case.matches import FLAT_SHARE, MIN_INLIERS
@@ -24,8 +25,8 @@ def explain(result: CaseResult) -> list[str]:
     """Sentences about the sample, in the order in which one asks: how wide, how wrong, why."""
     sentences = [_how_wide(result.inputs[0])]
     sentences += [_how_wrong(one) for one in result.inputs]
-    if result.protocol == "homework":
-        sentences.append("These errors are by the homework's protocol, which depends on the world frame.")
+    if result.protocol == HOMEWORK:
+        sentences.append(_by_relative_poses(result.inputs))
     sentences += _difference(result.inputs)
     for one in result.inputs:
         sentences += [_matches(one), *_frames(one), *_shapes(one), *_pnp(one)]
@@ -56,6 +57,18 @@ def _how_wrong(one: CaseInput) -> str:
         known = truth is not None and bool(np.isfinite(truth).all())
         direction = "the true translation is " + ("zero and has no direction" if known else "not known")
     return f"{seen} the rotation is wrong by {error.rotation_deg:.2f}°, {direction}."
+
+
+def _by_relative_poses(inputs: Sequence[CaseInput]) -> str:
+    known = [
+        f"{error.rotation_deg:.2f}° with input={one.name}"
+        for one in inputs
+        if (error := one.result.relative) is not None and error.rotation_deg is not None
+    ]
+    text = "These errors are by the homework's protocol, which depends on the world frame"
+    return (
+        f"{text}; by relative poses the rotation is wrong by {' and '.join(known)}." if known else f"{text}."
+    )
 
 
 def _difference(inputs: Sequence[CaseInput]) -> list[str]:
