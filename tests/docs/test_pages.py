@@ -49,7 +49,7 @@ def test_readme_is_short_and_its_links_lead_somewhere() -> None:
 def test_every_picture_is_shown() -> None:
     text = "".join(page.read_text() for page in PAGES)
     pictures = {path.name for path in (ROOT / "docs" / "images").iterdir()}
-    assert pictures == set(re.findall(r"images/([\w.]+)", text))
+    assert pictures == set(re.findall(r"images/([\w.]+\.png)", text))
 
 
 def test_the_reference_has_every_name_of_the_library() -> None:
