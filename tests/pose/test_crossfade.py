@@ -10,8 +10,22 @@ from PIL import Image
 from hw4.config import InputConfig, PairsConfig, SampleConfig
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import load_pairs
+from hw4.data.sample.cameras import camera
+from hw4.data.sample.scene import intrinsics, make_scene, render
 from hw4.data.sample.write import write_pair
-from hw4.pose.crossfade import diagnose_sequence, measure_crossfade
+from hw4.pose.crossfade import (
+    BLANK,
+    BLEND,
+    COPY,
+    CUT,
+    FADE,
+    FROZEN,
+    MOVED,
+    NOTHING,
+    VIEW,
+    diagnose_sequence,
+    measure_crossfade,
+)
 from hw4.pose.predict import predict_sample
 
 
@@ -50,6 +64,130 @@ def test_the_zoom_of_a_known_blend_is_found(sample_root: Path) -> None:
     # One true view among the blends is enough to be of use.
     view = Image.open(sequence(sample_root, 0)[3]).convert("RGB")
     assert not measure_crossfade([first, frames[0], view, last]).found
+
+
+WIDTH, HEIGHT = 96, 72
+
+
+def seen(seed: int, forward: float = 0.0, right: float = 0.0, yaw_deg: float = 0.0) -> Image.Image:
+    """A view of a room from near its middle, with the parallax of its furniture."""
+    position = np.array([right, -1.45, forward - 0.4])
+    cam_from_world = camera(position, np.radians(yaw_deg), 0.1)
+    return Image.fromarray(
+        render(make_scene(seed), cam_from_world, intrinsics(WIDTH, HEIGHT), WIDTH, HEIGHT).rgb
+    )
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def ends(request: pytest.FixtureRequest) -> tuple[Image.Image, Image.Image]:
+    """Two photos of a room that share little."""
+    return seen(request.param), seen(request.param, 0.2, 0.4, 50)
+
+
+def faded(
+    ends: tuple[Image.Image, Image.Image], n: int = 6, pan: float = 0.0, zoom: float = 1.0
+) -> list[Image.Image]:
+    """A fade whose frames drift up to `pan` of the width, and zoom in up to `zoom`."""
+    frames = []
+    for t in np.linspace(0, 1, n + 2)[1:-1]:
+        half = 0.5 / (1 + (zoom - 1) * t)
+        middle = 0.5 + pan * t
+        box = ((middle - half) * WIDTH, (0.5 - half) * HEIGHT, (middle + half) * WIDTH, (0.5 + half) * HEIGHT)
+        frame = Image.blend(*ends, t).transform(
+            (WIDTH, HEIGHT), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR
+        )
+        frames.append(frame)
+    return frames
+
+
+@pytest.mark.parametrize("pan, zoom", [(0.0, 1.0), (0.05, 1.0), (-0.05, 1.0), (0.0, 1.4), (0.05, 1.2)])
+def test_fades_that_pan_and_zoom_are_found(
+    ends: tuple[Image.Image, Image.Image], pan: float, zoom: float
+) -> None:
+    measured = measure_crossfade([ends[0], *faded(ends, pan=pan, zoom=zoom), ends[1]])
+    assert measured.verdict == FADE and VIEW not in measured.kinds
+    assert ("shift up to" in str(measured)) == (pan != 0)
+    middle = measured.pan[[2, 3], 0]
+    np.testing.assert_allclose(middle, [pan * 3 / 7, pan * 4 / 7], atol=0.01)
+
+
+def test_a_fade_with_one_stray_frame_is_found(ends: tuple[Image.Image, Image.Image]) -> None:
+    frames = faded(ends)
+    frames[3] = seen(5, yaw_deg=200)
+    measured = measure_crossfade([ends[0], *frames, ends[1]])
+    assert measured.found and measured.kinds[3] == VIEW
+    assert str(measured).startswith("5 of the 6 middle frames only fade")
+    frames[1] = seen(6, yaw_deg=100)
+    assert measure_crossfade([ends[0], *frames, ends[1]]).verdict == NOTHING
+
+
+def test_noise_and_gain_hide_no_fade(ends: tuple[Image.Image, Image.Image]) -> None:
+    rng = np.random.default_rng(0)
+    frames = [
+        Image.fromarray(
+            np.clip(0.8 * np.asarray(frame) + rng.normal(20, 10, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+        )
+        for frame in faded(ends)
+    ]
+    assert measure_crossfade([ends[0], *frames, ends[1]]).found
+
+
+def test_frozen_frames_do_not_fade(ends: tuple[Image.Image, Image.Image]) -> None:
+    first, last = ends
+    for end, words in zip(ends, ("the first photo", "the last photo"), strict=True):
+        measured = measure_crossfade([first, *[end] * 4, last])
+        assert measured.verdict == FROZEN and f"only repeat {words}" in str(measured)
+    still = measure_crossfade([first, *[seen(5, yaw_deg=200)] * 4, last])
+    assert still.verdict == FROZEN and "repeat one picture" in str(still)
+
+
+def test_blank_frames_do_not_fade(ends: tuple[Image.Image, Image.Image]) -> None:
+    greys = [Image.new("RGB", (WIDTH, HEIGHT), (level,) * 3) for level in (0, 90, 91, 255)]
+    measured = measure_crossfade([ends[0], *greys, ends[1]])
+    assert measured.verdict == BLANK and "show nothing" in str(measured)
+    # Blank frames are no part of a fade either.
+    assert measure_crossfade([ends[0], *greys[:2], *faded(ends, 3), ends[1]]).verdict == NOTHING
+
+
+def test_a_hard_cut_does_not_fade(ends: tuple[Image.Image, Image.Image]) -> None:
+    first, last = ends
+    measured = measure_crossfade([first, first, first, last, last])
+    assert measured.verdict == CUT and "2 the first, 1 the last" in str(measured)
+    softened = measure_crossfade([first, *[first] * 3, Image.blend(first, last, 0.5), *[last] * 3, last])
+    assert softened.kinds == (COPY, COPY, COPY, BLEND, COPY, COPY, COPY) and softened.verdict == CUT
+
+
+@pytest.mark.parametrize(
+    "forward, right, yaw_deg",
+    [
+        (1.0, 0.0, 0.0),
+        (-0.8, 0.0, 0.0),
+        (0.0, 0.4, 0.0),
+        (0.0, 0.0, 12.0),
+        (0.0, 0.0, 50.0),
+        (0.3, 0.3, 10.0),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 4])
+def test_true_motion_is_not_mistaken(seed: int, forward: float, right: float, yaw_deg: float) -> None:
+    """Rendered with parallax: the camera moves forward, back, sideways, or turns."""
+    views = [seen(seed, t * forward, t * right, t * yaw_deg) for t in np.linspace(0, 1, 7)]
+    measured = measure_crossfade(views)
+    assert measured.verdict == NOTHING and BLEND not in measured.kinds
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_small_steps_are_not_mistaken(seed: int) -> None:
+    """The mean of two photos a pixel apart looks like the photo between them."""
+    views = [seen(seed, right=t * 0.1, yaw_deg=137 * seed) for t in np.linspace(0, 1, 6)]
+    assert measure_crossfade(views).verdict == NOTHING
+
+
+def test_a_zoom_is_not_mistaken(ends: tuple[Image.Image, Image.Image]) -> None:
+    """What a camera sees that moves towards a wall: one photo, larger and larger."""
+    frames = faded((ends[0], ends[0]), zoom=1.5)
+    measured = measure_crossfade([ends[0], *frames, ends[1]])
+    assert measured.verdict == NOTHING and set(measured.kinds) <= {COPY, MOVED}
 
 
 def test_photos_that_are_alike_prove_nothing(sample_root: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hw4.geometry.pnp import PointShape
 from hw4.models.base import Reconstruction
-from hw4.pose.crossfade import Crossfade
+from hw4.pose.crossfade import FrameSources
 from hw4.pose.results import SampleResult
 from hw4.show.case.matches import MatchedPair
 
@@ -19,7 +19,7 @@ class CaseInput:
         result: prediction and errors, as the pose stage has them.
         reconstruction: what the model returned, or None where it failed.
         matched: between each view and the next; empty where the photos cannot be read.
-        crossfade: how well blends of the two photos explain the frames between, or None without frames.
+        crossfade: what the two photos explain of the frames between, or None without frames.
         shapes: singular values of the points by view (``view 2``), or of all points of a sparse model.
         cloud: file of the points and cameras, for the viewer, or None.
     """
@@ -28,7 +28,7 @@ class CaseInput:
     result: SampleResult
     reconstruction: Reconstruction | None
     matched: list[MatchedPair]
-    crossfade: Crossfade | None
+    crossfade: FrameSources | None
     shapes: dict[str, PointShape]
     cloud: str | None = None
 
@@ -60,7 +60,10 @@ class CaseInput:
             else {
                 "explained": fade.explained,
                 "zoom": fade.zoom,
+                "pan": fade.pan,
+                "kinds": fade.kinds,
                 "ends_alike": fade.ends_alike,
+                "verdict": fade.verdict,
                 "found": fade.found,
             },
             "shapes": {where: asdict(shape) for where, shape in self.shapes.items()},

@@ -8,7 +8,7 @@ import numpy as np
 
 from hw4.core.protocols import HOMEWORK
 from hw4.geometry.pnp import FLAT
-from hw4.pose.crossfade import MIN_EXPLAINED
+from hw4.pose.crossfade import MAX_ENDS_ALIKE, MIN_EXPLAINED, NOTHING, VIEW
 from hw4.show.case.matches import FLAT_SHARE, MIN_INLIERS
 from hw4.show.case.result import CaseInput, CaseResult
 
@@ -125,14 +125,19 @@ def _frames(one: CaseInput) -> list[str]:
     fade = one.crossfade
     if fade is None:
         return []
-    if fade.found:
+    if fade.verdict != NOTHING:
         return [f"{str(fade)[0].upper()}{str(fade)[1:]}."]
-    least = int(fade.explained.argmin())
-    if fade.explained[least] >= MIN_EXPLAINED:
+    if fade.ends_alike > MAX_ENDS_ALIKE:
         return [
-            f"The two photos are too alike (one explains {100 * fade.ends_alike:.0f} % of the other) to tell "
-            "a cross-fade from true frames."
+            f"The two photos are too alike (one explains {100 * fade.ends_alike:.0f} % of the other, "
+            "zoomed or panned) to tell a cross-fade from true frames."
         ]
+    if VIEW not in fade.kinds:
+        return [
+            "Most frames are one of the photos, zoomed or panned, as a camera sees that turns a little: the "
+            "pictures alone do not tell whether they are true views."
+        ]
+    least = int(fade.explained.argmin())
     share = 100 * max(0.0, float(fade.explained[least]))
     return [
         f"The frames are no mere cross-fade: a blend of the two photos explains {share:.0f} % of frame "
