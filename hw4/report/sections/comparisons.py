@@ -9,6 +9,7 @@ from hw4.output.tables import Table
 from hw4.pose.metrics import NO_DIRECTION
 from hw4.records.run import Run
 from hw4.report.answers import answer, evidence
+from hw4.report.changes import what_changed, what_it_does_not_show
 from hw4.report.findings import Findings
 from hw4.report.questions import question, short_names, title_of
 from hw4.report.sections.comparisons_csv import NAME, comparisons_data
@@ -35,6 +36,9 @@ def comparison_section(findings: Findings) -> Section | None:
     for c in comparisons[:MAX_COMPARISONS]:
         lead = f"{question(c)} {answer(c)}"
         section.blocks.append(Text(evidence(c, alpha), VERDICT, lead))
+        if c.changes.deltas:
+            section.blocks.append(Text(what_changed(c), lead="What changed."))
+            section.blocks.append(Text(what_it_does_not_show(c), lead="What it does not show."))
         if c.warning:
             section.blocks.append(Text(c.warning, WARNING))
         if c.oracles:
