@@ -1,6 +1,20 @@
 """The entrypoint: ``python -m hw4`` and the ``hw4`` console script."""
 
-from hw4.launch.cli import main
+from hw4.launch.signals import end_at_once, end_with_exceptions
+
+
+def main() -> None:
+    """Run the command line."""
+    # Before the other imports, for whoever changes their mind while they last.
+    end_at_once()
+    from hw4.launch.cli import main as run
+
+    end_with_exceptions()
+    try:
+        run()
+    finally:
+        end_at_once()
+
 
 if __name__ == "__main__":
     main()

@@ -1,14 +1,16 @@
 """The command line: one run, a sweep, something that is only printed, or ``hw4 runs``."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw4.core.errors import UserError
 from hw4.launch.flags import asks_for_help, check, is_printing, is_sweep, prints_config, split
+from hw4.launch.signals import Terminated, say
 
 if TYPE_CHECKING:
     from hw4.launch.sweep import Plan
@@ -26,8 +28,9 @@ def main() -> None:
     try:
         status = _list_runs(sys.argv[2:]) if sys.argv[1:2] == ["runs"] else _run(sys.argv[1:])
     except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to continue where it stopped.", file=sys.stderr)
-        status = 130
+        status = say(signal.SIGINT)
+    except Terminated:
+        status = say(signal.SIGTERM)
     except BrokenPipeError:
         # The reader (head, less) has seen enough; Python would complain once more while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,7 +91,15 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     with _explained():
         planned = plan(overrides, multirun=sweep)
     folder = _folder(planned)
-    _hand_to_hydra(flags, [*overrides, *_own_overrides(planned, folder, overrides)])
+    own = _own_overrides(planned, folder, overrides)
+    try:
+        _hand_to_hydra(flags, [*overrides, *own])
+    except Exception:
+        # A launcher that gave up: what its jobs left is compared all the same.
+        if planned.multirun:
+            with suppress(UserError):
+                _finish_sweep(planned, folder)
+        raise
     return _finish_sweep(planned, folder) if planned.multirun else 0
 
 
@@ -104,6 +115,7 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     """The overrides that follow the user's; a sweep leaves its plan in its folder."""
     from hw4.core.durable import write_json
     from hw4.launch.folders import RUN, SWEEP
+    from hw4.launch.job_processes import install_job_processes
     from hw4.launch.search import install_search, quoted, search_overrides
     from hw4.records.files import PLAN
 
@@ -114,6 +126,8 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     if planned.search is not None:
         own += search_overrides(planned.search, folder)
         install_search()
+    if "joblib" in planned.launcher:
+        install_job_processes()
     return own
 
 

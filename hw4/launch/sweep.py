@@ -37,6 +37,7 @@ class Plan:
         folder: the output folder that the user chose, resolved; None: a new one is to be made.
         n_jobs: number of jobs, where the command line alone decides it.
         search: the composed ``hydra.sweeper`` where Optuna chooses the jobs.
+        launcher: the class of the launcher that runs them.
     """
 
     multirun: bool
@@ -44,6 +45,7 @@ class Plan:
     folder: str | None
     n_jobs: int | None = None
     search: DictConfig | None = None
+    launcher: str = ""
 
 
 def _checked(overrides: Sequence[str]) -> Config:
@@ -106,10 +108,13 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         by_experiment = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
         swept += [o for o in by_experiment if o.is_sweep_override()]
         search = hydra_config.sweeper if is_search(hydra_config.sweeper) else None
+        launcher = str(hydra_config.launcher._target_)
+        if hydra_config.launcher.get("n_jobs") == 0:
+            raise ConfigError("hydra.launcher.n_jobs=0 runs nothing: give 1 or more, or -1 for every core.")
         if not all(o.is_discrete_sweep() for o in swept):
             if search is not None:
                 check_search(search, swept, [_checked(fixed)])
-            return Plan(True, [], folder, search=search)
+            return Plan(True, [], folder, search=search, launcher=launcher)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
         if search is not None:
@@ -117,7 +122,7 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         for override in swept:
             _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
-        return Plan(True, jobs, folder, len(combinations) if fixed_number else None, search)
+        return Plan(True, jobs, folder, len(combinations) if fixed_number else None, search, launcher)
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:

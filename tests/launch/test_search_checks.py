@@ -24,6 +24,7 @@ DRAWN = "model.max_ratio=interval(0.7,0.9)"
         (["objective=psnr", "task=splat", "data=pairs", "data.root=x", DRAWN], "data=pairs has no scene"),
         (["objective=neg_mre", DRAWN, "hydra.sweeper.n_trials=0"], "n_trials=0 is impossible"),
         (["objective=neg_mre", DRAWN, "hydra.sweeper.n_jobs=0"], "n_jobs=0 is impossible"),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=0", DRAWN], "hydra.launcher.n_jobs=0 runs nothing"),
         (["objective=neg_mre", "model.max_ratio=interval(0.9,0.7)"], "write interval(0.7, 0.9)"),
         (["objective=neg_mre", "model.min_inliers=range(9,3)"], "gives no value"),
     ],

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hw4.__main__ import main
 from hw4.config import CandidatesConfig, Config, InputConfig, PairsConfig
 from hw4.config.root import CacheConfig, ReportConfig, WandbConfig
 from hw4.core.errors import UserError
 from hw4.jobs.run import run_job
+from hw4.launch.cli import main
 from hw4.launch.list_runs import list_runs
 from hw4.models.sfm.config import SfmConfig
 from hw4.pose.metrics import Measured, PoseSummary

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 
 from hw4.data.photos import limited, open_upright, resize_map
+from hw4.models.sfm.colmap import pycolmap
 from hw4.models.sfm.config import SfmConfig
 
 # Angle in radians between two descriptors above which they never match (COLMAP's `max_distance`).

@@ -1,0 +1,117 @@
+"""``hydra/launcher=joblib`` whose jobs fail alone: each runs in a process that takes no other along.
+
+The plugin's own pool ends with the first worker that the system kills, and leaves workers behind when the
+sweep itself is killed.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from hw4.core.durable import write_json
+from hw4.records.files import FAILED, RESULTS
+
+# How often a worker looks whether its sweep is still there.
+LOOK_S = 1.0
+
+
+def install_job_processes() -> None:
+    """Let the joblib launcher, where it is installed, run its jobs this way."""
+    with contextlib.suppress(ImportError):
+        from hydra_plugins.hydra_joblib_launcher import _core
+
+        _core.Parallel = JobProcesses
+
+
+class JobProcesses:
+    """In the place of `joblib.Parallel`: a process for each of the `n_jobs` that run at a time.
+
+    A job whose process is killed gets a ``results.json`` that says so, and a new process stands in for it.
+    The processes end with the sweep, however that ends.
+    """
+
+    def __init__(self, n_jobs: int | None = None, **_others: Any) -> None:
+        from joblib import effective_n_jobs
+
+        self.n_jobs = effective_n_jobs(n_jobs)
+
+    def __call__(self, calls: Iterable[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
+        """Run joblib's delayed calls; the results are in their order."""
+        todo = deque(enumerate(calls))
+        results: list[Any] = [None] * len(todo)
+        running: dict[Future[Any], tuple[Any, int, tuple[Any, ...]]] = {}
+        idle = [_new_process() for _ in range(min(self.n_jobs, len(todo)))]
+        try:
+            while todo or running:
+                while todo and idle:
+                    index, (function, arguments, named) = todo.popleft()
+                    process = idle.pop()
+                    future = process.submit(function, *arguments, **named)
+                    running[future] = process, index, arguments
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    process, index, arguments = running.pop(future)
+                    try:
+                        results[index] = future.result()
+                        idle.append(process)
+                    except _killed() as error:
+                        process.shutdown(kill_workers=True)
+                        results[index] = _lost(str(error), *arguments[:4])
+                        idle.append(_new_process())
+        finally:
+            for process in [*idle, *(process for process, _, _ in running.values())]:
+                process.shutdown(kill_workers=True)
+        return results
+
+
+def _killed() -> type[Exception]:
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    return TerminatedWorkerError
+
+
+def _new_process() -> Any:
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(max_workers=1, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: Ctrl-C is the sweep's to answer, and a sweep that is gone needs no worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _lost(why: str, number: int, overrides: Iterable[str], hydra_context: Any, sweep: Any) -> Any:
+    """What a job comes to whose process was killed; its folder says so."""
+    from hydra.core.utils import JobReturn, JobStatus
+
+    job = hydra_context.config_loader.load_sweep_config(sweep, list(overrides))
+    OmegaConf.update(
+        job, "hydra.job", {"num": number, "id": f"{job.hydra.job.name}_{number}"}, force_add=True
+    )
+    found = re.search(r"exit codes of the workers are \{(.*)\}", why)
+    error = (
+        f"the job's process was killed ({found[1] if found else 'why is unknown'}); where memory was "
+        "too little, give fewer jobs at once (hydra.launcher.n_jobs=...). The same command goes on with it."
+    )
+    folder = Path(str(job.hydra.sweep.dir)) / str(job.hydra.sweep.subdir)
+    config = OmegaConf.to_container(OmegaConf.masked_copy(job, [key for key in job if key != "hydra"]))
+    write_json(folder / RESULTS, {"status": FAILED, "error": error, "config": config})
+    # Hydra ends a sweep over a result that is an error; this one is told by the comparison.
+    return JobReturn(overrides=list(overrides), cfg=job, _return_value=None, status=JobStatus.COMPLETED)
