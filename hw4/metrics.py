@@ -225,7 +225,8 @@ SPLAT_ROWS = (
     SplatMetric(
         name="ssim",
         symbol="SSIM",
-        score="hw4.splat.scoring.scores:ssim",
+        score="hw4.splat.scoring.scores:Ssim",
+        needs_setup=True,
         scale=SHARE,
         better=HIGHER,
         is_listed=True,

@@ -7,13 +7,29 @@ from hw4.config.fields import MAX_SEED, Checked, group, key
 from hw4.config.stages import RENDER
 from hw4.core.errors import ConfigError
 
+AUTO = "auto"
+CPU_POINTS = 20_000
+"""`splat.init.max_points=auto` on a CPU; on CUDA there is no limit."""
+
 
 def _densifies(config: Any, stage: str) -> bool:
     return config.splat.densify.strategy != "off"
 
 
-def _densifies_by_gradient(config: Any, stage: str) -> bool:
+def _by_3dgs(config: Any, stage: str) -> bool:
     return config.splat.densify.strategy == "default"
+
+
+def _grows_by_gradient(config: Any, stage: str) -> bool:
+    return _by_3dgs(config, stage) and not config.splat.densify.prune_only
+
+
+def _grows(config: Any, stage: str) -> bool:
+    return config.splat.densify.strategy == "mcmc" or _grows_by_gradient(config, stage)
+
+
+def _mcmc(config: Any, stage: str) -> bool:
+    return config.splat.densify.strategy == "mcmc"
 
 
 def _aligns_test_views(config: Any, stage: str) -> bool:
@@ -22,17 +38,24 @@ def _aligns_test_views(config: Any, stage: str) -> bool:
 
 @dataclass
 class DensifyConfig(Checked, at="splat.densify"):
-    """Density control through gsplat's strategies. `strategy=off`: the Gaussians stay as initialised."""
+    """Density control through gsplat's strategies. `strategy=off`: the Gaussians stay as initialised.
+
+    `prune_only`: `default` adds no Gaussian, it only removes those below `prune_opacity`. `opacity_reg` and
+    `scale_reg` weigh the mean opacity and the mean size (in scene extents) in the loss of `mcmc`.
+    """
 
     strategy: str = key("off", choices=("off", "default", "mcmc"))
     every: int = key(100, low=1, read_if=_densifies)
     start: int = key(100, low=0, read_if=_densifies)
     stop: int = key(900, low=0, read_if=_densifies)
-    grad_threshold: float = key(2e-4, low=0, low_open=True, read_if=_densifies_by_gradient)
+    prune_only: bool = key(False, read_if=_by_3dgs)
+    grad_threshold: float = key(2e-4, low=0, low_open=True, read_if=_grows_by_gradient)
     # Opacities are reset to twice this.
     prune_opacity: float = key(0.005, low=0, high=0.49, low_open=True, read_if=_densifies)
-    opacity_reset_every: int = key(3000, low=1, read_if=_densifies_by_gradient)
-    max_gaussians: int = key(200_000, low=1, read_if=_densifies)
+    opacity_reset_every: int = key(3000, low=1, read_if=_by_3dgs)
+    max_gaussians: int = key(200_000, low=1, read_if=_grows)
+    opacity_reg: float = key(0.01, low=0, read_if=_mcmc)
+    scale_reg: float = key(0.01, low=0, read_if=_mcmc)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,11 +70,15 @@ class DensifyConfig(Checked, at="splat.densify"):
 class InitConfig(Checked, at="splat.init"):
     """What the Gaussians start from. `source=scene` takes the layout's points, `model` the `model=` group's
     reconstruction of the training views, `auto` the scene's points where there are any. `max_points`: at most
-    that many of them; null: all.
+    that many of them; null: all; `auto`: all on CUDA, 20 000 on a CPU.
     """
 
     source: str = key("auto", choices=("auto", "scene", "model"))
-    max_points: int | None = key(20_000, low=1)
+    max_points: int | str | None = key(
+        AUTO,
+        valid=lambda value: value == AUTO or (not isinstance(value, str) and value >= 1),
+        otherwise="is impossible: it must be auto, null or at least 1",
+    )
     min_conf_quantile: float = key(0.0, low=0, high=1)
     opacity: float = key(0.1, low=0, high=1, low_open=True)
     scale_factor: float = key(1.0, low=0, low_open=True)
@@ -61,11 +88,15 @@ class InitConfig(Checked, at="splat.init"):
 class EvalConfig(Checked, at="splat.eval"):
     """Scoring of test renders. `align_test_views` optimises test cameras first (InstantSplat).
 
+    `ssim_padding`: what lies beyond the edges, the image itself mirrored or black (InstantSplat).
+    `lpips_scaled=false` gives LPIPS images in [0, 1] instead of [-1, 1], as InstantSplat's metric code does.
     `lpips_weights`: file with torchvision's ImageNet weights of `lpips_net`; null: torch's cache or, with
     `lpips_download`, one download into it.
     """
 
+    ssim_padding: str = key("mirror", choices=("mirror", "zero"))
     lpips_net: str = key("vgg", choices=("vgg", "alex"))
+    lpips_scaled: bool = True
     lpips_weights: str | None = None
     lpips_download: bool = True
     align_test_views: bool = False
@@ -87,8 +118,15 @@ class SplatConfig(Checked, at="splat"):
     """Trainer of 3D Gaussians (Kerbl et al. 2023; sparse views after InstantSplat).
 
     `lr` is the position learning rate, multiplied by the scene extent and decayed exponentially to
-    `lr` * `lr_final_factor` over `lr_decay_steps` steps. `sh_every`: steps after which one more SH degree is
-    used. `confidence_lr`: the less sure a point, the larger its position learning rate (InstantSplat).
+    `lr` * `lr_final_factor` over `lr_decay_steps` steps. `scale_lr_factor` multiplies `scale_lr`, whatever
+    the recipe says that is. `sh_every`: steps after which one more SH degree is used. `confidence_lr`: the
+    less sure a point, the larger its position learning rate (InstantSplat).
+
+    `camera_lr` decays exponentially to `camera_lr` * `camera_lr_final_factor` over the run. Cameras are
+    learnt as a `twist` (axis-angle and a shift in scene extents) or as their `quaternion` and translation.
+    `principal_point=centre` renders every camera as if its principal point were the image's centre.
+    `ssim_padding=zero`: windows of the loss's SSIM reach over the edges, into black. `update_at_end=false`:
+    the last iteration changes nothing.
     """
 
     iterations: int = key(1000, low=0)
@@ -98,11 +136,17 @@ class SplatConfig(Checked, at="splat"):
     features_lr: float = key(0.0025, low=0)
     opacity_lr: float = key(0.05, low=0)
     scale_lr: float = key(0.005, low=0)
+    scale_lr_factor: float = key(1.0, low=0)
     rotation_lr: float = key(0.001, low=0)
     camera_lr: float = key(1e-4, low=0)
+    camera_lr_final_factor: float = key(1.0, low=0, high=1, low_open=True)
+    camera_parameters: str = key("twist", choices=("twist", "quaternion"))
     optimize_cameras: bool = True
+    principal_point: str = key("given", choices=("given", "centre"))
+    update_at_end: bool = True
     confidence_lr: bool = True
     ssim_weight: float = key(0.2, low=0, high=1)
+    ssim_padding: str = key("none", choices=("none", "zero"))
     depth_weight: float = key(0.0, low=0)
     sh_degree: int = key(3, low=0, high=3)
     sh_every: int = key(1000, low=1)

@@ -25,6 +25,13 @@ def scaled_K(K: np.ndarray, size: ArrayLike, new_size: ArrayLike) -> np.ndarray:
     return np.concatenate([factors, np.ones_like(factors[..., :1])], axis=-1)[..., None] * K
 
 
+def centred_K(K: np.ndarray, size: ArrayLike) -> np.ndarray:
+    """(..., 3, 3) intrinsics with the principal point at the centre of images of `size` (..., 2)."""
+    centred = np.array(K, float)
+    centred[..., :2, 2] = np.asarray(size) / 2
+    return centred
+
+
 def as_world_of_first(cam_from_world: np.ndarray) -> np.ndarray:
     """(4, 4) that carries world points into the frame of the first camera that is placed, or the identity."""
     transform = np.eye(4)

@@ -1,5 +1,6 @@
 """`task=render`: a trained ``.ply`` and cameras in, PNGs out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hw4.config.stages import RENDER
@@ -7,6 +8,7 @@ from hw4.core.errors import UserError
 from hw4.data.photos import without_suffix
 from hw4.data.registry import resolution_of
 from hw4.data.scenes.cameras import held_out_cameras, read_cameras
+from hw4.geometry.cameras import centred_K
 from hw4.jobs.context import JobContext
 from hw4.output.progress import StepProgress
 
@@ -31,6 +33,8 @@ def run_render(context: JobContext) -> list[str]:
         cameras = read_cameras(Path(options.cameras), resolution_of(config.data))
     else:
         cameras = held_out_cameras(config.data)
+    if config.splat.principal_point == "centre":
+        cameras = replace(cameras, Ks=centred_K(cameras.Ks, cameras.sizes))
     out = Path(options.out) if options.out else context.out_dir / "renders"
     with StepProgress(context.console, len(cameras.names), "render") as progress:
         paths = render_cameras(

@@ -126,7 +126,9 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:
-    if any(reads(job, key, uses_model) for job in jobs):
+    # A group within a group, such as splat/recipe, sets keys of the outer one.
+    group = key.split("/")[0]
+    if any(reads(job, group, uses_model) for job in jobs):
         return
     stages = sorted({stage for job in jobs for stage in selected(job)})
     raise ConfigError(

@@ -1,7 +1,7 @@
 """The splat stage: scene in, trained Gaussians, scores and pictures out."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from hw4.config import DataConfig, SplatConfig
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, TestViews, scene_of
+from hw4.geometry.cameras import centred_K
 from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
 from hw4.splat.camera_file import write_cameras
@@ -80,13 +81,27 @@ def run_splat(
         seconds=time.perf_counter() - started,
         train_seconds=trained.seconds,
         init=init.source,
-        notes=[*scene.notes, *init.notes, *outputs.notes],
+        notes=[*scene.notes, *init.notes, *_facts(config), *outputs.notes],
         files=files,
         history=trained.history,
         problems=[*outputs.problems, *scores.problems],
     )
     write_json(out_dir / RESULT_FILE, result.to_json())
     return result
+
+
+def _facts(config: SplatConfig) -> list[str]:
+    """What numbers mean otherwise than a reader would expect."""
+    facts = []
+    if config.densify.strategy == "default" and config.densify.prune_only:
+        facts.append("density control prunes only: adds no Gaussian (splat.densify.prune_only)")
+    if config.principal_point == "centre":
+        facts.append("principal points taken to be the images' centres (splat.principal_point)")
+    if config.eval.ssim_padding == "zero":
+        facts.append("SSIM goes on in black beyond the edges (splat.eval.ssim_padding)")
+    if not config.eval.lpips_scaled:
+        facts.append("LPIPS of images in [0, 1], not scaled to [-1, 1] (splat.eval.lpips_scaled)")
+    return facts
 
 
 @dataclass
@@ -120,6 +135,8 @@ def _evaluate(
             "test cameras come from a second reconstruction of all photos, made after training"
         )
         _write_cameras(scene, init, trained, test, out_dir)
+    if config.principal_point == "centre" and test.Ks is not None and test.sizes is not None:
+        test = replace(test, Ks=centred_K(test.Ks, test.sizes))
     extent = scene_extent(init.cam_from_world)
     scores = evaluate(trained.gaussians, test, config.eval, out_dir, background, extent, init.gaussians)
     scores.missing |= {f"test view {name}": reason for name, reason in unplaced.items()}

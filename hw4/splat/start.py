@@ -1,20 +1,22 @@
 """What training starts from: Gaussians and cameras, from the scene's points or a model's reconstruction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from torch.nn import ParameterDict
 
 from hw4.config import SplatConfig
+from hw4.config.splat import AUTO, CPU_POINTS
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, TrainScene
 from hw4.geometry.align import Similarity, align_cameras
-from hw4.geometry.cameras import four_by_four, scaled_K
+from hw4.geometry.cameras import centred_K, four_by_four, scaled_K
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.clouds import cloud_of
 from hw4.splat.gaussians import make_gaussians
+from hw4.splat.rasterize import resolve_rasterizer
 
 GetModel = Callable[[], ReconstructionModel]
 
@@ -71,10 +73,18 @@ def _sample(n: int, limit: int | None, weights: np.ndarray | None, seed: int) ->
     return np.sort(rng.choice(n, limit, replace=False))
 
 
+def _limit(config: SplatConfig) -> int | None:
+    """`splat.init.max_points` as a number; None: no limit."""
+    limit = config.init.max_points
+    if limit == AUTO:
+        return CPU_POINTS if resolve_rasterizer(config.rasterizer) == "cpu" else None
+    return None if limit is None else int(limit)
+
+
 def _gaussians(
     points: np.ndarray, colors: np.ndarray, conf: np.ndarray | None, config: SplatConfig
-) -> ParameterDict:
-    """Choose points by confidence and make Gaussians of them."""
+) -> tuple[ParameterDict, list[str]]:
+    """Choose points by confidence and make Gaussians of them; with a note where some are left out."""
     keep = np.isfinite(points).all(axis=1)
     if conf is not None:
         keep &= np.isfinite(conf)
@@ -84,11 +94,22 @@ def _gaussians(
     if len(ids) == 0:
         raise UserError("the initialisation has no finite points: nothing can be trained.")
     weights = None if conf is None else np.maximum(conf[ids].astype(np.float64), 0)
-    ids = ids[_sample(len(ids), config.init.max_points, weights, config.seed)]
+    ids = ids[_sample(len(ids), _limit(config), weights, config.seed)]
     factors = lr_factors(conf[ids]) if conf is not None and config.confidence_lr else None
-    return make_gaussians(
+    notes = []
+    if len(ids) < len(points):
+        limits = f"splat.init.max_points={_said(config.init.max_points)}"
+        if config.init.min_conf_quantile > 0:
+            limits += f", min_conf_quantile={config.init.min_conf_quantile:g}"
+        notes.append(f"{len(ids)} of {len(points)} points became Gaussians ({limits})")
+    gaussians = make_gaussians(
         points[ids], colors[ids], config.sh_degree, config.init.opacity, config.init.scale_factor, factors
     )
+    return gaussians, notes
+
+
+def _said(limit: int | str | None) -> str:
+    return "null" if limit is None else str(limit)
 
 
 def from_scene(scene: TrainScene, config: SplatConfig, where: Path | str = "the scene") -> Initialisation:
@@ -107,9 +128,9 @@ def from_scene(scene: TrainScene, config: SplatConfig, where: Path | str = "the 
             "model gives them."
         )
     colors = scene.colors if scene.colors is not None else np.full((len(scene.points), 3), 128, np.uint8)
-    gaussians = _gaussians(scene.points, colors, scene.conf, config)
+    gaussians, notes = _gaussians(scene.points, colors, scene.conf, config)
     views = list(range(len(scene.names)))
-    return Initialisation(gaussians, scene.cam_from_world, scene.Ks, None, "scene", None, views)
+    return Initialisation(gaussians, scene.cam_from_world, scene.Ks, None, "scene", None, views, notes)
 
 
 def _depth_at(reconstruction: Reconstruction, view: int, size: tuple[int, int], scale: float) -> np.ndarray:
@@ -177,7 +198,8 @@ def from_reconstruction(
         scale = similarity.scale if similarity else 1.0
         unknown = [np.zeros(size[::-1], np.float32) for size in sizes]
         depths = [_depth_at(reconstruction, v, sizes[v], scale) if v in valid else unknown[v] for v in views]
-    gaussians = _gaussians(points, cloud.colors, cloud.conf, config)
+    gaussians, left_out = _gaussians(points, cloud.colors, cloud.conf, config)
+    notes += left_out
     return Initialisation(gaussians, cam_from_world, Ks, depths, model_name, similarity, views, notes)
 
 
@@ -198,11 +220,22 @@ def initialise(
 ) -> tuple[Initialisation, ReconstructionModel | None]:
     """First Gaussians and cameras by `splat.init.source`, and the model where one was used.
 
-    The model sees the training photos only.
+    The model sees the training photos only. With `splat.principal_point=centre`, the cameras have theirs
+    there.
 
     Raises:
         UserError: the scene lacks what the source needs, or the model failed.
     """
+    init, model = _initialise(scene, config, get_model)
+    if config.principal_point == "centre":
+        sizes = [scene.train.images[v].shape[1::-1] for v in init.views]
+        init = replace(init, Ks=centred_K(init.Ks, sizes))
+    return init, model
+
+
+def _initialise(
+    scene: Scene, config: SplatConfig, get_model: GetModel | None
+) -> tuple[Initialisation, ReconstructionModel | None]:
     has_points = scene.train.points is not None and len(scene.train.points) > 0
     has_cameras = scene.train.cam_from_world is not None
     source = config.init.source

@@ -7,6 +7,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from hw4.config import Config, SampleConfig, SplatConfig
+from hw4.config.fields import leaves
 from hw4.core.errors import ConfigError
 from hw4.data.registry import data_configs
 from hw4.data.sample import ensure_sample
@@ -139,37 +140,90 @@ def test_defaults_are_those_of_the_dataclasses() -> None:
     assert planned == Plan(False, [Config(model=Dust3rConfig())], None)
 
 
-def test_the_five_settings_are_those_of_the_report() -> None:
-    jobs = plan(["+experiment=glob(p2_setting_*)"], multirun=True).jobs
-    rows = [
-        (j.splat.iterations, j.splat.lr, j.splat.scale_lr, j.splat.densify.strategy, j.splat.confidence_lr)
-        for j in jobs
-    ]
-    assert rows == [
-        (1000, 1.6e-4, 0.005, "off", True),
-        (1000, 3.2e-4, 0.01, "off", True),
-        (2000, 1.6e-4, 0.005, "off", True),
-        (1000, 1.6e-4, 0.005, "default", False),
-        (1000, 1.6e-4, 0.005, "default", False),
-    ]
-    assert [(j.splat.densify.every, j.splat.densify.grad_threshold) for j in jobs[3:]] == [
-        (100, 2e-4),
-        (50, 1e-4),
-    ]
-    assert all((j.splat.densify.start, j.splat.densify.stop) == (100, 900) for j in jobs[3:])
-    common = {
+# What the report's runs were, and the published rates.
+RECIPES = {
+    "instantsplat": {
+        "features_lr": 0.025,
+        "opacity_lr": 0.05,
+        "scale_lr": 0.05,
+        "rotation_lr": 0.01,
+        "camera_lr_final_factor": 0.01,
+        "camera_parameters": "quaternion",
+        "principal_point": "centre",
+        "update_at_end": False,
+        "ssim_padding": "zero",
+        "densify.prune_only": True,
+        "init.max_points": None,
+        "eval.ssim_padding": "zero",
+        "eval.lpips_scaled": False,
+    },
+    "3dgs": {
         "features_lr": 0.0025,
         "opacity_lr": 0.05,
+        "scale_lr": 0.005,
         "rotation_lr": 0.001,
-        "ssim_weight": 0.2,
-        "sh_degree": 3,
-        "lr_final_factor": 0.01,
-        "lr_decay_steps": 30_000,
-        "optimize_cameras": True,
-        "background": "black",
-    }
+        "camera_lr_final_factor": 1.0,
+        "camera_parameters": "twist",
+        "principal_point": "given",
+        "update_at_end": True,
+        "ssim_padding": "none",
+        "densify.prune_only": False,
+        "init.max_points": "auto",
+        "eval.ssim_padding": "mirror",
+        "eval.lpips_scaled": True,
+    },
+}
+COMMON = {
+    "camera_lr": 1e-4,
+    "ssim_weight": 0.2,
+    "sh_degree": 3,
+    "sh_every": 1000,
+    "lr_final_factor": 0.01,
+    "lr_decay_steps": 30_000,
+    "optimize_cameras": True,
+    "background": "black",
+    "init.opacity": 0.1,
+    "densify.start": 100,
+    "densify.stop": 900,
+    "densify.prune_opacity": 0.005,
+}
+
+
+@pytest.mark.parametrize("recipe", [None, "3dgs"])
+def test_the_five_settings_are_those_of_the_report(recipe: str | None) -> None:
+    chosen = [] if recipe is None else [f"splat/recipe={recipe}"]
+    jobs = plan(["+experiment=glob(p2_setting_*)", *chosen], multirun=True).jobs
+    rows = []
     for job in jobs:
-        assert {key: getattr(job.splat, key) for key in common} == common
+        splat, densify = job.splat, job.splat.densify
+        rates = (splat.iterations, splat.lr, splat.scale_lr_factor, splat.confidence_lr)
+        rows.append((*rates, densify.strategy, densify.every, densify.grad_threshold))
+    assert rows == [
+        (1000, 1.6e-4, 1.0, True, "off", 100, 2e-4),
+        (1000, 3.2e-4, 2.0, True, "off", 100, 2e-4),
+        (2000, 1.6e-4, 1.0, True, "off", 100, 2e-4),
+        (1000, 1.6e-4, 1.0, False, "default", 100, 2e-4),
+        (1000, 1.6e-4, 1.0, False, "default", 50, 1e-4),
+    ]
+    for job in jobs:
+        values = {leaf.key: leaf.value for leaf in leaves(job.splat)}
+        expected = COMMON | RECIPES[recipe or "instantsplat"]
+        assert {key: values[key] for key in expected} == expected
+
+
+def test_the_default_recipe_is_3dgs_and_recipes_can_be_swept() -> None:
+    (job,) = plan([], multirun=False).jobs
+    values = {leaf.key: leaf.value for leaf in leaves(job.splat)}
+    assert {key: values[key] for key in RECIPES["3dgs"]} == RECIPES["3dgs"]
+    jobs = plan(["task=splat", "splat/recipe=3dgs,instantsplat"], multirun=True).jobs
+    assert [job.splat.scale_lr for job in jobs] == [0.005, 0.05]
+    assert "splat/recipe" in refused("task=pose", "splat/recipe=3dgs,instantsplat", multirun=True)
+
+
+def test_a_threshold_that_pruning_does_not_read_is_not_swept() -> None:
+    command = ["task=splat", "splat=densify_100", "splat.densify.grad_threshold=1e-4,2e-4"]
+    assert len(plan(command, multirun=True).jobs) == 2
+    assert "grad_threshold" in refused(*command, "splat/recipe=instantsplat", multirun=True)
 
 
 @pytest.mark.slow
@@ -186,7 +240,7 @@ def test_the_reports_pose_recipes() -> None:
 
 def test_help_names_every_option_of_every_group() -> None:
     text = OmegaConf.to_container(OmegaConf.load(conf_dir() / "config.yaml"))["hydra"]["help"]["template"]  # type: ignore[index]
-    for path in conf_dir().glob("*/*.yaml"):
+    for path in [*conf_dir().glob("*/*.yaml"), *conf_dir().glob("splat/recipe/*.yaml")]:
         if path.parent.name == "experiment" and path.stem in ("p2_setting_2", "p2_setting_3", "p2_setting_4"):
             continue
         assert path.stem in text, f"{path} is not in the help"
@@ -206,8 +260,9 @@ def test_group_files_hold_only_known_keys() -> None:
             for name in flat(value, f"{prefix}{key}.")
         ]
 
-    for path in Path(conf_dir()).glob("*/*.yaml"):
-        prefix = "" if path.parent.name == "experiment" else f"{path.parent.name}."
+    for path in [*Path(conf_dir()).glob("*/*.yaml"), *Path(conf_dir()).glob("splat/recipe/*.yaml")]:
+        group = path.relative_to(conf_dir()).parts[0]
+        prefix = "" if group == "experiment" else f"{group}."
         for name in flat(yaml.safe_load(path.read_text()), prefix):
             assert name in keys or name.startswith("hydra.") or not name, f"{path}: {name}"
 

@@ -164,7 +164,18 @@ def test_initial_points_are_in_the_scenes_world_and_chosen_by_confidence() -> No
 def test_all_points_are_taken_where_no_limit_is_set() -> None:
     scene, reconstruction, points = fake_reconstruction()
     start = from_reconstruction(scene, reconstruction, SplatConfig(init=InitConfig(max_points=None)), "fake")
-    assert len(start.gaussians["means"]) == points.size // 3
+    assert len(start.gaussians["means"]) == points.size // 3 and start.notes == []
+
+
+def test_auto_limits_the_points_on_a_cpu_alone_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, reconstruction, points = fake_reconstruction()
+    n = points.size // 3
+    monkeypatch.setattr("hw4.splat.start.CPU_POINTS", 20)
+    start = from_reconstruction(scene, reconstruction, SplatConfig(rasterizer="cpu"), "fake")
+    assert len(start.gaussians["means"]) == 20
+    assert start.notes == [f"20 of {n} points became Gaussians (splat.init.max_points=auto)"]
+    start = from_reconstruction(scene, reconstruction, SplatConfig(rasterizer="gsplat"), "fake")
+    assert len(start.gaussians["means"]) == n and start.notes == []
 
 
 def test_a_view_that_was_not_placed_has_no_depth_and_the_others_do(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ class Lpips:
     """
 
     def __init__(self, config: EvalConfig, device: torch.device) -> None:
-        self._network = load_lpips(config).to(device)
+        self._network, self._scaled = load_lpips(config).to(device), config.lpips_scaled
 
     def __call__(self, view: RenderedView) -> float:
         """`lpips_distance` of the render from the photo."""
-        return lpips_distance(self._network, view.render, view.target)
+        return lpips_distance(self._network, view.render, view.target, self._scaled)
 
 
 def load_lpips(config: EvalConfig) -> nn.Module:
@@ -59,15 +59,17 @@ def load_lpips(config: EvalConfig) -> nn.Module:
 
 
 @torch.no_grad()
-def lpips_distance(network: nn.Module, image: Tensor, target: Tensor) -> float:
+def lpips_distance(network: nn.Module, image: Tensor, target: Tensor, scaled: bool = True) -> float:
     """LPIPS of two (H, W, 3) images in [0, 1]; lower is better.
+
+    The network was made for [-1, 1]; without `scaled` it is given them as they are, as some code does.
 
     Raises:
         MetricUnavailable: the images are too small for the network.
     """
     x, y = (t.permute(2, 0, 1)[None] for t in (image, target))
     try:
-        return float(network(x, y, normalize=True).item())
+        return float(network(x, y, normalize=scaled).item())
     except RuntimeError as error:
         if "too small" not in str(error) and "Kernel size" not in str(error):
             raise

@@ -1,7 +1,9 @@
 """Scores of a test view without a network, as rows of `hw4.metrics` name them."""
 
+import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from hw4.config import EvalConfig
 from hw4.metrics import MetricUnavailable
 from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training import losses
@@ -20,8 +22,28 @@ def initial_psnr(view: RenderedView) -> float | None:
     return None if view.initial is None else float(losses.psnr(view.initial, view.target))
 
 
-def ssim(view: RenderedView) -> float:
-    """Structural similarity, torchmetrics' (its edges are mirrored); higher is better.
+class Ssim:
+    """Structural similarity of a view; higher is better.
+
+    torchmetrics', which mirrors the edges; with `splat.eval.ssim_padding=zero`, 3DGS's, where both images go
+    on in black.
+    """
+
+    def __init__(self, config: EvalConfig, device: torch.device) -> None:
+        self._score = mirrored_ssim if config.ssim_padding == "mirror" else padded_ssim
+
+    def __call__(self, view: RenderedView) -> float:
+        """See the class."""
+        return self._score(view)
+
+
+def padded_ssim(view: RenderedView) -> float:
+    """SSIM whose windows reach over the edges, into black."""
+    return float(losses.ssim(view.render, view.target, "zero"))
+
+
+def mirrored_ssim(view: RenderedView) -> float:
+    """torchmetrics' SSIM.
 
     Raises:
         MetricUnavailable: the view is smaller than the window.

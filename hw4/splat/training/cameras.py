@@ -1,4 +1,4 @@
-"""Training cameras with small learnt corrections, and the scene's extent."""
+"""Training cameras as they are learnt, and the scene's extent."""
 
 import numpy as np
 import roma
@@ -16,6 +16,34 @@ def scene_extent(cam_from_world: np.ndarray) -> float:
     centers = camera_centers(cam_from_world)
     radius = float(np.linalg.norm(centers - centers.mean(axis=0), axis=1).max())
     return 1.1 * radius if radius > 1e-9 else 1.0
+
+
+def first_parameters(kind: str, cam_from_world: Tensor) -> Tensor:
+    """What is learnt of cameras (N, 4, 4), at the start: `splat.camera_parameters`.
+
+    ``twist``: (N, 6) zeros, see `corrected`. ``quaternion``: (N, 7), a quaternion xyzw of any length and the
+    translation.
+    """
+    if kind == "twist":
+        return cam_from_world.new_zeros(len(cam_from_world), 6)
+    quats_xyzw = roma.rotmat_to_unitquat(cam_from_world[:, :3, :3])
+    return torch.cat([quats_xyzw, cam_from_world[:, :3, 3]], dim=-1)
+
+
+def learnt_cameras(kind: str, cam_from_world: Tensor, parameters: Tensor, extent: float) -> Tensor:
+    """(N, 4, 4) cameras that started at `cam_from_world`; differentiable in their parameters.
+
+    Args:
+        kind: as in `first_parameters`.
+        cam_from_world: (N, 4, 4) at the start.
+        parameters: (N, 6 or 7) as they stand.
+        extent: the scene's, the unit of a twist's shift.
+    """
+    if kind == "twist":
+        return corrected(cam_from_world, parameters, extent)
+    rotation = roma.unitquat_to_rotmat(torch.nn.functional.normalize(parameters[:, :4], dim=-1))
+    top = torch.cat([rotation, parameters[:, 4:, None]], dim=-1)
+    return torch.cat([top, cam_from_world[:, 3:]], dim=-2)
 
 
 def corrected(cam_from_world: Tensor, delta: Tensor, extent: float) -> Tensor:

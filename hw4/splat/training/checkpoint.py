@@ -15,17 +15,16 @@ from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.splat.start import Initialisation
 
-FORMAT = 3
+FORMAT = 4
 
 
 def run_digest(config: SplatConfig, init: Initialisation, images: list[np.ndarray]) -> str:
     """Hash of what decides the course of training: configuration, images, cameras and first Gaussians."""
-    # A longer run begins like a shorter one, and the first Gaussians are told by their own numbers.
-    values = {
-        key: value
-        for key, value in deciding(config).items()
-        if key != "iterations" and not key.startswith("init.")
-    }
+    # The first Gaussians are told by their own numbers.
+    values = {key: value for key, value in deciding(config).items() if not key.startswith("init.")}
+    if config.camera_lr_final_factor == 1 and config.update_at_end:
+        # A longer run begins like a shorter one.
+        del values["iterations"]
     digest = hashlib.sha256(json.dumps([FORMAT, values], sort_keys=True).encode())
     for array in [*images, init.cam_from_world, init.Ks, *(init.depths or [])]:
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -109,6 +109,7 @@ class DensityControl:
 
     def __init__(self, config: DensifyConfig, extent: float) -> None:
         self.config = config
+        self.extent = extent
         self.state: dict[str, Any]
         if config.strategy == "mcmc":
             self._mcmc = MCMCStrategy(
@@ -145,6 +146,20 @@ class DensityControl:
             return not bool((torch.sigmoid(gaussians["opacities"]) > self.config.prune_opacity).any())
         return len(gaussians["means"]) == 0
 
+    def regularisation(self, gaussians: ParameterDict) -> Tensor | float:
+        """What MCMC adds to the loss: its Gaussians are to be few and small; 0 for another strategy.
+
+        Sizes count in scene extents, so that the weight fits any scale; gsplat's trainer scales its scenes.
+        """
+        if self.config.strategy != "mcmc":
+            return 0.0
+        opacity = torch.sigmoid(gaussians["opacities"]).mean()
+        size = torch.exp(gaussians["scales"]).mean() / self.extent
+        return self.config.opacity_reg * opacity + self.config.scale_reg * size
+
+    def before_step(self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int) -> None:
+        """Nothing: gsplat's strategies work after the step."""
+
     def before_backward(
         self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int, info: dict[str, Any]
     ) -> None:
@@ -167,11 +182,42 @@ class DensityControl:
                 self._mcmc.step_post_backward(gaussians, optimizers, self.state, step, info, lr=means_lr)
                 return
             self._default.step_post_backward(gaussians, optimizers, self.state, step, info)
-            # gsplat 1.5.3 never resets: "step % n == 0 & step > 0" reads as "... == (0 & step) > 0".
-            if step % self.config.opacity_reset_every == 0 and step < self.config.stop:
-                strategy_ops.reset_opa(gaussians, optimizers, self.state, value=2 * self.config.prune_opacity)
+            self._reset_opacities(gaussians, optimizers, step)
+
+    def _reset_opacities(self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int) -> None:
+        # gsplat 1.5.3 never resets: "step % n == 0 & step > 0" reads as "... == (0 & step) > 0".
+        if step % self.config.opacity_reset_every == 0 and step < self.config.stop:
+            strategy_ops.reset_opa(gaussians, optimizers, self.state, value=2 * self.config.prune_opacity)
+
+
+class Pruning(DensityControl):
+    """`splat.densify.prune_only`: nothing is added, and what has become transparent goes.
+
+    As InstantSplat's trainer does it: before the optimisers' step, which the Gaussians then miss, because the
+    tensors that replace theirs have no gradient yet.
+    """
+
+    def before_step(self, gaussians: ParameterDict, optimizers: dict[str, Optimizer], step: int) -> None:
+        """Remove Gaussians below `splat.densify.prune_opacity`, in place."""
+        if self.refines(step):
+            weak = torch.sigmoid(gaussians["opacities"]) < self.config.prune_opacity
+            strategy_ops.remove(gaussians, optimizers, self.state, weak)
+
+    def after_step(
+        self,
+        gaussians: ParameterDict,
+        optimizers: dict[str, Optimizer],
+        step: int,
+        info: dict[str, Any],
+        means_lr: float,
+    ) -> None:
+        """Reset opacities where it is time."""
+        self._reset_opacities(gaussians, optimizers, step)
 
 
 def density_control(config: DensifyConfig, extent: float) -> DensityControl | None:
     """The density control of a configuration; None where it is off. `extent` as in `scene_extent`."""
-    return None if config.strategy == "off" else DensityControl(config, extent)
+    if config.strategy == "off":
+        return None
+    prunes_only = config.strategy == "default" and config.prune_only
+    return (Pruning if prunes_only else DensityControl)(config, extent)

@@ -18,13 +18,16 @@ def _window(dtype: torch.dtype, device: torch.device) -> Tensor:
     return (weights / weights.sum()).to(dtype=dtype, device=device)
 
 
-def ssim(image: Tensor, target: Tensor) -> Tensor:
+def ssim(image: Tensor, target: Tensor, padding: str = "none") -> Tensor:
     """Structural similarity of (H, W, 3) images in [0, 1] (Wang et al. 2004), 11x11 Gaussian window.
 
-    The mean is over windows that lie inside the image (gsplat's trainer: ``padding="valid"``); the reported
-    metric is torchmetrics', which mirrors the edges. Images under 11 pixels use the largest odd window that
-    fits. On the CPU, where the target needs no gradient, forward and backward are one fused kernel each.
+    The mean is over windows that lie inside the image (gsplat's trainer: ``padding="valid"``), or with
+    `padding` ``zero`` over those of every pixel, where the images go on in black (3DGS's trainer); the
+    reported metric mirrors the edges. Images under 11 pixels use the largest odd window that fits. On the
+    CPU, where the target needs no gradient, forward and backward are one fused kernel each.
     """
+    if padding == "zero":
+        image, target = (F.pad(one, (0, 0, *[WINDOW // 2] * 4)) for one in (image, target))
     fits = image.device.type == "cpu" and image.shape[2] == 3 and min(image.shape[:2]) >= WINDOW
     if fits and image.dtype == target.dtype and not target.requires_grad:
         return FusedSsim.apply(image, target, _window(image.dtype, image.device))

@@ -15,7 +15,7 @@ from hw4.models.registry import choices
 from hw4.splat.gaussians import TRAINED, clone, parameters, render_gaussians
 from hw4.splat.rasterize import device_for
 from hw4.splat.start import Initialisation
-from hw4.splat.training.cameras import corrected, scene_extent
+from hw4.splat.training.cameras import first_parameters, learnt_cameras, scene_extent
 from hw4.splat.training.densify import density_control
 from hw4.splat.training.losses import depth_loss, psnr, ssim
 
@@ -45,12 +45,18 @@ def means_lr(config: SplatConfig, step: int, extent: float) -> float:
     return config.lr * extent * config.lr_final_factor**t
 
 
+def camera_lr(config: SplatConfig, step: int) -> float:
+    """Camera learning rate at a step: exponential decay over the run."""
+    t = min(step / max(config.iterations, 1), 1.0)
+    return config.camera_lr * config.camera_lr_final_factor**t
+
+
 def _optimizers(
     gaussians: ParameterDict, config: SplatConfig, extent: float
 ) -> dict[str, torch.optim.Optimizer]:
     rates = {
         "means": means_lr(config, 0, extent),
-        "scales": config.scale_lr,
+        "scales": config.scale_lr * config.scale_lr_factor,
         "quats": config.rotation_lr,
         "opacities": config.opacity_lr,
         "sh0": config.features_lr,
@@ -94,8 +100,8 @@ class TrainingRun:
             self.depths = [torch.from_numpy(depth).to(self.device) for depth in init.depths]
         self.gaussians = clone(init.gaussians).to(self.device)
         self.optimizers = _optimizers(self.gaussians, config, self.extent)
-        self.deltas = Parameter(torch.zeros(len(self.viewmats), 6, device=self.device))
-        self.camera_optimizer = torch.optim.Adam([self.deltas], lr=config.camera_lr, eps=1e-15, fused=True)
+        self.learnt = Parameter(first_parameters(config.camera_parameters, self.viewmats))
+        self.camera_optimizer = torch.optim.Adam([self.learnt], lr=config.camera_lr, eps=1e-15, fused=True)
         self.density = density_control(config.densify, self.extent)
         self.step = 0
         self.failed_at = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -103,7 +109,7 @@ class TrainingRun:
 
     def cameras(self) -> Tensor:
         """(N, 4, 4) training cameras as they stand."""
-        return corrected(self.viewmats, self.deltas, self.extent)
+        return learnt_cameras(self.config.camera_parameters, self.viewmats, self.learnt, self.extent)
 
     def background(self) -> Tensor:
         """(1, 3) colour behind the Gaussians in this step; draws where it is random."""
@@ -126,10 +132,10 @@ class TrainingRun:
     ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Image (H, W, X), alpha (H, W) and info of a training view."""
         height, width = self.images[view].shape[:2]
-        delta = self.deltas[view : view + 1]
-        if not self.config.optimize_cameras:
-            delta = delta.detach()
-        viewmats = corrected(self.viewmats[view : view + 1], delta, self.extent)
+        one = slice(view, view + 1)
+        learnt = self.learnt[one] if self.config.optimize_cameras else self.learnt[one].detach()
+        kind = self.config.camera_parameters
+        viewmats = learnt_cameras(kind, self.viewmats[one], learnt, self.extent)
         colors, alphas, info = render_gaussians(
             self.gaussians,
             viewmats,
@@ -147,17 +153,19 @@ class TrainingRun:
         config = self.config
         self.step += 1
         self.optimizers["means"].param_groups[0]["lr"] = self.means_lr()
+        self.camera_optimizer.param_groups[0]["lr"] = camera_lr(config, self.step)
         view = view_order(len(self.images), config.seed, self.step)
         target = self.images[view]
         rendered, alpha, info = self.render(view, self.background(), "RGB+ED" if self.depths else "RGB")
         image = rendered[..., :3]
-        l1, similarity = (image - target).abs().mean(), ssim(image, target)
+        l1, similarity = (image - target).abs().mean(), ssim(image, target, config.ssim_padding)
         loss = (1 - config.ssim_weight) * l1 + config.ssim_weight * (1 - similarity)
         if self.depths is not None:
             loss = loss + config.depth_weight * depth_loss(rendered[..., 3], alpha, self.depths[view])
         fails = (self.failed_at == 0) & ~torch.isfinite(loss.detach())
         self.failed_at = torch.where(fails, self.step, self.failed_at)
         if self.density is not None:
+            loss = loss + self.density.regularisation(self.gaussians)
             self.density.before_backward(self.gaussians, self.optimizers, self.step, info)
         loss.backward()
         self._update(info)
@@ -172,26 +180,32 @@ class TrainingRun:
         return self.density is not None and self.density.refines(self.step)
 
     def _update(self, info: dict[str, Any]) -> None:
+        if self.density is not None:
+            self.density.before_step(self.gaussians, self.optimizers, self.step)
+        if self.step < self.config.iterations or self.config.update_at_end:
+            self._step_optimizers()
+        for optimizer in (*self.optimizers.values(), self.camera_optimizer):
+            optimizer.zero_grad(set_to_none=True)
+        # gsplat's strategies draw Gaussians by opacity: NaN there is an error of torch's, not a state.
+        if self.density is not None and not (self.refines() and self.problem() is not None):
+            self.density.after_step(self.gaussians, self.optimizers, self.step, info, self.means_lr())
+
+    def _step_optimizers(self) -> None:
         before = self.gaussians["means"].detach().clone()
         for optimizer in self.optimizers.values():
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             means = self.gaussians["means"]
             means.copy_(torch.lerp(before, means, self.gaussians["lr_factors"]))
         if self.config.optimize_cameras:
             self.camera_optimizer.step()
-        self.camera_optimizer.zero_grad(set_to_none=True)
-        # gsplat's strategies draw Gaussians by opacity: NaN there is an error of torch's, not a state.
-        if self.density is not None and not (self.refines() and self.problem() is not None):
-            self.density.after_step(self.gaussians, self.optimizers, self.step, info, self.means_lr())
 
     def problem(self) -> str | None:
         """Why training cannot go on: what stopped being a number, or that nothing is left; None: it can.
 
         Waits for the device.
         """
-        tensors = [*self.gaussians.values(), self.deltas]
+        tensors = [*self.gaussians.values(), self.learnt]
         finite = torch.stack([torch.isfinite(t.detach()).all() for t in tensors]).all()
         failed_at, is_finite = torch.stack([self.failed_at, finite.to(self.failed_at.dtype)]).tolist()
         if failed_at:
@@ -209,7 +223,7 @@ class TrainingRun:
             "step": self.step,
             "gaussians": {name: p.detach().clone() for name, p in self.gaussians.items()},
             "optimizers": {name: _cloned(o.state_dict()) for name, o in self.optimizers.items()},
-            "deltas": self.deltas.detach().clone(),
+            "cameras": self.learnt.detach().clone(),
             "camera_optimizer": _cloned(self.camera_optimizer.state_dict()),
             "density": _cloned(self.density.state) if self.density is not None else {},
             "rng": torch.get_rng_state(),
@@ -225,7 +239,7 @@ class TrainingRun:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(_cloned(state["optimizers"][name]))
         with torch.no_grad():
-            self.deltas.copy_(state["deltas"])
+            self.learnt.copy_(state["cameras"])
         self.camera_optimizer.load_state_dict(_cloned(state["camera_optimizer"]))
         if self.density is not None:
             self.density.state = _cloned(state["density"], self.device)

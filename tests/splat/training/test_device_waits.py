@@ -163,8 +163,8 @@ def test_a_checkpoint_goes_back_to_the_device(strategy: str, monkeypatch: pytest
     saved = run.state()
     with FakeTensorMode(allow_non_fake_inputs=True):
         run.device = torch.device("cuda")
-        run.deltas = Parameter(torch.zeros(3, 6, device="cuda"))
-        run.camera_optimizer = torch.optim.Adam([run.deltas])
+        run.learnt = Parameter(torch.zeros(3, 6, device="cuda"))
+        run.camera_optimizer = torch.optim.Adam([run.learnt])
         monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *_: None)
         run.restore({**saved, "cuda_rng": None})
         tensors = [*run.gaussians.values(), *(run.density.state.values() if run.density else ())]

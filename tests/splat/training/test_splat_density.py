@@ -169,6 +169,18 @@ def test_mcmc_adds_and_keeps_the_survivors_state() -> None:
     assert len(marks) >= 45 and len(marks.unique()) == len(marks)
 
 
+def test_mcmc_regularises_opacity_and_size_and_nothing_else_does() -> None:
+    gaussians = true_scene()[1].gaussians
+    with torch.no_grad():
+        gaussians["opacities"].fill_(float(np.log(0.3 / 0.7)))
+        gaussians["scales"].fill_(float(np.log(0.5)))
+    mcmc = density_control(DensifyConfig(strategy="mcmc", opacity_reg=0.02, scale_reg=0.01), extent=2.0)
+    assert mcmc is not None
+    assert float(torch.as_tensor(mcmc.regularisation(gaussians)).detach()) == pytest.approx(0.02 * 0.3 + 0.01 * 0.5 / 2)
+    default = density_control(DensifyConfig(strategy="default"), extent=2.0)
+    assert default is not None and default.regularisation(gaussians) == 0
+
+
 @pytest.mark.parametrize("n", [1, 2, 5, 51])
 def test_relocation_keeps_the_opacity_of_a_stack(n: int) -> None:
     """n Gaussians with the new opacity cover as much as the old one: the identity behind equation 9."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from hw4.splat.training.losses import ssim, ssim_torch
+from tests.support.instantsplat_loop import padded_ssim
 
 SIZES = [(11, 11), (12, 40), (26, 27), (37, 53), (11, 64), (64, 11)]
 
@@ -94,3 +95,12 @@ def test_torch_serves_what_the_kernel_does_not() -> None:
     assert not fused(value)
     value.backward()
     assert target.grad is not None and target.grad.abs().max() > 0
+
+
+def test_zero_padding_is_a_window_for_every_pixel_black_beyond_the_edges() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, target = torch.rand(2, 9, 14, 3, generator=generator, dtype=torch.float64)
+    image.requires_grad_()
+    scores = ssim(image, target, "zero"), padded_ssim(image, target)
+    torch.testing.assert_close(*scores)
+    torch.testing.assert_close(*(torch.autograd.grad(score, image)[0] for score in scores))
