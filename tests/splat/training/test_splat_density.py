@@ -176,7 +176,9 @@ def test_mcmc_regularises_opacity_and_size_and_nothing_else_does() -> None:
         gaussians["scales"].fill_(float(np.log(0.5)))
     mcmc = density_control(DensifyConfig(strategy="mcmc", opacity_reg=0.02, scale_reg=0.01), extent=2.0)
     assert mcmc is not None
-    assert float(torch.as_tensor(mcmc.regularisation(gaussians)).detach()) == pytest.approx(0.02 * 0.3 + 0.01 * 0.5 / 2)
+    assert float(torch.as_tensor(mcmc.regularisation(gaussians)).detach()) == pytest.approx(
+        0.02 * 0.3 + 0.01 * 0.5 / 2
+    )
     default = density_control(DensifyConfig(strategy="default"), extent=2.0)
     assert default is not None and default.regularisation(gaussians) == 0
 

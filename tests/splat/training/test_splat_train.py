@@ -79,6 +79,19 @@ def test_a_resumed_run_is_the_uninterrupted_one(strategy: str, tmp_path: Path) -
     assert not same(whole, train(scene, start, replace(config, seed=1), tmp_path / "other"))
 
 
+def test_a_longer_run_takes_up_a_shorter_one_unless_rates_depend_on_the_length(tmp_path: Path) -> None:
+    scene, truth = true_scene()
+    for name, options, taken_up in (
+        ("plain", {}, 4),
+        ("decay", {"camera_lr_final_factor": 0.01}, 0),
+        ("end", {"update_at_end": False}, 0),
+    ):
+        config = replace(CONFIG, iterations=4, **options)
+        train(scene, truth, config, tmp_path / name)
+        longer = train(scene, truth, replace(config, iterations=6), tmp_path / name)
+        assert longer.resumed_at == taken_up, name
+
+
 def test_what_is_logged_and_how_often_changes_nothing(tmp_path: Path) -> None:
     scene, truth = true_scene()
     start = disturbed(truth, 0.1)
@@ -160,10 +173,10 @@ def test_nan_ends_training_with_the_last_good_state(
     ssim, update = training_run.ssim, TrainingRun._update
     calls = 0
 
-    def bad_ssim(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def bad_ssim(image: torch.Tensor, target: torch.Tensor, padding: str) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        return ssim(image, target) * (float("nan") if calls == 16 else 1.0)
+        return ssim(image, target, padding) * (float("nan") if calls == 16 else 1.0)
 
     def bad_update(run: TrainingRun, info: dict[str, Any]) -> None:
         update(run, info)
