@@ -19,6 +19,7 @@ from hw4.core.errors import ConfigError
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import refuse_unknown
 from hw4.launch.folders import chosen_folder
+from hw4.launch.job_folders import check_job_folders
 from hw4.launch.register import register, to_config
 from hw4.launch.search import is_search
 from hw4.launch.search_checks import check_search
@@ -112,11 +113,14 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         if hydra_config.launcher.get("n_jobs") == 0:
             raise ConfigError("hydra.launcher.n_jobs=0 runs nothing: give 1 or more, or -1 for every core.")
         if not all(o.is_discrete_sweep() for o in swept):
+            check_job_folders(hydra_config, [fixed, fixed])
             if search is not None:
                 check_search(search, swept, [_checked(fixed)])
             return Plan(True, [], folder, search=search, launcher=launcher)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
-        jobs = [_checked([*fixed, *values]) for values in combinations[:MAX_CHECKED_JOBS]]
+        jobs_overrides = [[*fixed, *values] for values in combinations[:MAX_CHECKED_JOBS]]
+        jobs = [_checked(job) for job in jobs_overrides]
+        check_job_folders(hydra_config, jobs_overrides)
         if search is not None:
             check_search(search, swept, jobs)
         for override in swept:

@@ -11,7 +11,7 @@ from hw4.records.run import Run
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a sweep: the number or name of its folder, its differing settings, what it left."""
+    """One job of a sweep: its folder in the sweep's, its differing settings, what it left."""
 
     name: str
     settings: dict[str, Any]
@@ -43,5 +43,5 @@ class Comparison:
 def compare(runs: Sequence[Run]) -> Comparison:
     """Runs side by side, in their order."""
     differing, settings = differing_settings([run.config for run in runs])
-    jobs = [Job(run.folder.name, own, run) for run, own in zip(runs, settings, strict=True)]
+    jobs = [Job(run.name.removeprefix("job "), own, run) for run, own in zip(runs, settings, strict=True)]
     return Comparison(differing, jobs)

@@ -44,10 +44,13 @@ def as_config(config: dict[str, Any]) -> Config | None:
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
-    """What a run wrote before it began, or Hydra's copy of it; empty where both are lost."""
+    """What a run wrote before it began, or Hydra's copy of it; empty where both are lost.
+
+    Nothing in it is resolved: a stranger's run must not ask for this machine's environment.
+    """
     for path in (folder / CONFIG, folder / HYDRA_FOLDER / CONFIG):
         try:
-            return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(path), resolve=True))
+            return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(path), resolve=False))
         except Exception:
             continue
     return {}

@@ -1,8 +1,9 @@
 """The runs of a folder: one run, or the jobs of a sweep. The one reader of what runs left on disk."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hw4.config.stages import SCORE
@@ -34,15 +35,13 @@ def load_runs(path: Path) -> Folder:
     """
     if not path.is_dir():
         raise UserError(f"{path} is not a folder; give report.dir=<folder of a finished run or sweep>.")
-    inside = sorted(
-        (p for p in path.iterdir() if is_run(p)),
-        key=lambda p: (not p.name.isdigit(), int(p.name) if p.name.isdigit() else 0, p.name),
-    )
     marks = (path / SWEEP_CONFIG).exists() or (path / PLAN).exists()
+    inside = sorted(_runs_below(path, deep=marks), key=partial(_in_order, path))
     if is_run(path) and not marks:
         folder = Folder(path, False, [load_run(path, path.resolve().name)])
     elif inside or marks:
-        runs = [load_run(p, f"job {p.name}" if p.name.isdigit() else p.name) for p in inside]
+        names = [p.relative_to(path).as_posix() for p in inside]
+        runs = [load_run(p, f"job {n}" if n.isdigit() else n) for p, n in zip(inside, names, strict=True)]
         folder = Folder(path, True, runs, _planned(path))
     else:
         raise UserError(
@@ -51,6 +50,21 @@ def load_runs(path: Path) -> Folder:
         )
     _set_labels(folder.runs)
     return folder
+
+
+def _runs_below(path: Path, deep: bool) -> Iterator[Path]:
+    """The folders of runs in a folder; `deep`: at any depth, but not within a run."""
+    for child in path.iterdir():
+        if is_run(child):
+            yield child
+        elif deep and child.is_dir() and not child.is_symlink():
+            yield from _runs_below(child, deep)
+
+
+def _in_order(path: Path, run: Path) -> list[tuple[bool, int, str]]:
+    """Numbers by their value, and before names."""
+    parts = run.relative_to(path).parts
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def _planned(path: Path) -> int | None:

@@ -148,3 +148,29 @@ def test_values_that_hydra_cannot_read_are_one_sentence(override: str, words: st
 def test_the_jobs_of_two_days_are_two_groups() -> None:
     assert group_of(Path("multirun/2026-11-24/13-45-02")) == "2026-11-24_13-45-02"
     assert group_of(Path("sweeps/lr")) == "lr"
+
+
+def jobs_in(subdir: str) -> list[str]:
+    return ["model=sfm", "task=pose", "model.max_ratio=0.8,0.75", f"hydra.sweep.subdir='{subdir}'"]
+
+
+@pytest.mark.parametrize(
+    ("subdir", "words"),
+    [
+        ("always", "puts two jobs into one folder (always, always)"),
+        ("${model.name}", "puts two jobs into one folder (sfm, sfm)"),
+        (".", "lies outside of the sweep's folder"),
+        ("../${hydra.job.num}", "lies outside of the sweep's folder"),
+        ("/${hydra.job.num}", "lies outside of the sweep's folder"),
+        ("${nowhere}", "nowhere"),
+    ],
+)
+def test_jobs_that_would_overwrite_each_other_are_refused(subdir: str, words: str) -> None:
+    assert words in refused(*jobs_in(subdir), multirun=True)
+
+
+@pytest.mark.parametrize(
+    "subdir", ["sfm/${hydra.job.num}", "${hydra:job.num}", "${hydra.job.override_dirname}"]
+)
+def test_jobs_with_folders_of_their_own_are_accepted(subdir: str) -> None:
+    assert len(plan(jobs_in(subdir), True).jobs) == 2

@@ -1,5 +1,6 @@
 """A run's folder read back: what a killed run left says the same as the finished run."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from rich.console import Console
 from hw4.config import Config, MetricsConfig, PairsConfig, ScoreConfig, WandbConfig
 from hw4.config.root import ReportConfig
 from hw4.core.durable import write_json
+from hw4.jobs.comparison import write_comparison
 from hw4.jobs.run import run_job
+from hw4.records.comparison import compare
+from hw4.records.run import load_run
 from hw4.records.runs import load_runs
 from tests.support.pairs import camera_entry
 
@@ -42,6 +46,24 @@ def scored(pairs_folder: MakePairs, tmp_path: Path) -> Path:
     )
     run_job(config, tmp_path / "run", Console(quiet=True))
     return tmp_path / "run"
+
+
+def test_the_jobs_of_a_sweep_may_lie_at_any_depth(scored: Path, tmp_path: Path) -> None:
+    """As hydra.sweep.subdir='sfm/${hydra.job.num}' puts them, or a path among the overrides."""
+    folders = ["sfm/10", "sfm/2", "3", "data.root=/a/b/c,model=sfm"]
+    for folder in folders:
+        shutil.copytree(scored, tmp_path / "sweep" / folder)
+    write_json(tmp_path / "sweep" / "sweep.json", {"n_jobs": 4})
+    found = load_runs(tmp_path / "sweep").runs
+    assert [run.name for run in found] == ["job 3", "data.root=/a/b/c,model=sfm", "sfm/2", "sfm/10"]
+    assert [job.name for job in compare(found).jobs] == ["3", "data.root=/a/b/c,model=sfm", "sfm/2", "sfm/10"]
+    assert write_comparison(tmp_path / "sweep")[1]
+
+
+def test_a_strangers_configuration_asks_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    (tmp_path / "config.yaml").write_text("task: pose\nname: ${oc.env:SECRET}\n")
+    assert load_run(tmp_path, "theirs").config["name"] == "${oc.env:SECRET}"
 
 
 def test_one_truth_without_translation_costs_a_killed_run_no_metric(scored: Path) -> None:
