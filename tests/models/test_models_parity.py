@@ -14,14 +14,13 @@ from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.dust3r.network import load_network as load_dust3r_network
 from hw4.models.dust3r.upstream import import_part
-from hw4.models.network import tiny
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.upstream import import_upstream, quiet
 from hw4.models.network.weights import WeightsSource
+from hw4.models.vggt import tiny
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
 from hw4.models.vggt.network import load_network as load_vggt_network
-from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
 from hw4.models.vggt.views import load_views as load_vggt_views
 from hw4.pose.metrics import rotation_error_deg
 from hw4.pretrain.batches import render_views
@@ -223,7 +222,7 @@ def test_the_same_seed_gives_the_same_reconstruction(tmp_path, backend):
 def small_vggt(patch_size: int, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
     monkeypatch.setattr(tiny, "TINY_PATCH", patch_size)
     torch.manual_seed(11)
-    network = build_tiny_vggt().eval()
+    network = tiny.build_tiny().eval()
     # A random camera head says 0 for the field of view (a ReLU) of some view: about 2 radians instead.
     with torch.no_grad():
         network.camera_head.pose_branch.fc2.bias[7:9] = 0.5
