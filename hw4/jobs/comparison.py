@@ -43,6 +43,6 @@ def _write_strip(sweep_dir: Path, jobs: Sequence[Job]) -> None:
     from hw4.output.figures import save_figure
     from hw4.report.sections.splat_views import settings_strip
 
-    strip = settings_strip(splats)
+    strip = settings_strip(splats, jobs[0].run.option("report.view"))
     if strip is not None:
         save_figure(strip[1], sweep_dir / SAME_VIEW)

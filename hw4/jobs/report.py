@@ -1,6 +1,7 @@
 """`task=report`, and the report that a run or a sweep ends with."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -57,7 +58,7 @@ def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console)
     try:
         from hw4.report.document import write_report
 
-        written = write_report(folder, ReportConfig(alpha=options.alpha, success_deg=options.success_deg))
+        written = write_report(folder, replace(options, dir=None, out=None))
     except Exception as error:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         again = f"python -m hw4 task=report report.dir={folder}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hw4.config import Config, SplatConfig
+from hw4.config import Config, ReportConfig, SplatConfig
 from hw4.report.document import write_report
 from tests.support.report_folders import (
     pair_and_interpolated,
@@ -83,3 +83,26 @@ def test_labels_with_a_colon_keep_their_notes(tmp_path: Path) -> None:
     text = write_report(tmp_path / "sweep").markdown.read_text()
     label = "sfm, interpolated (oracle: picked with the ground truth)"
     assert f"- {label}: lpips is missing: no VGG weights here\n" in text
+
+
+def test_the_view_that_is_shown_can_be_chosen_and_is_else_the_first_by_name(sweep: Path) -> None:
+    """Also where the runs list their views in another order."""
+    for results in sweep.glob("*/results.json"):
+        content = json.loads(results.read_text())
+        splat = content["splat"]
+        for one in (splat["views"], splat["files"]["renders"], splat["files"]["strips"]):
+            one.reverse()
+        results.write_text(json.dumps(content))
+
+    def shown(view: str | None) -> tuple[set[str], str]:
+        written = write_report(sweep, ReportConfig(view=view))
+        rows = csv.DictReader((written.data / "splat_same_view.csv").read_text().splitlines())
+        return {row["view"] for row in rows}, written.markdown.read_text()
+
+    assert shown(None)[0] == {"a.png"}
+    for view in ("b", "b.png"):
+        names, text = shown(view)
+        assert names == {"b.png"} and "report.view=" not in text
+    names, text = shown("129896000")
+    assert names == {"a.png"}
+    assert "report.view=129896000 is no test view that all settings share, so a.png is shown" in text

@@ -13,7 +13,7 @@ from hw4.records.configs import differing_settings
 from hw4.records.run import Run
 from hw4.report.findings import Findings
 from hw4.report.sections.splat_curves import splat_curves
-from hw4.report.sections.splat_views import same_view
+from hw4.report.sections.splat_views import missing_view, same_view
 from hw4.report.splat_results import Result, distinct_results
 from hw4.report.statistics.confounds import factors, is_confounded, show, warning
 
@@ -40,7 +40,10 @@ def splat_section(findings: Findings) -> Section | None:
             section.blocks.append(Text(text + hint, WARNING))
     if len(found) > 1:
         section.blocks.append(_changes(found))
-    gallery = same_view(found)
+    gallery = same_view(found, findings.options.view)
+    lacking = missing_view(found, findings.options.view)
+    if lacking:
+        section.blocks.append(Text(lacking, WARNING))
     section.blocks.append(
         gallery or Text("The same view under all settings is missing: no test view has a render.", NOTE)
     )

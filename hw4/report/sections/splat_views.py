@@ -3,13 +3,13 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hw4.data.photos import limited
+from hw4.data.photos import by_number, limited, without_suffix
 from hw4.metrics import SplatMetric, splat_headline, splat_results
 from hw4.output.blocks import Gallery, Picture
 from hw4.output.figures import panel_grid
@@ -19,6 +19,7 @@ from hw4.splat.result import SplatResult
 
 LONGEST_EDGE = 800
 COLUMNS = 4
+VIEWS_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,38 @@ class SharedView:
     renders: list[tuple[Setting, np.ndarray | None]]
 
 
-def shared_view(settings: Sequence[Setting]) -> SharedView | None:
-    """The first test view that all settings share; None where they share none."""
-    names = [[view.name for view in setting.splat.views] for setting in settings]
-    common = (name for name in names[0] if all(name in other for other in names)) if names else iter(())
-    view = next(common, None)
-    if view is None:
+def _shared_names(results: Sequence[SplatResult]) -> list[str]:
+    """Test views that all results have, by name: the same first one wherever runs of a scene are shown."""
+    names = [{view.name for view in splat.views} for splat in results]
+    return sorted(set.intersection(*names), key=lambda name: (by_number(name), name)) if names else []
+
+
+def _called(names: Sequence[str], wanted: str | None) -> str | None:
+    """The view that `report.view` names, with or without folder and suffix; None: there is no such view."""
+
+    def calls(name: str) -> set[str]:
+        bare = without_suffix(name)
+        return {name, bare, PurePosixPath(name).name, PurePosixPath(bare).name}
+
+    return next((name for name in names if wanted in calls(name)), None)
+
+
+def missing_view(results: Sequence[Result], wanted: str | None) -> str | None:
+    """A sentence where the view that `report.view` names is none that all settings share."""
+    names = _shared_names([r.splat for r in results if r.splat.views])
+    if wanted is None or not names or _called(names, wanted):
         return None
+    known = ", ".join(names[:VIEWS_NAMED]) + (", ..." if len(names) > VIEWS_NAMED else "")
+    shown = f"so {names[0]} is shown; there are: {known}."
+    return f"report.view={wanted} is no test view that all settings share, {shown}"
+
+
+def shared_view(settings: Sequence[Setting], wanted: str | None = None) -> SharedView | None:
+    """The test view that all settings share and that is wanted, or the first one; None: they share none."""
+    names = _shared_names([setting.splat for setting in settings])
+    if not names:
+        return None
+    view = _called(names, wanted) or names[0]
     renders = [(setting, setting.pixels(view, "renders")) for setting in settings]
     photo = None
     for setting, render in renders:
@@ -74,16 +100,18 @@ def shared_view(settings: Sequence[Setting]) -> SharedView | None:
     return SharedView(view, photo, renders)
 
 
-def settings_strip(jobs: Sequence[tuple[str, SplatResult]]) -> tuple[str, Figure] | None:
+def settings_strip(
+    jobs: Sequence[tuple[str, SplatResult]], wanted: str | None = None
+) -> tuple[str, Figure] | None:
     """The photo of a test view and its render under each setting, with the headline metric.
 
-    None where the jobs, a label and a result each, share no view.
+    None where the jobs, a label and a result each, share no view. `wanted`: `report.view`.
     """
 
     def locate(recorded: str) -> Path | None:
         return Path(recorded) if Path(recorded).is_file() else None
 
-    view = shared_view([Setting(label, splat, locate) for label, splat in jobs])
+    view = shared_view([Setting(label, splat, locate) for label, splat in jobs], wanted)
     if view is None:
         return None
     panels = [] if view.photo is None else [(f"truth: {view.name}", view.photo)]
@@ -102,9 +130,9 @@ def settings_strip(jobs: Sequence[tuple[str, SplatResult]]) -> tuple[str, Figure
     return view.name, figure
 
 
-def same_view(results: Sequence[Result]) -> Gallery | None:
+def same_view(results: Sequence[Result], wanted: str | None = None) -> Gallery | None:
     """The photo of one test view and its render under every setting; None where there is no render."""
-    view = shared_view([Setting(r.label, r.splat, r.first.file) for r in results if r.splat.views])
+    view = shared_view([Setting(r.label, r.splat, r.first.file) for r in results if r.splat.views], wanted)
     if view is None:
         return None
     pictures = [] if view.photo is None else [Picture("truth", f"photo {view.name}", _shrunk(view.photo))]
