@@ -76,11 +76,11 @@ class JsonlLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> list[dict[str, Any]]:
-        """All whole records. A line cut short by a kill is removed from the file.
+    def lines(self) -> list[bytes]:
+        """All whole lines. One cut short by a kill is removed from the file.
 
         Raises:
-            UserError: the file cannot be read, or a line in the middle of it is not JSON.
+            UserError: the file cannot be read.
         """
         try:
             content = self.path.read_bytes()
@@ -95,11 +95,19 @@ class JsonlLog:
                 f"cannot read {self.path}: {error.strerror}; let it be read, or delete it to compute its "
                 "results again."
             ) from error
+        return whole.split(b"\n")[:-1]
+
+    def read(self) -> list[dict[str, Any]]:
+        """All whole records, see `lines`.
+
+        Raises:
+            UserError: the file cannot be read, or a line in the middle of it is not JSON.
+        """
         records = []
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, line in enumerate(self.lines(), 1):
             try:
                 records.append(json.loads(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(
                     f"{self.path}, line {number}, is not JSON ({error}); "
                     "delete the file to compute its results again."

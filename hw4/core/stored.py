@@ -1,7 +1,16 @@
-"""Reading back what the program has written itself, perhaps in another version."""
+"""Reading back what the program has written itself, perhaps in another version, perhaps damaged since."""
 
+import json
+import logging
 from collections.abc import Sequence
 from typing import Any
+
+from hw4.core.durable import JsonlLog, jsonable, write_bytes
+from hw4.core.fingerprint import digest
+
+log = logging.getLogger(__name__)
+
+SEAL = "seal"
 
 
 def require(record: dict[str, Any], keys: Sequence[str]) -> None:
@@ -13,3 +22,59 @@ def require(record: dict[str, Any], keys: Sequence[str]) -> None:
     absent = [key for key in keys if key not in record]
     if absent:
         raise ValueError(f"lack {', '.join(absent)}: another version wrote them")
+
+
+def sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """The record as JSON has it, with a checksum of itself."""
+    plain: dict[str, Any] = jsonable(record)
+    return {**plain, SEAL: digest(plain)}
+
+
+def unsealed(content: bytes | str) -> dict[str, Any]:
+    """The record that the JSON of a `sealed` one holds.
+
+    Raises:
+        ValueError: it is not what was written: a single other digit is enough.
+    """
+    try:
+        record = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(record, dict) or record.pop(SEAL, None) != digest(record):
+        raise ValueError("it was changed or damaged since it was written")
+    return record
+
+
+class SealedLog(JsonlLog):
+    """A log of results that can be had again: a damaged line is dropped and its result computed anew."""
+
+    def read(self) -> list[dict[str, Any]]:
+        """All whole records; lines that are not as they were written are removed from the file.
+
+        Raises:
+            UserError: the file cannot be read or mended.
+        """
+        lines = self.lines()
+        records = {}
+        for number, line in enumerate(lines):
+            try:
+                records[number] = unsealed(line)
+            except ValueError:
+                continue
+        if len(records) < len(lines):
+            log.warning(
+                "%s: %d of %d lines are damaged and computed again",
+                self.path,
+                len(lines) - len(records),
+                len(lines),
+            )
+            write_bytes(self.path, b"".join(lines[number] + b"\n" for number in records))
+        return list(records.values())
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Append one record durably, sealed.
+
+        Raises:
+            UserError: the disk is full or the folder cannot be written.
+        """
+        super().append(sealed(record))

@@ -1,6 +1,5 @@
 """The splat stage of a job: cache, progress, files, tables, W&B."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from hw4.config.decides import scores_address, splat_address
 from hw4.config.stages import SPLAT
 from hw4.core.durable import exclusive, write_bytes
 from hw4.core.fingerprint import content_of
+from hw4.core.stored import unsealed
 from hw4.data.photos import without_suffix
 from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
@@ -89,7 +89,7 @@ def _clear(folder: Path) -> None:
 def _finished(folder: Path, config: SplatConfig) -> SplatResult | None:
     """The result in a folder, unless something in it is missing that can be had now."""
     try:
-        result = SplatResult.from_json(json.loads((folder / RESULT_FILE).read_text()))
+        result = SplatResult.from_json(unsealed((folder / RESULT_FILE).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     files = result.files.values()

@@ -4,8 +4,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from hw4.core.durable import JsonlLog, exclusive
+from hw4.core.durable import exclusive
 from hw4.core.fingerprint import digest, file_digests
+from hw4.core.stored import SealedLog
 from hw4.data.pairs.samples import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
@@ -86,7 +87,7 @@ class FromModel(Source):
             UserError: the model cannot be built, or predictions cannot be written.
         """
         with nullcontext() if folder is None else exclusive(folder):
-            log = None if folder is None else JsonlLog(folder / "predictions.jsonl")
+            log = None if folder is None else SealedLog(folder / "predictions.jsonl")
             known = {(r["idx"], r["inputs"]): r for r in log.read()} if log and self._reuse else {}
             keys = list(zip([s.idx for s in samples], inputs_digests(samples), strict=True))
             todo = [s for s, key in zip(samples, keys, strict=True) if key not in known]

@@ -1,5 +1,6 @@
 """Rendering of given cameras from a trained ``.ply``; needs no image of the scene."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import torch
 from torch.nn import ParameterDict
 
 from hw4.core.durable import write_bytes
+from hw4.core.errors import UserError
 from hw4.data.photos import render_names
 from hw4.data.scenes.cameras import Cameras
 from hw4.splat.gaussians import render_gaussians
-from hw4.splat.pictures import png_bytes
+from hw4.splat.pictures import is_ours, png_bytes
 from hw4.splat.rasterize import device_for
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import to_uint8
@@ -36,12 +38,18 @@ def render_cameras(
         progress: called after each image with (done, total, its name).
 
     Raises:
-        UserError: the rasterizer cannot run here, or a file cannot be written.
+        UserError: the rasterizer cannot run here, a file cannot be written, or is there and is no render.
     """
     device = device_for(rasterizer)
     gaussians = gaussians.to(device)
-    paths = []
-    for i, name in enumerate(render_names(cameras.names, "the set of cameras")):
+    paths = [out_dir / name for name in render_names(cameras.names, "the set of cameras")]
+    for path in paths:
+        if os.path.lexists(path) and not is_ours(path):
+            raise UserError(
+                f"{path} is there and is no render of ours: choose a folder without photos "
+                "(splat.render.out)."
+            )
+    for i, path in enumerate(paths):
         width, height = (int(edge) for edge in cameras.sizes[i])
         image, _, _ = render_gaussians(
             gaussians,
@@ -51,9 +59,7 @@ def render_cameras(
             height,
             backgrounds=torch.full((1, 3), BACKGROUNDS.get(background, 0.0), device=device),
         )
-        path = out_dir / name
         write_bytes(path, png_bytes(to_uint8(image[0])))
-        paths.append(path)
         if progress is not None:
-            progress(i + 1, len(cameras.names), name)
+            progress(i + 1, len(paths), path.relative_to(out_dir).as_posix())
     return paths

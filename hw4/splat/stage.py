@@ -8,6 +8,7 @@ from typing import Any
 from hw4.config import DataConfig, SplatConfig
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
+from hw4.core.stored import sealed
 from hw4.data.scenes.scene import Scene, TestViews, scene_of
 from hw4.geometry.cameras import centred_K
 from hw4.metrics import splat_metrics, splat_results
@@ -86,7 +87,7 @@ def run_splat(
         history=trained.history,
         problems=[*outputs.problems, *scores.problems],
     )
-    write_json(out_dir / RESULT_FILE, result.to_json())
+    write_json(out_dir / RESULT_FILE, sealed(result.to_json()))
     return result
 
 

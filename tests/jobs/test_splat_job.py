@@ -113,6 +113,41 @@ def test_render_repeats_the_run_from_its_ply_without_photos(
     assert len(training["render"]["renders"]) == 3
 
 
+def test_renders_replace_renders_and_never_photos(
+    trained: tuple[Config, Path, dict[str, Any]], scene_root: Path, tmp_path: Path
+) -> None:
+    config, run_path, _ = trained
+    scene = Path(shutil.copytree(scene_root, tmp_path / "scene"))
+    photos = {path: path.read_bytes() for path in (scene / "images").iterdir()}
+    options = RenderConfig(str(run_path / "run" / "splat" / "gaussians.ply"), out=str(tmp_path / "renders"))
+    render = replace(
+        config,
+        task="render",
+        splat=replace(config.splat, render=options),
+        data=SceneConfig(root=str(scene)),
+    )
+    for _ in range(2):
+        run(render, tmp_path / "r")
+    over = replace(options, out=str(scene / "images"))
+    with pytest.raises(
+        UserError, match=r"images/.*\.png is there and is no render of ours: .*splat\.render\.out"
+    ):
+        run(replace(render, splat=replace(config.splat, render=over)), tmp_path / "r")
+    assert {path: path.read_bytes() for path in (scene / "images").iterdir()} == photos
+
+
+def test_a_flipped_digit_in_the_scores_is_not_believed(scene_root: Path, tmp_path: Path) -> None:
+    config = make_config(scene_root, tmp_path)
+    first = run(config, tmp_path / "a")["splat"]
+    (file,) = (tmp_path / "cache").glob("splat/*/scores-*/splat.json")
+    digits = str(first["psnr"])
+    assert digits in file.read_text()
+    file.write_text(file.read_text().replace(digits, str(first["psnr"] + 1)))
+    again = run(config, tmp_path / "b")["splat"]
+    assert not again["reused"] and again["psnr"] == first["psnr"]
+    assert run(config, tmp_path / "c")["splat"]["reused"]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -12,6 +12,12 @@ def has_colmap(folder: Path) -> bool:
     return any((folder / name).is_file() for name in CAMERA_FILES)
 
 
+def shows_colmap(folder: Path) -> bool:
+    """Whether a folder holds a COLMAP model or some of its files, as of a copy that was cut short."""
+    names = (f"{part}{suffix}" for part in PARTS for suffix in (".txt", ".bin"))
+    return any((folder / name).is_file() for name in names)
+
+
 def model_suffix(folder: Path) -> str:
     """``.bin`` or ``.txt``; of two models the newer one."""
     binary, text = (folder / f"images{suffix}" for suffix in (".bin", ".txt"))

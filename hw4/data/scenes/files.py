@@ -78,6 +78,9 @@ class SceneFiles:
         points_saw_test: whether the points of the training part may come from test photos too: they are then
             triangulated again from observations in training photos alone.
         notes: what a person should know of the split.
+
+    Raises:
+        UserError: a photo is in both parts, or twice in one.
     """
 
     root: Path
@@ -86,6 +89,23 @@ class SceneFiles:
     test: Part
     points_saw_test: bool = False
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: dict[Path, str] = {}
+        for side, part in (("training", self.train), ("testing", self.test)):
+            for path in part.paths:
+                photo = path.resolve()
+                if photo in seen:
+                    twice = (
+                        f"both for {seen[photo]} and for {side}"
+                        if seen[photo] != side
+                        else f"twice for {side}"
+                    )
+                    raise UserError(
+                        f"{self.root} lists the photo {path} {twice} (data.layout={self.layout}): "
+                        "leave it in one place."
+                    )
+                seen[photo] = side
 
 
 @dataclass(frozen=True)
@@ -161,10 +181,15 @@ def split_indices(
     the middle.
 
     Raises:
-        UserError: fewer than two images are left for training.
+        UserError: fewer than two images are left for training, or fewer than `train_views`.
     """
     test = list(range(0, n, test_every))
     train = [i for i in range(n) if i % test_every]
+    if train_views is not None and train_views > len(train) >= 2:
+        raise UserError(
+            f"data.train_views={train_views} cannot be met: {n} images with data.test_every={test_every} "
+            f"leave {len(train)} for training."
+        )
     if train_views is not None and train_views < len(train):
         if pick == NEIGHBOURS:
             first = (len(train) - train_views) // 2

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hw4.core.errors import UserError
 from hw4.data.photos import photo_folder
-from hw4.data.scenes.colmap_files import has_colmap, model_files
+from hw4.data.scenes.colmap_files import CAMERA_FILES, has_colmap, model_files, shows_colmap
 from hw4.data.scenes.files import Layout, SceneFiles, Split, part_of
 
 NAME = "colmap"
@@ -14,12 +14,20 @@ def _folder(root: Path) -> Path | None:
     return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
 
 
+def _is_mine(root: Path) -> bool:
+    # A model without its cameras is refused: its photos must not pass for photos of which nothing is known.
+    return _folder(root) is not None or any(map(shows_colmap, (root / "sparse" / "0", root / "sparse")))
+
+
 def _locate(root: Path, split: Split) -> SceneFiles:
     from hw4.data.scenes.colmap import read_colmap
 
     folder = _folder(root)
     if folder is None:
-        raise UserError(f"{root} has no sparse/0 with a COLMAP model (data.layout={NAME}).")
+        raise UserError(
+            f"{root} has no sparse/0 with a whole COLMAP model (data.layout={NAME}): "
+            f"{' or '.join(CAMERA_FILES)} is missing."
+        )
     views = read_colmap(folder)
     train, test = (
         part_of(photo_folder(root), views, ids, model_files(folder)) for ids in split.sides(len(views.names))
@@ -27,4 +35,4 @@ def _locate(root: Path, split: Split) -> SceneFiles:
     return SceneFiles(root, NAME, train, test, points_saw_test=True)
 
 
-LAYOUT = Layout(NAME, "sparse/0", lambda root: _folder(root) is not None, _locate, before=("photos",))
+LAYOUT = Layout(NAME, "sparse/0", _is_mine, _locate, before=("photos",))

@@ -1,26 +1,34 @@
 """InstantSplat's layout: ``sparse_<n>/0`` lists the n training views, ``sparse_<n>/1`` the test views."""
 
+import re
 from pathlib import Path
 
 from hw4.core.errors import UserError
 from hw4.data.photos import photo_folder
-from hw4.data.scenes.colmap_files import has_colmap, model_files
+from hw4.data.scenes.colmap_files import CAMERA_FILES, has_colmap, model_files, shows_colmap
 from hw4.data.scenes.files import Layout, Part, SceneFiles, Split, part_of
 
 NAME = "sparse_3"
 CONFIDENCE = "confidence_dsp.npy"
 
 
-def _sets(root: Path) -> dict[int, Path]:
-    """The ``sparse_<n>`` with training cameras, by n."""
-    numbered = {int(p.name[7:]): p for p in root.glob("sparse_*") if p.name[7:].isdigit()}
-    return {n: numbered[n] for n in sorted(numbered) if has_colmap(numbered[n] / "0")}
+def _folders(root: Path) -> dict[int, Path]:
+    """The ``sparse_<n>`` in which cameras lie, or should: a part without its cameras is refused later."""
+    numbered = {int(p.name[7:]): p for p in root.glob("sparse_*") if re.fullmatch("[0-9]{1,9}", p.name[7:])}
+    return {n: numbered[n] for n in sorted(numbered) if any((numbered[n] / side).is_dir() for side in "01")}
 
 
 def _chosen(root: Path, train_views: int | None) -> Path:
-    found = _sets(root)
+    folders = _folders(root)
+    found = {n: path for n, path in folders.items() if has_colmap(path / "0")}
     if not found:
-        raise UserError(f"{root} has no sparse_<n>/0 with a COLMAP model (data.layout={NAME}).")
+        lacking = next(
+            (f": {path.name}/0 lacks {' or '.join(CAMERA_FILES)}" for path in folders.values()), ""
+        )
+        raise UserError(
+            f"{root} has no sparse_<n>/0 with a whole COLMAP model (data.layout={NAME}){lacking}. Without it "
+            "nobody knows which photos are for testing: put it there, or choose another data.layout."
+        )
     if len(found) == 1:
         return next(iter(found.values()))
     if train_views not in found:
@@ -47,16 +55,17 @@ def _locate(root: Path, split: Split) -> SceneFiles:
     listing = model_files(folder / "0")
     train = part_of(photos, views, list(range(n)), listing, confidence if confidence.is_file() else None)
     if not has_colmap(folder / "1"):
+        if shows_colmap(folder / "1"):
+            raise UserError(
+                f"{folder / '1'} has a COLMAP model without {' or '.join(CAMERA_FILES)}: put it there, or "
+                "remove the folder, and nothing is scored."
+            )
         note = f"{folder / '1'} has no test cameras: nothing is scored"
         return SceneFiles(root, NAME, train, Part([], []), notes=(note,))
     held_out = read_colmap(folder / "1")
     test = part_of(photos, held_out, list(range(len(held_out.names))), model_files(folder / "1"))
-    shared = {path.resolve() for path in train.paths} & {path.resolve() for path in test.paths}
-    if shared:
-        names = ", ".join(sorted(path.name for path in shared))
-        raise UserError(f"{folder} lists {names} both for training (0) and for testing (1).")
     return SceneFiles(root, NAME, train, test)
 
 
 # Beside the sets there may be the whole model that they were made of, and always the photos.
-LAYOUT = Layout(NAME, "sparse_<n>/0", lambda root: bool(_sets(root)), _locate, before=("colmap", "photos"))
+LAYOUT = Layout(NAME, "sparse_<n>/0", lambda root: bool(_folders(root)), _locate, before=("colmap", "photos"))

@@ -58,6 +58,41 @@ def test_a_missing_sparse_3_is_refused_by_training_and_rendering(colmap: Path) -
             stage(config)
 
 
+@pytest.mark.parametrize("lost", ["sparse_3/0/cameras.txt", "sparse_3/0", "sparse_3/1/cameras.txt"])
+def test_a_split_without_its_cameras_is_refused_and_not_read_as_photos(sparse: Path, lost: str) -> None:
+    path = sparse / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    side = "0" if "/0" in lost else "1"
+    with pytest.raises(UserError, match=rf"sparse_3/{side} .*cameras\.txt or cameras\.bin"):
+        scene_of(SceneConfig(root=str(sparse)))
+    assert load_scene(sparse, layout="photos", test_every=3).layout == "photos"
+
+
+def test_a_model_without_its_cameras_is_refused_and_not_read_as_photos(colmap: Path) -> None:
+    (colmap / "sparse" / "0" / "cameras.txt").unlink()
+    with pytest.raises(UserError, match=r"no sparse/0 with a whole COLMAP model .*cameras\.txt"):
+        scene_of(SceneConfig(root=str(colmap)))
+
+
+def test_a_photo_listed_twice_is_refused(colmap: Path) -> None:
+    images = colmap / "sparse" / "0" / "images.txt"
+    rows = [line for line in images.read_text().splitlines() if line]
+    row = rows[2].replace("3 ", "99 ", 1).replace("002.png", "again.png")
+    images.write_text("\n\n".join([*rows, row]) + "\n\n")
+    (colmap / "images" / "again.png").symlink_to(colmap / "images" / "002.png")
+    with pytest.raises(UserError, match=r"the photo .*again\.png twice for training"):
+        locate(colmap, test_every=8)
+    with pytest.raises(UserError, match=r"the photo .*002\.png both for training and for testing"):
+        locate(colmap, "photos", test_every=2)
+
+
+@pytest.mark.parametrize("layout", ["photos", "colmap"])
+def test_more_training_views_than_there_are_is_refused(colmap: Path, layout: str) -> None:
+    assert len(locate(colmap, layout, test_every=3, train_views=4).train.names) == 4
+    with pytest.raises(UserError, match=r"data\.train_views=99 cannot be met: 7 images .* leave 4"):
+        locate(colmap, layout, test_every=3, train_views=99)
+
+
 def test_bare_photos_have_no_cameras_to_render(colmap: Path) -> None:
     config = SceneConfig(root=str(colmap), layout="photos")
     assert scene_of(config).test.cam_from_world is None
