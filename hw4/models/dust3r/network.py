@@ -48,14 +48,19 @@ def load_network(config: Dust3rConfig) -> LoadedNetwork:
         with seeded(config.seed):
             network = build_tiny()
         return LoadedNetwork(network.eval(), TINY_WIDTH, TINY_PATCH, source)
-    weights, described = read_checkpoint(source.path)
+    weights, described = read_checkpoint(source.path, "DUSt3R", "decoder_embed.weight")
     arguments = parse_constructor(described, source.path) if isinstance(described, str) else described
     if source.license is None and is_official(weights):
         source = announced(replace(source, license=WEIGHTS.license))
+    sizes = ""
     if arguments is None and channels(weights, "patch_embed.proj.weight", 0) == DIM:
         network = build_tiny()
         size, patch_size = TINY_WIDTH, TINY_PATCH
     else:
+        if arguments is None:
+            sizes = "of the published sizes, for neither the file nor a config.json beside it says others"
+        elif not isinstance(described, str):
+            sizes = "of the sizes in the config.json beside it"
         arguments = {**(arguments or OFFICIAL)}
         # As upstream's `load_model`: photos come upright, in batches of one orientation.
         arguments |= {"landscape_only": False, "patch_embed_cls": "PatchEmbedDust3R"}
@@ -67,7 +72,7 @@ def load_network(config: Dust3rConfig) -> LoadedNetwork:
         image_size = arguments.get("img_size", 224)
         size = max(image_size) if isinstance(image_size, tuple) else int(image_size)
         patch_size = int(arguments.get("patch_size", 16))
-    fill(network, weights, source)
+    fill(network, weights, source, sizes)
     return LoadedNetwork(network.eval(), size, patch_size, source)
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import logging
 import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +14,38 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from hw4.core.errors import UserError
+from hw4.models.network.checkpoint_layouts import Place, find_networks, tensor_dicts
+from hw4.models.network.weights import SUFFIXES
 
-SUFFIXES = (".safetensors", ".pt", ".pth")
+log = logging.getLogger(__name__)
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any] | str | None]:
+def read_checkpoint(
+    path: Path, title: str, mark: str
+) -> tuple[dict[str, torch.Tensor], dict[str, Any] | str | None]:
     """Weights of a file, and what it says about their network: arguments, a constructor call, or nothing.
 
     ``.safetensors`` holds weights alone; arguments may stand in a ``config.json`` beside it (the hub's
-    layout). ``.pt`` and ``.pth`` are read with torch's restricted unpickler, which admits tensors, plain
-    containers and the `argparse.Namespace` of some official files; the constructor call in it is handed on as
-    text, for the model to parse.
+    layout). The others are read with torch's restricted unpickler, which admits tensors, plain containers and
+    the `argparse.Namespace` of some official files; the constructor call in it is handed on as text, for the
+    model to parse. Training programs put weights into dictionaries and before their names what wraps the
+    network: both are found, and said.
+
+    Args:
+        path: the file.
+        title: the model's name in sentences.
+        mark: the name of a weight that each network of this model has, and no other.
 
     Raises:
-        UserError: unknown suffix, truncated or foreign file, or one that holds other Python objects or NaN.
+        UserError: unknown suffix, truncated or foreign file, one that holds other Python objects or NaN, no
+            network of this model, or several of them.
     """
     if path.suffix == ".safetensors":
         try:
-            weights = load_file(path)
+            content: Any = load_file(path)
         except (SafetensorError, OSError, ValueError) as error:
             raise _unreadable(path, error) from error
-        return _finite(path, weights), _read_config_json(path.with_name("config.json"))
+        return _network(path, content, title, mark), _read_config_json(path.with_name("config.json"))
     if path.suffix not in SUFFIXES:
         raise UserError(f"weights {path}: unknown kind of file; give one of {', '.join(SUFFIXES)}.")
     try:
@@ -47,20 +60,56 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         detail = f" (it asks for {asked[1]})" if asked else ""
         raise UserError(
             f"weights {path} are refused: the file is damaged or holds Python objects other than tensors, "
-            f"which could run code{detail}; get it from its official source."
+            f"which could run code{detail}; save the network's state_dict() alone where it was trained, or "
+            "get the file from its official source."
         ) from error
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
         raise _unreadable(path, error) from error
-    if not isinstance(content, dict):
-        raise _unreadable(path, TypeError(f"it holds a {type(content).__name__}, not a dict of weights"))
-    call = getattr(content.get("args"), "model", None)
-    for key in ("model", "state_dict"):
-        if isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    if not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise _unreadable(path, TypeError("it holds no dict of tensors"))
-    return _finite(path, content), call if isinstance(call, str) else None
+    call = getattr(content.get("args"), "model", None) if isinstance(content, Mapping) else None
+    return _network(path, content, title, mark), call if isinstance(call, str) else None
+
+
+def _network(path: Path, content: Any, title: str, mark: str) -> dict[str, torch.Tensor]:
+    """The weights of the one network in a file's content; a moving average of it only where it is alone."""
+    if not isinstance(content, Mapping):
+        raise UserError(
+            f"cannot read weights {path}: it holds a {type(content).__name__} instead of a dictionary of "
+            "tensors; save the network's state_dict()."
+        )
+    found = find_networks(content, mark)
+    plain = [place for place in found if not place.is_averaged]
+    candidates = plain or found
+    if not candidates:
+        tensors = [name for _, tensors in tensor_dicts(content) for name in tensors]
+        if not tensors:
+            raise UserError(
+                f"cannot read weights {path}: it holds no dictionary of tensors; save the network's "
+                "state_dict()."
+            )
+        raise UserError(
+            f"weights {path} are not {title}'s: none of the {len(tensors)} tensors (such as "
+            f"{', '.join(sorted(tensors)[:2])}) is named {mark}; give another file or another model."
+        )
+    if len(candidates) > 1:
+        names = ", ".join(map(str, candidates))
+        raise UserError(
+            f"weights {path} hold {len(candidates)} networks ({names}); save the state_dict() of the one "
+            "that you mean alone."
+        )
+    (place,) = candidates
+    _say(path, place, [other for other in found if other is not place])
+    return _finite(path, place.weights)
+
+
+def _say(path: Path, place: Place, others: list[Place]) -> None:
+    """Tell what was chosen, unless there was no choice: the file itself, or its ``model``."""
+    words = []
+    if place.left_out:
+        words.append(f"{len(place.left_out)} other tensors (such as {place.left_out[0]}) are left out")
+    if others:
+        words.append(f"the averaged {', '.join(map(str, others))} is left out")
+    if words or place.prefix or place.keys not in ((), ("model",)):
+        log.warning("The weights of %s are %s.", path, "; ".join([f"those of {place}", *words]))
 
 
 def _finite(path: Path, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

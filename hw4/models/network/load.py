@@ -42,18 +42,30 @@ def channels(weights: Mapping[str, torch.Tensor], name: str, axis: int) -> int |
     return weights[name].shape[axis] if name in weights and weights[name].ndim else None
 
 
-def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], source: WeightsSource) -> None:
+def fill(
+    network: nn.Module, weights: Mapping[str, torch.Tensor], source: WeightsSource, sizes: str = ""
+) -> None:
     """Load weights; every value of the network and of the file must find its counterpart.
 
     A value that the network knows under several names need stand in the file under one: safetensors keeps no
     duplicates, and some networks have them.
+
+    Args:
+        network: to be filled.
+        weights: by the network's own names.
+        source: where they are from.
+        sizes: where the network's sizes are from, for the sentence, if not from the file.
+
+    Raises:
+        UserError: names or sizes differ; the message has an example.
     """
+    known_sizes = f" ({sizes})" if sizes else ""
     try:
         result = network.load_state_dict(dict(weights), strict=False)
     except RuntimeError as error:
         lines = str(error).strip().splitlines()
         detail = lines[1].strip() if len(lines) > 1 else lines[0]
-        raise UserError(f"weights {source.path} do not fit the network: {detail}") from error
+        raise UserError(f"weights {source.path} do not fit the network{known_sizes}: {detail}") from error
     known_as: dict[tuple[int, torch.Size], set[str]] = {}
     for name, tensor in network.state_dict().items():
         known_as.setdefault((tensor.data_ptr(), tensor.shape), set()).add(name)
@@ -62,9 +74,9 @@ def fill(network: nn.Module, weights: Mapping[str, torch.Tensor], source: Weight
     problems = []
     for names, what in ((missing, "missing"), (result.unexpected_keys, "unexpected")):
         if names:
-            problems.append(f"{len(names)} {what} (such as {', '.join(sorted(names)[:2])})")
+            problems.append(f"{len(names)} tensors are {what} (such as {', '.join(sorted(names)[:2])})")
     if problems:
         raise UserError(
-            f"weights {source.path} do not fit the network: {' and '.join(problems)}; "
-            "they belong to another model or version, or their config.json is not beside them."
+            f"weights {source.path} do not fit the network{known_sizes}: {' and '.join(problems)}; give a "
+            "file of exactly this network."
         )

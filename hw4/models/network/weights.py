@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-SUFFIXES = (".safetensors", ".pt", ".pth")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,16 @@ def find_weights(config: NetworkConfig, known: KnownWeights) -> WeightsSource:
 
 
 def _local_file(path: Path) -> Path | None:
-    """The file, or the only weights file of the folder; None: there is neither."""
+    """The file, or the folder's ``model.safetensors`` or only weights file; None: there is neither."""
     try:
         if not path.is_dir():
             return path if path.is_file() else None
         found = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES)
     except OSError as error:
         raise UserError(f"cannot read model.weights={path}: {error.strerror}.") from error
+    named = path / "model.safetensors"
+    if named in found:
+        return named
     if len(found) != 1:
         raise UserError(f"model.weights={path} is a folder with {len(found)} weight files; name the file.")
     return found[0]

@@ -22,6 +22,7 @@ from hw4.models.vggt.network import load_network as load_vggt_network
 from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
 from hw4.models.vggt.weights import WEIGHTS as VGGT
 
+MARK = "aggregator.camera_token"
 TINY_CALL = (
     "AsymmetricCroCo3DStereo(pos_embed='RoPE100', img_size=(48, 64), patch_size=8, enc_embed_dim=128, "
     "enc_depth=4, enc_num_heads=4, dec_embed_dim=128, dec_depth=4, dec_num_heads=4, head_type='linear', "
@@ -133,7 +134,7 @@ def test_a_cut_off_file_is_one_sentence(tmp_path: Path, suffix: str) -> None:
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(UserError, match="cannot read weights|refused") as raised:
-        read_checkpoint(path)
+        read_checkpoint(path, "VGGT", MARK)
     assert str(path) in str(raised.value) and "\n" not in str(raised.value)
 
 
@@ -141,7 +142,7 @@ def test_a_cut_off_file_is_one_sentence(tmp_path: Path, suffix: str) -> None:
 def test_a_file_without_weights_is_one_sentence(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(UserError, match="cannot read weights"):
-        read_checkpoint(tmp_path / "w.pt")
+        read_checkpoint(tmp_path / "w.pt", "VGGT", MARK)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
@@ -202,12 +203,12 @@ def test_a_refusal_does_not_repeat_torchs_dangerous_advice(tmp_path: Path) -> No
     path = tmp_path / "w.pth"
     torch.save({"model": {"a": torch.zeros(2)}, "args": Hostile(tmp_path / "ran")}, path)
     with pytest.raises(UserError, match="are refused") as raised:
-        read_checkpoint(path)
+        read_checkpoint(path, "VGGT", MARK)
     text = str(raised.value)
     assert "weights_only" not in text and "trust" not in text and "still be loaded" not in text
     path.write_bytes(b"PK" + bytes(range(256)) * 20)
     with pytest.raises(UserError) as raised:
-        read_checkpoint(path)
+        read_checkpoint(path, "VGGT", MARK)
     assert "weights_only" not in str(raised.value)
 
 
