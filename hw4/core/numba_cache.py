@@ -2,8 +2,9 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
+
+from hw4.core.own_folder import own_folder
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _KEY = "NUMBA_CACHE_DIR"
@@ -12,15 +13,6 @@ _KEY = "NUMBA_CACHE_DIR"
 def _can_be_made(folder: Path) -> bool:
     there = next((path for path in (folder, *folder.parents) if path.exists()), None)
     return there is not None and there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-
-
-def _own_folder() -> Path:
-    """A folder of this user alone, for numba's files are pickles: the same one each time, or a fresh one."""
-    folder = Path(tempfile.gettempdir()) / f"hw4-numba-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    private = folder.is_dir() and not folder.is_symlink() and not status.st_mode & 0o077
-    return folder if private and status.st_uid == os.getuid() else Path(tempfile.mkdtemp(prefix="hw4-numba-"))
 
 
 def ensure_numba_cache() -> None:
@@ -32,7 +24,8 @@ def ensure_numba_cache() -> None:
     if os.environ.get(_KEY) or any(map(_can_be_made, (_PACKAGE, home))):
         return
     try:
-        os.environ[_KEY] = str(_own_folder())
+        # Numba's files are pickles: nobody else may write there.
+        os.environ[_KEY] = str(own_folder("hw4-numba"))
     except OSError:
         # Nothing can be written anywhere: numba says so itself, when a kernel is needed.
         return

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw4.core.errors import UserError
+from hw4.core.own_folder import ensure_home
 from hw4.launch.flags import asks_for_help, check, is_printing, is_sweep, prints_config, split
 from hw4.launch.signals import Terminated, say
+from hw4.launch.system_errors import is_internal, message_of
 
 if TYPE_CHECKING:
     from hw4.launch.sweep import Plan
@@ -26,6 +28,7 @@ def main() -> None:
     if show_traceback:
         os.environ["HW4_TRACEBACK"] = "1"
     try:
+        ensure_home()
         status = _list_runs(sys.argv[2:]) if sys.argv[1:2] == ["runs"] else _run(sys.argv[1:])
     except KeyboardInterrupt:
         status = say(signal.SIGINT)
@@ -38,9 +41,8 @@ def main() -> None:
     except Exception as error:
         if show_traceback:
             raise
-        known = isinstance(error, UserError)
-        text = str(error) if known else f"internal error: {type(error).__name__}: {error}"
-        hint = "" if known else f"\nSet {FULL_ERROR}=1 for the traceback, and please report it."
+        text = message_of(error)
+        hint = f"\nSet {FULL_ERROR}=1 for the traceback, and please report it." if is_internal(text) else ""
         print(f"hw4: {text}{hint}", file=sys.stderr)
         status = 1
     sys.exit(status)

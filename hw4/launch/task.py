@@ -17,6 +17,7 @@ from hw4.core.errors import UserError
 from hw4.data.stamps import inputs_stamp
 from hw4.launch.folders import group_of
 from hw4.launch.register import to_config
+from hw4.launch.system_errors import message_of
 from hw4.records.files import CONFIG, FAILED, INCOMPLETE, OK, RESULTS, read_json
 
 
@@ -64,6 +65,8 @@ def run_task(composed: DictConfig) -> float | None:
     console = make_console()
     # Progress belongs to the console; upstream packages log every step of theirs at INFO.
     logging.getLogger().setLevel(logging.WARNING)
+    # A log file that cannot be written is no reason for a traceback beside the sentence.
+    logging.raiseExceptions = False
     # Only then do results.json and the other files in the folder belong to this job.
     own_folder = False
     try:
@@ -76,8 +79,7 @@ def run_task(composed: DictConfig) -> float | None:
         write_text(out_dir / CONFIG, OmegaConf.to_yaml(composed, resolve=True))
         run_job(config, out_dir, console, group_of(Path(hydra.sweep.dir)) if sweep else None)
     except Exception as error:
-        known = isinstance(error, UserError)
-        message = str(error) if known else f"internal error: {type(error).__name__}: {error}"
+        message = message_of(error)
         # An incomplete job has written all it could compute, and why it is incomplete.
         if not own_folder or (read_json(out_dir / RESULTS) or {}).get("status") != INCOMPLETE:
             resolved = OmegaConf.to_container(composed, resolve=True)

@@ -28,10 +28,10 @@ class _Bar:
         self._title = title
         self._total = total
         self._progress = Progress(
-            TextColumn(title),
+            TextColumn(title, markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),

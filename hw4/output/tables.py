@@ -30,7 +30,7 @@ class Table:
         table = RichTable()
         for number, column in enumerate(self.columns):
             whole, side = whole_first and number == 0, "left" if number == 0 else "right"
-            table.add_column(column, justify=side, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+            table.add_column(Text(column), justify=side, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
         for row in self.rows:
             table.add_row(*(Text(cell) for cell in row))
         return Group(Text(self.title, style="bold"), table, *(Text(f"  {note}") for note in self.notes))

@@ -1,0 +1,69 @@
+"""Errors of the machine in one sentence: no room, no memory, no home. Any library may raise them anywhere."""
+
+import errno
+from collections.abc import Iterator
+
+from hw4.core.errors import UserError
+
+_INTERNAL = "internal error: "
+_DISK = (errno.ENOSPC, errno.EDQUOT)
+_DISK_WORDS = ("No space left on device", "disk is full", "Disk quota exceeded")
+# Of torch's allocators, of the loader of shared libraries, and of Python where the system gives no thread.
+_MEMORY_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "Cannot allocate memory",
+    "failed to map segment from shared object",
+    "can't start new thread",
+)
+MEMORY = (
+    "there is too little memory here for this. Give it less (fewer photos, views or jobs at once, a smaller "
+    "data.resolution) or raise the limit, then run the same command again: finished work is kept."
+)
+
+
+def message_of(error: BaseException) -> str:
+    """What is told of an error: the person's sentence, the machine's, or that it is internal."""
+    if isinstance(error, UserError):
+        return str(error)
+    return system_sentence(error) or f"{_INTERNAL}{type(error).__name__}: {error}"
+
+
+def is_internal(message: str) -> bool:
+    """Whether a message tells of a fault of the program's own."""
+    return message.startswith(_INTERNAL)
+
+
+def system_sentence(error: BaseException) -> str | None:
+    """The sentence for an error of the machine, anywhere in the chain of causes; None: it is none."""
+    return next(filter(None, map(_sentence, _chain(error))), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _sentence(error: BaseException) -> str | None:
+    text = str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    where = f" {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    if number in _DISK or any(words in text for words in _DISK_WORDS):
+        return (
+            f"cannot write{where}: No space left on device. Free some space, then run the same command "
+            "again: finished work is kept."
+        )
+    if number == errno.ENOMEM or isinstance(error, MemoryError) or any(w in text for w in _MEMORY_WORDS):
+        return MEMORY
+    if number == errno.ENAMETOOLONG:
+        return f"a name is too long for the file system:{where[:60]}...; give a shorter one."
+    if number in (errno.EMFILE, errno.ENFILE):
+        return f"too many files are open{where}; raise the limit (ulimit -n)."
+    if isinstance(error, RuntimeError) and "home directory" in text:
+        return "a path begins with ~, and that user has no home folder here: write the path whole."
+    if isinstance(error, RecursionError):
+        return "a file of the input, or a value, is nested too deeply to be read."
+    return None
