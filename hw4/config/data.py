@@ -11,6 +11,7 @@ TRUTH = (POSE, SCORE, CASE)
 VIDEO = (POSE, PREDICT, CASE)
 FRAMES = (*VIDEO, INTERPOLATE)
 SCENE = (SPLAT, RENDER)
+EXIF = ("auto", "apply", "ignore")
 
 
 def _frames_are_read(config: Any, stage: str) -> bool:
@@ -63,7 +64,7 @@ class PairsConfig(DataConfig):
     relative to that folder. `index` null: ``pairs.txt``, else the only ``<folder>_*.txt`` beside the folder.
     `gt` null: ``gt.npy`` or ``gt.json``. `images` null: ``images/`` where it exists, else the folder itself.
     `interpolated_root` null: ``interpolated/``, else the folder below ``interpolated_images/`` that has a
-    folder for each sample.
+    folder for each sample. `exif`: whether the EXIF orientation of photos is applied; ``auto``: as K says.
     """
 
     provides = frozenset({"pairs"})
@@ -74,6 +75,8 @@ class PairsConfig(DataConfig):
     index: str | None = key(None, decides="files")
     gt: str | None = key(None, decides="score", stages=TRUTH)
     images: str | None = key(None, decides="files", stages=FRAMES)
+    # A photo that is read otherwise is told by its digest.
+    exif: str = key("auto", choices=EXIF, decides="files", stages=FRAMES)
     interpolated_root: str | None = key(None, decides="files", stages=FRAMES, read_if=_frames_are_read)
 
 
@@ -85,6 +88,7 @@ class SceneConfig(DataConfig):
     `train_views`: how many of the remaining images train; null: all. Where there are several ``sparse_<n>``,
     it is the n. `train_pick`: these are ``spread`` evenly, or the ``neighbours`` in the middle.
     `resolution`: longest edge in pixels used for training and testing; null: as on disk.
+    `exif`: whether the EXIF orientation of photos is applied; ``auto``: as the cameras say.
     """
 
     provides = frozenset({"scene"})
@@ -96,3 +100,4 @@ class SceneConfig(DataConfig):
     train_views: int | None = key(None, low=2, stages=SCENE)
     train_pick: str = key("spread", choices=("spread", "neighbours"), stages=SCENE)
     resolution: int | None = key(None, low=16, stages=SCENE)
+    exif: str = key("auto", choices=EXIF, stages=(SPLAT,))

@@ -1,14 +1,27 @@
 """Photos: which files are photos, their names and order, and reading them upright, at most so large."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from hw4.core.errors import UserError
+from hw4.core.fingerprint import file_digests
 
+# EXIF's tag of the orientation.
+ORIENTATION = 0x0112
+# What undoes each orientation.
+BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -69,15 +82,44 @@ def render_names(names: Sequence[str], where: Path | str) -> list[str]:
     return list(renders)
 
 
+class AsStored(type(Path())):  # type: ignore[misc]
+    """The path of a photo whose EXIF orientation is not applied: its cameras are of the stored pixels."""
+
+
+def photo_digests(paths: Iterable[Path]) -> dict[Path, str | None]:
+    """`file_digests` of photos; one that is read as stored is another photo than the turned one."""
+    asked = list(paths)
+    content = file_digests(asked)
+    stored = {path for path in asked if isinstance(path, AsStored)}
+    return {path: f"{content[path]} as stored" if path in stored else content[path] for path in asked}
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF orientation of an opened image, 1 (upright) to 8; no pixel is decoded."""
+    # Pillow decodes a whole PNG to look for a tag behind the pixels.
+    if image.format == "PNG" and not {"exif", "Raw profile type exif", "xmp"} & set(image.info):
+        return 1
+    tag = image.getexif().get(ORIENTATION, 1)
+    return tag if tag in range(1, 9) else 1
+
+
+def _as_stored(image: Image.Image) -> Image.Image:
+    """The decoded image, its orientation not applied."""
+    tag = orientation_of(image)
+    image.load()
+    # Pillow turns TIFF files by itself.
+    return image.transpose(BACK[tag]) if image.format == "TIFF" and tag in BACK else image
+
+
 def open_upright(path: Path) -> Image.Image:
-    """The decoded photo, turned as its EXIF orientation says, in the file's own mode.
+    """The decoded photo, turned as its EXIF orientation says unless it is `AsStored`, in the file's own mode.
 
     Raises:
         UserError: the file is missing, truncated or not an image.
     """
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
+            return _as_stored(image) if isinstance(path, AsStored) else ImageOps.exif_transpose(image)
     except FileNotFoundError as error:
         raise UserError(f"image {path} does not exist.") from error
     except Image.DecompressionBombError as error:

@@ -140,6 +140,11 @@ def check(config: DataConfig) -> None:
         resolve_name(judge)(config)
 
 
+def exif_of(config: DataConfig) -> str:
+    """Whether photos are turned as EXIF says: ``apply``, ``ignore``, or ``auto``, as the cameras say."""
+    return getattr(config, "exif", "auto")
+
+
 def resolution_of(config: DataConfig) -> int | None:
     """The long edge in pixels to which a scene's photos are reduced; None: as they are."""
     return getattr(config, "resolution", None)

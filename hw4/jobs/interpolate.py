@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from hw4.config.stages import INTERPOLATE
+from hw4.data.orientation import doubts
 from hw4.data.pairs.samples import load_photo_pairs
 from hw4.data.registry import pair_source
 from hw4.interpolate.factory import build_interpolator
@@ -23,6 +24,8 @@ def run_interpolate(context: JobContext) -> list[str]:
     config = context.config
     options = config.interpolate
     pairs = load_photo_pairs(config.data)
+    for text in doubts([path for pair in pairs for path in pair.doubtful]):
+        context.warn(text)
     source = pair_source(config.data)
     root = Path(options.out).expanduser() if options.out else source.frames_root
     done: list[Outcome] = []

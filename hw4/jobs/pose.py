@@ -14,6 +14,7 @@ from hw4.config.stages import POSE, SCORE
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.protocols import HOMEWORK
+from hw4.data.orientation import doubts
 from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
 from hw4.output.figures import save_figure
@@ -42,6 +43,8 @@ from hw4.tracking.tracker import Tracker
 def run_pose(context: JobContext) -> list[str]:
     """Predict and score every sample; returns what could not be read, one sentence each."""
     samples = load_pairs(context.config.data, context.config.input)
+    for text in doubts([path for sample in samples for path in sample.doubtful]):
+        context.warn(text)
     return _evaluate(context, samples, source_of(context.config, samples))
 
 

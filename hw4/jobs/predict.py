@@ -8,6 +8,7 @@ from hw4.config.input import ORACLE, input_label
 from hw4.config.stages import PREDICT
 from hw4.core.durable import JsonlLog
 from hw4.core.errors import UserError
+from hw4.data.orientation import doubts
 from hw4.data.pairs.samples import load_pairs
 from hw4.jobs.context import JobContext
 from hw4.jobs.pose import source_of, unreadable
@@ -36,6 +37,8 @@ def run_predict(context: JobContext) -> list[str]:
     if config.input.picks and config.input.selection == ORACLE:
         raise UserError("input.selection=oracle picks by the ground truth, which task=predict does not read.")
     samples = load_pairs(config.data, config.input, truth=False)
+    for text in doubts([path for sample in samples for path in sample.doubtful]):
+        context.warn(text)
     source = source_of(config, samples)
     log = JsonlLog(out_dir / PREDICTED)
     # A job that was interrupted runs in its old folder; what it had finished comes from the cache.

@@ -12,7 +12,8 @@ import numpy as np
 from hw4.config import Config
 from hw4.config.decides import model_address
 from hw4.core.durable import exclusive, jsonable, write_bytes
-from hw4.core.fingerprint import digest, file_digests
+from hw4.core.fingerprint import digest
+from hw4.data.photos import photo_digests
 from hw4.models import registry
 from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.models.spec import ModelLabels
@@ -77,7 +78,7 @@ class CachedModel(ReconstructionModel):
         self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
     ) -> Reconstruction:
         """As the wrapped model; photos are told apart by their content and order."""
-        content = file_digests(image_paths)
+        content = photo_digests(image_paths)
         inputs = [FORMAT, seed, None if Ks is None else Ks.tolist(), [content[path] for path in image_paths]]
         path = self._folder / f"{digest(inputs)}.npz"
         with exclusive(self._folder):

@@ -5,9 +5,10 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 
 from hw4.core.durable import exclusive
-from hw4.core.fingerprint import digest, file_digests
+from hw4.core.fingerprint import digest
 from hw4.core.stored import SealedLog
 from hw4.data.pairs.samples import PairSample
+from hw4.data.photos import photo_digests
 from hw4.models.base import ReconstructionModel
 from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
 from hw4.pose.results import FAILED, OK, Prediction
@@ -18,7 +19,7 @@ MakeModel = Callable[[], ReconstructionModel]
 
 def inputs_digests(samples: Sequence[PairSample]) -> list[str]:
     """Identifies what a model reads of each sample: the content of its image files, and intrinsics."""
-    contents = file_digests(path for sample in samples for path in sample.image_paths)
+    contents = photo_digests(path for sample in samples for path in sample.image_paths)
     return [
         digest([[contents[p] for p in s.image_paths], None if s.Ks is None else s.Ks.tolist()])
         for s in samples

@@ -1,6 +1,6 @@
 """Samples of pairs: photos, true cameras, and the frames between, whatever data set they come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,26 @@ from hw4.config import DataConfig, InputConfig
 from hw4.config.input import INTERPOLATED, PAIR
 from hw4.core.errors import UserError
 from hw4.data.pairs.frames import Candidate, interpolated_frames, keep_evenly, load_candidates
+from hw4.data.pairs.photos_of_cameras import check_Ks, photos_of_cameras
 from hw4.data.pairs.source import PairSource, TruePair
-from hw4.data.registry import pair_source
+from hw4.data.registry import exif_of, pair_source
 
 
 @dataclass(frozen=True)
 class PhotoPair:
-    """The two photos of one sample, and why they cannot be used (bad input), or None."""
+    """The two photos of one sample.
+
+    Attributes:
+        idx: the index's number.
+        paths: the photos, as they are to be read.
+        problem: why they cannot be used (bad input), or None.
+        doubtful: those whose EXIF orientation neither K nor `data.exif` tells.
+    """
 
     idx: int
     paths: tuple[Path, Path]
     problem: str | None = None
+    doubtful: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class PairSample:
         Ks: (2, 3, 3) intrinsics in pixels of the photos, or None.
         problem: why the sample cannot be evaluated (bad input), or None.
         candidates: what `input.selection=medoid|oracle` picks from; `image_paths` is then the two photos.
+        doubtful: photos whose EXIF orientation neither K nor `data.exif` tells.
     """
 
     idx: int
@@ -42,6 +52,7 @@ class PairSample:
     Ks: np.ndarray | None
     problem: str | None = None
     candidates: tuple[Candidate, ...] = ()
+    doubtful: tuple[Path, ...] = ()
 
 
 def _why_no_photo(path: Path) -> str | None:
@@ -74,7 +85,20 @@ def load_photo_pairs(config: DataConfig) -> list[PhotoPair]:
     Raises:
         UserError: the list of samples or the photos as a whole cannot be used.
     """
-    return _photo_pairs(pair_source(config), config)
+    source = pair_source(config)
+    return [_as_read(pair, source, config) for pair in _photo_pairs(source, config)]
+
+
+def _as_read(pair: PhotoPair, source: PairSource, config: DataConfig) -> PhotoPair:
+    """The pair with its photos as the evaluation will read them."""
+    if pair.problem is not None:
+        return pair
+    try:
+        Ks = source.truth(pair.idx).Ks
+    except (ValueError, UserError):
+        Ks = None
+    read = photos_of_cameras(pair.paths, Ks, exif_of(config))
+    return replace(pair, paths=(read.paths[0], read.paths[1]), doubtful=tuple(read.doubtful))
 
 
 def load_truth(config: DataConfig) -> list[PairSample]:
@@ -110,10 +134,15 @@ def _samples(config: DataConfig, inputs: InputConfig, photos: bool, truth: bool 
         paths: tuple[Path, ...] = pair.paths
         candidates: tuple[Candidate, ...] = ()
         true: TruePair | None = None
-        problem = pair.problem
+        problem, doubtful = pair.problem, list[Path]()
         try:
             if problem is None:
                 true = source.truth(pair.idx) if truth else None
+                if photos:
+                    Ks = None if true is None else true.Ks
+                    read = photos_of_cameras(pair.paths, Ks, exif_of(config))
+                    check_Ks(read.paths, Ks)
+                    paths, doubtful = tuple(read.paths), read.doubtful
                 if inputs.picks:
                     candidates = load_candidates(
                         source.frames_root, pair.idx, source.generator, inputs.candidates, paths
@@ -124,5 +153,5 @@ def _samples(config: DataConfig, inputs: InputConfig, photos: bool, truth: bool 
         except ValueError as error:
             problem = str(error)
         cameras, Ks = (None, None) if true is None else (true.cam_from_world, true.Ks)
-        samples.append(PairSample(pair.idx, paths, cameras, Ks, problem, candidates))
+        samples.append(PairSample(pair.idx, paths, cameras, Ks, problem, candidates, tuple(doubtful)))
     return samples

@@ -11,8 +11,15 @@ import numpy as np
 
 from hw4.config import DataConfig
 from hw4.core.errors import UserError
+from hw4.data.orientation import (
+    APPLY,
+    AS_CAMERAS_SAY,
+    doubts,
+    read_with_cameras,
+    read_without_cameras,
+)
 from hw4.data.photos import load_image
-from hw4.data.registry import resolution_of, scene_files, spec_of
+from hw4.data.registry import exif_of, resolution_of, scene_files, spec_of
 from hw4.data.scenes.files import SPREAD, Part, SceneFiles
 from hw4.data.scenes.layouts import AUTO, locate
 from hw4.data.scenes.tracks import has_training_points, training_points
@@ -55,6 +62,7 @@ class TestViews:
         Ks: (M, 3, 3) float64 in pixels of `sizes`, or None.
         sizes: (M, 2) int width and height that `Ks` refer to, or None.
         resolution: longest edge of loaded images, null for as on disk.
+        exif: whether EXIF orientations are applied: ``auto`` (as the cameras say), ``apply`` or ``ignore``.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -65,6 +73,7 @@ class TestViews:
     Ks: np.ndarray | None
     sizes: np.ndarray | None
     resolution: int | None
+    exif: str = AS_CAMERAS_SAY
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,10 +84,12 @@ class TestViews:
         Raises:
             UserError: the file is missing, damaged, or not of its camera's proportions.
         """
-        image = load_image(self.paths[index], self.resolution)
+        path = self.paths[index]
         if self.Ks is None or self.sizes is None:
-            return image, None
-        return image, _fitted_K(self.Ks[index], self.sizes[index], image, self.paths[index])
+            return load_image(path, self.resolution), None
+        (path,) = read_with_cameras([path], [tuple(self.sizes[index])], self.exif).paths
+        image = load_image(path, self.resolution)
+        return image, _fitted_K(self.Ks[index], self.sizes[index], image, path)
 
 
 @dataclass(frozen=True)
@@ -117,12 +128,17 @@ def _train_scene(part: Part, images: list[np.ndarray]) -> TrainScene:
     return TrainScene(part.names, part.paths, images, cameras, np.stack(Ks), views.points, views.colors)
 
 
-def _test_views(part: Part, resolution: int | None) -> TestViews:
+def _test_views(part: Part, resolution: int | None, exif: str) -> TestViews:
     if part.views is None:
-        return TestViews(part.names, part.paths, None, None, None, resolution)
+        # A model that will give them cameras sees them upright too.
+        exif = APPLY if exif == AS_CAMERAS_SAY else exif
+        paths = read_without_cameras(part.paths, exif)
+        return TestViews(part.names, paths, None, None, None, resolution, exif)
     views, ids = part.views, list(part.ids)
     sizes = views.sizes[ids].reshape(-1, 2)
-    return TestViews(part.names, part.paths, views.cam_from_world[ids], views.Ks[ids], sizes, resolution)
+    return TestViews(
+        part.names, part.paths, views.cam_from_world[ids], views.Ks[ids], sizes, resolution, exif
+    )
 
 
 def _load_confidence(path: Path, n_points: int) -> np.ndarray:
@@ -145,6 +161,7 @@ def load_scene(
     train_views: int | None = None,
     resolution: int | None = None,
     pick: str = SPREAD,
+    exif: str = AS_CAMERAS_SAY,
 ) -> Scene:
     """Load the training part of a scene and note where the test part lies.
 
@@ -155,19 +172,29 @@ def load_scene(
         train_views: how many of the remaining images train; null for all. The n of several ``sparse_<n>``.
         resolution: longest edge in pixels; null for as on disk.
         pick: which of the remaining images these are, ``spread`` or ``neighbours``.
+        exif: whether EXIF orientations are applied: ``auto`` (as the cameras say), ``apply`` or ``ignore``.
 
     Raises:
         UserError: the folder holds no such scene, or a training image cannot be read.
     """
-    return load_located(locate(root, layout, test_every, train_views, pick), resolution)
+    return load_located(locate(root, layout, test_every, train_views, pick), resolution, exif)
 
 
-def load_located(files: SceneFiles, resolution: int | None) -> Scene:
+def _read_as(part: Part, exif: str) -> tuple[Part, list[str]]:
+    """The part with its photos as they are to be read, and what cannot be told of them."""
+    if part.views is None:
+        return replace(part, paths=read_without_cameras(part.paths, exif)), []
+    sizes = [tuple(part.views.sizes[i]) for i in part.ids]
+    read = read_with_cameras(part.paths, sizes, exif)
+    return replace(part, paths=read.paths), doubts(read.doubtful)
+
+
+def load_located(files: SceneFiles, resolution: int | None, exif: str = AS_CAMERAS_SAY) -> Scene:
     """Load the training part of a scene whose files are known; see `load_scene`."""
-    part = files.train
-    notes = [*(part.views.notes if part.views else ()), *files.notes]
+    part, doubts = _read_as(files.train, exif)
+    notes = [*(part.views.notes if part.views else ()), *files.notes, *doubts]
     images = [load_image(path, resolution) for path in part.paths]
-    train, test = _train_scene(part, images), _test_views(files.test, resolution)
+    train, test = _train_scene(part, images), _test_views(files.test, resolution, exif)
     if part.views is not None and part.views.points is not None:
         if files.points_saw_test:
             points, colors, note = training_points(part.views, part.ids, images)
@@ -199,4 +226,4 @@ def scene_of(config: DataConfig) -> Scene:
     Raises:
         UserError: the group has no scene, or `load_scene` fails.
     """
-    return load_located(scene_files(config), resolution_of(config))
+    return load_located(scene_files(config), resolution_of(config), exif_of(config))

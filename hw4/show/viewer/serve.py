@@ -12,6 +12,7 @@ import viser
 from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
+from hw4.data.orientation import read_with_cameras
 from hw4.data.photos import load_image
 from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.output.reconstruction import camera_color
@@ -177,7 +178,9 @@ class Viewer:
         if camera.photo is None:
             return None
         try:
-            return load_image(camera.photo, PHOTO_EDGE)
+            read = read_with_cameras([camera.photo], [camera.size])
+            # Only splatting keeps cameras of photos as stored, and its sizes tell.
+            return load_image(camera.photo if read.doubtful else read.paths[0], PHOTO_EDGE)
         except UserError:
             return None
 
