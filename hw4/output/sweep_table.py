@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from hw4.core.protocols import RELATIVE
 from hw4.core.scale import DEGREES, MISSING
 from hw4.metrics import PoseMetric, splat_metrics, summary_metrics
 from hw4.output.tables import Table, number
@@ -50,9 +51,14 @@ def _pose_rows(poses: Sequence[PoseResult]) -> list[PoseMetric]:
     return [row for row in summary_metrics() if row.protocols is None or protocols & {*row.protocols}]
 
 
+def _rows_beside(poses: Sequence[PoseResult]) -> list[PoseMetric]:
+    """The metrics that stand beside those of the homework's protocol; none where nothing does."""
+    return summary_metrics(RELATIVE) if any(pose.relative for pose in poses) else []
+
+
 def _pose_columns(poses: Sequence[PoseResult]) -> list[str]:
     labels = [row.label for row in _pose_rows(poses)]
-    beside = [f"{label}, relative" for label in labels] if any(pose.relative for pose in poses) else []
+    beside = [f"{row.label}, relative" for row in _rows_beside(poses)]
     return ["valid", f"<{BELOW}° of all", *labels, *beside]
 
 
@@ -64,7 +70,7 @@ def _pose_cells(pose: PoseResult | None, poses: Sequence[PoseResult]) -> list[st
     cells = [f"{count}/{summary.n_total}" for count in (summary.n_valid, summary.n_below[BELOW])]
     cells += [_metric_cell(row, summary.metrics.get(row.name)) for row in rows]
     if pose.relative is not None:
-        cells += [_metric_cell(row, pose.relative.metrics.get(row.name)) for row in rows]
+        cells += [_metric_cell(row, pose.relative.metrics.get(row.name)) for row in _rows_beside(poses)]
     return cells + [MISSING] * (len(columns) - len(cells))
 
 
