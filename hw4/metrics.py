@@ -4,119 +4,18 @@ Tables, reports, comparisons, `hw4 runs`, W&B and `objective=` read it; another 
 entry-point group ``hw4.metrics``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pkgutil import resolve_name
-from typing import Any
-
 import numpy as np
 
 from hw4.core.errors import UserError
+from hw4.core.metric import HIGHER, LARGER, LOWER, ROTATION, TRANSLATION, Metric, PoseMetric, SplatMetric
 from hw4.core.plugins import plugins
 from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
 from hw4.core.scale import DECIBEL, DEGREES, PER_CENT, SHARE, Scale
 
 GROUP = "hw4.metrics"
-LOWER, HIGHER = "lower", "higher"
 # Limits in degrees below which samples are counted.
 ACC_THRESHOLDS = (5, 15, 30)
 AUC_THRESHOLDS = (30, 15, 5, 3)
-# Which error of a sample counts: of the rotation, of the translation's direction, or the larger of the two.
-ROTATION, TRANSLATION, LARGER = "R", "T", "both"
-
-
-class MetricUnavailable(Exception):
-    """A metric cannot be had here, or of one view; the message says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """What every row says.
-
-    Attributes:
-        name: in results.json, in the logs and for `objective`.
-        scale: how values are written.
-        better: `LOWER` or `HIGHER`.
-        symbol: in tables; empty: the name. `unit` stands behind it where the cells do not name it.
-        is_headline: the one number for a stage where there is room for one.
-        is_listed: whether `hw4 runs` has a column of it.
-        is_charted: whether the W&B workspace draws it; what many runs lack would leave an empty panel.
-    """
-
-    name: str
-    scale: Scale
-    better: str
-    symbol: str = ""
-    unit: str = ""
-    is_headline: bool = False
-    is_listed: bool = False
-    is_charted: bool = True
-
-    @property
-    def label(self) -> str:
-        """What tables call it."""
-        return self.symbol or self.name
-
-    @property
-    def title(self) -> str:
-        """The label with the unit that its cells leave out."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
-
-    def said(self, value: float | None) -> str:
-        """A value with its label and unit, for a sentence or below a picture."""
-        return f"{self.label} {self.scale.text(value)}" + (f" {self.unit}" if self.unit else "")
-
-    @property
-    def objective(self) -> str:
-        """What `objective=` calls it: larger is better, so one that should be low is negated."""
-        return self.name.lower() if self.better == HIGHER else f"neg_{self.name.lower()}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoseMetric(Metric):
-    """A statistic of the errors (degrees) over samples.
-
-    Attributes:
-        statistic: reduces the last axis of an array of errors.
-        errors: `ROTATION`, `TRANSLATION`, `LARGER`, or None: the error that `metrics.mode` chooses.
-        is_summarised: whether a run's summary has it; a comparison of two runs always does.
-        only_mode: the only `metrics.mode` under which it says anything new; None: any.
-        protocols: the values of `metrics.protocol` that have it; None: all.
-    """
-
-    statistic: Callable[[np.ndarray], np.ndarray]
-    errors: str | None = None
-    is_summarised: bool = True
-    only_mode: str | None = None
-    protocols: tuple[str, ...] | None = None
-
-    def mode(self, configured: str) -> str:
-        """The error it is made of under a `metrics.mode`."""
-        return self.errors or configured
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplatMetric(Metric):
-    """A score of each test view, summed up by the mean over them.
-
-    Attributes:
-        score: function of a `hw4.splat.scoring.view.RenderedView`, or its address ``package.module:name``,
-            which is imported when something is scored. Returns a float, or None where nothing is to be said.
-            Raises `MetricUnavailable` where the view cannot be scored.
-        needs_setup: `score` is not that function but makes it, from `splat.eval` and the torch device.
-        check: address of a function of `splat.eval` that raises `MetricUnavailable` where the metric cannot
-            be had, before anything is computed; empty: it always can.
-        is_result: False: it describes the start of training, and stands apart from what came out.
-    """
-
-    score: Callable[..., Any] | str
-    needs_setup: bool = False
-    check: str = ""
-    is_result: bool = True
-
-    def function(self) -> Callable[..., Any]:
-        """`score`, imported."""
-        return resolve_name(self.score) if isinstance(self.score, str) else self.score
 
 
 def accuracy(errors_deg: np.ndarray, threshold: float) -> np.ndarray:
@@ -200,8 +99,9 @@ MEAN_LARGER = PoseMetric(
     is_summarised=False,
     only_mode=LARGER,
 )
+AREAS = tuple(map(_auc, AUC_THRESHOLDS))
 # The area that the drawing of an error distribution shades.
-AREA = _auc(AUC_THRESHOLDS[0])
+AREA = AREAS[0]
 
 POSE_ROWS = (
     *(MEAN_ROTATION, MEDIAN_ROTATION, MEAN_TRANSLATION, MEAN_LARGER),
@@ -209,7 +109,7 @@ POSE_ROWS = (
     # What papers report under the names relative rotation and relative translation accuracy.
     *(_relative_accuracy("RRA", ROTATION, threshold) for threshold in ACC_THRESHOLDS),
     *(_relative_accuracy("RTA", TRANSLATION, threshold) for threshold in ACC_THRESHOLDS),
-    *(AREA, *map(_auc, AUC_THRESHOLDS[1:])),
+    *AREAS,
 )
 SPLAT_ROWS = (
     SplatMetric(

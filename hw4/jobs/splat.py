@@ -15,11 +15,12 @@ from hw4.config.decides import scores_address, splat_address
 from hw4.config.stages import SPLAT
 from hw4.core.durable import exclusive, write_bytes
 from hw4.core.fingerprint import content_of
+from hw4.core.metric import MetricUnavailable
 from hw4.core.stored import unsealed
 from hw4.data.photos import without_suffix
 from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
-from hw4.metrics import MetricUnavailable, splat_metrics, splat_results
+from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
 from hw4.output.figures import save_figure
 from hw4.output.progress import StepProgress

@@ -10,7 +10,8 @@ from hw4.config import Config
 from hw4.config.decides import provides
 from hw4.config.stages import POSE, SCORE, SPLAT, selected_rows
 from hw4.core.errors import ConfigError
-from hw4.metrics import Metric, MetricUnavailable, PoseMetric, SplatMetric, headline_objectives, objectives
+from hw4.core.metric import MetricUnavailable
+from hw4.metrics import Metric, PoseMetric, SplatMetric, headline_objectives, objectives
 
 
 def check_search(sweeper: DictConfig, swept: Sequence[Override], jobs: Sequence[Config]) -> None:

@@ -2,11 +2,21 @@
 
 import numpy as np
 
-from hw4.metrics import ACC_THRESHOLDS, AUC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, accuracy, auc
+from hw4.metrics import (
+    ACC_THRESHOLDS,
+    AREAS,
+    LARGER,
+    MEAN_ROTATION,
+    MEAN_TRANSLATION,
+    ROTATION,
+    TRANSLATION,
+    accuracy,
+)
 from hw4.pose.metrics import usable_errors
 from hw4.pose.results import PoseResult
 
 NAMES = {ROTATION: "rotation", TRANSLATION: "translation"}
+MEANS = {ROTATION: MEAN_ROTATION, TRANSLATION: MEAN_TRANSLATION}
 
 
 def homework_summary(result: PoseResult) -> str:
@@ -25,7 +35,7 @@ def homework_summary(result: PoseResult) -> str:
     for part in parts:
         errors = _errors(result, part)
         mean = f"{errors.mean():.3f} deg" if len(errors) else "none"
-        lines.append(f"  Mean {NAMES[part]} error ({'MRE' if part == ROTATION else 'MTE'}): {mean}")
+        lines.append(f"  Mean {NAMES[part]} error ({MEANS[part].name}): {mean}")
     for part in parts:
         errors = _errors(result, part)
         for limit in ACC_THRESHOLDS:
@@ -33,10 +43,9 @@ def homework_summary(result: PoseResult) -> str:
             within = int((errors < limit).sum())
             lines.append(f"  Acc ({NAMES[part]}) < {limit:>2} deg: {share} ({within} of {len(errors)})")
     errors = _errors(result, summary.mode)
-    for limit in AUC_THRESHOLDS:
-        lines.append(
-            f"  AUC@{limit:<2}: {float(auc(errors, limit)):.4f}" if len(errors) else f"  AUC@{limit:<2}: none"
-        )
+    for row in AREAS:
+        area = f"{float(row.statistic(errors)):.4f}" if len(errors) else "none"
+        lines.append(f"  {row.name:<6}: {area}")
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ from torch.nn import ParameterDict
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
-from hw4.metrics import MetricUnavailable
+from hw4.core.metric import MetricUnavailable
 from hw4.splat import pictures
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
 from hw4.splat.scoring.evaluate import render_view

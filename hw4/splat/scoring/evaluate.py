@@ -12,9 +12,10 @@ from torch.nn import Parameter, ParameterDict
 from hw4.config import EvalConfig
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
+from hw4.core.metric import MetricUnavailable
 from hw4.data.photos import render_names
 from hw4.data.scenes.scene import TestViews
-from hw4.metrics import MetricUnavailable, splat_headline, splat_metrics, splat_results
+from hw4.metrics import splat_headline, splat_metrics, splat_results
 from hw4.splat.gaussians import clone, render_gaussians
 from hw4.splat.pictures import png_bytes, strip
 from hw4.splat.result import ViewScore

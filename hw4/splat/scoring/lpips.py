@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
-from hw4.metrics import MetricUnavailable
+from hw4.core.metric import MetricUnavailable
 from hw4.splat.scoring.lpips_weights import find_weights
 from hw4.splat.scoring.view import RenderedView
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
-from hw4.metrics import MetricUnavailable
+from hw4.core.metric import MetricUnavailable
 
 # torchvision's ImageNet weights, named as torchvision caches them.
 BACKBONES = {"vgg": "vgg16-397923af.pth", "alex": "alexnet-owt-7be5be79.pth"}

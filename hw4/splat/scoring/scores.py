@@ -4,7 +4,7 @@ import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from hw4.config import EvalConfig
-from hw4.metrics import MetricUnavailable
+from hw4.core.metric import MetricUnavailable
 from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training import losses
 
