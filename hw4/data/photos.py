@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import file_digests
+from hw4.data.pixels import eight_bit
 
 # EXIF's tag of the orientation.
 ORIENTATION = 0x0112
@@ -112,14 +113,15 @@ def _as_stored(image: Image.Image) -> Image.Image:
 
 
 def open_upright(path: Path) -> Image.Image:
-    """The decoded photo, turned as its EXIF orientation says unless it is `AsStored`, in the file's own mode.
+    """The decoded photo, turned as its EXIF orientation says unless it is `AsStored`: L, RGB or RGBA.
 
     Raises:
         UserError: the file is missing, truncated or not an image.
     """
     try:
         with Image.open(path) as image:
-            return _as_stored(image) if isinstance(path, AsStored) else ImageOps.exif_transpose(image)
+            turned = _as_stored(image) if isinstance(path, AsStored) else ImageOps.exif_transpose(image)
+            return eight_bit(turned)
     except FileNotFoundError as error:
         raise UserError(f"image {path} does not exist.") from error
     except Image.DecompressionBombError as error:
