@@ -1,5 +1,6 @@
 """The wheel holds everything: each module, configuration, template and network, and starts from it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+
+GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
+TELL = "import json; from hw4.core.provenance import provenance; print(json.dumps(provenance()))"
 
 
 def files_below(folder: Path) -> set[str]:
@@ -45,3 +49,14 @@ def test_the_wheel_is_the_whole_package(tmp_path: Path) -> None:
         command, cwd=tmp_path, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True
     )
     assert printed.returncode == 0 and "iterations: 1000" in printed.stdout, printed.stderr
+
+    # Within somebody's repository, the commit is not ours; the wheel is.
+    subprocess.run([*GIT, "init", "-q", str(tmp_path)], check=True)
+    subprocess.run([*GIT, "-C", str(tmp_path), "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
+    command = [sys.executable, "-c", TELL]
+    told = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True
+    )
+    about = json.loads(told.stdout)
+    assert about["git_commit"] is None and about["git_dirty"] is None
+    assert about["wheel"]["version"] == about["hw4"] and len(about["wheel"]["content"]) == 20

@@ -1,7 +1,9 @@
 """Where a result comes from: code, versions, hardware."""
 
+import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hw4
+from hw4.core.fingerprint import content_of, digest
 
 PACKAGES = (
     "torch",
@@ -28,15 +31,63 @@ PACKAGES = (
 )
 
 
-def _git(*arguments: str) -> str | None:
-    folder = Path(hw4.__file__).parent
+# A git hook sets these for its own repository.
+_GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    environment = {key: value for key, value in os.environ.items() if key not in _GIT_PLACES}
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+            env=environment,
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def checkout_of(package: Path) -> Path | None:
+    """The root of hw4's own repository, if the package runs from it; None where git has it in no such one.
+
+    An installed package may lie within any repository (``.venv`` in a user's), or be copied into one.
+    """
+    root = package.resolve().parent
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != root:
+        return None
+    if _git(root, "ls-files", "--error-unmatch", f"{package.name}/__init__.py", "pyproject.toml") is None:
+        return None
+    try:
+        about = (root / "pyproject.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return root if re.search(r'^name = "hw4"$', about, re.MULTILINE) else None
+
+
+def wheel_of(package: Path) -> dict[str, Any] | None:
+    """The wheel that the package was installed from; None where it runs from a source tree.
+
+    ``version``; ``sha256`` of the wheel's file, where the installer noted it, or None; ``content``, which
+    identifies the installed files as they are: it is the same wherever they lie, and another after any edit.
+    """
+    for found in metadata.distributions(name="hw4"):
+        ours = [file for file in found.files or () if file.parts[0] == package.name and file.suffix != ".pyc"]
+        installed = Path(str(found.locate_file(f"{package.name}/__init__.py")))
+        if found.read_text("WHEEL") is None or not ours or installed.resolve().parent != package.resolve():
+            continue
+        try:
+            archive = json.loads(found.read_text("direct_url.json") or "{}").get("archive_info", {})
+        except ValueError:
+            archive = {}
+        sha256 = archive.get("hashes", {}).get("sha256") or archive.get("hash", "").removeprefix("sha256=")
+        content = digest(content_of(package.parent, [package.parent / file for file in ours]))
+        return {"version": found.version, "sha256": sha256 or None, "content": content}
+    return None
 
 
 def _version(package: str) -> str | None:
@@ -63,12 +114,15 @@ def _gpu_names() -> list[str]:
 
 
 def provenance() -> dict[str, Any]:
-    """Git commit, versions, command, hardware; what is not known is None."""
-    status = _git("status", "--porcelain")
+    """Commit of hw4's own repository, or its wheel; versions, command, hardware; None: it is not known."""
+    package = Path(hw4.__file__).parent
+    checkout = checkout_of(package)
+    status = None if checkout is None else _git(checkout, "status", "--porcelain")
     return {
         "hw4": hw4.__version__,
-        "git_commit": _git("rev-parse", "HEAD"),
+        "git_commit": None if checkout is None else _git(checkout, "rev-parse", "HEAD"),
         "git_dirty": None if status is None else bool(status),
+        "wheel": wheel_of(package),
         "command": sys.argv,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "python": platform.python_version(),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from hw4.output.blocks import NOTE, Folded, Section, Text
 from hw4.output.tables import MISSING, Table
@@ -22,6 +23,7 @@ def origin_section(findings: Findings) -> Section:
         rows = [
             ["command", " ".join(["python -m hw4", *p.get("command", [])[1:]])],
             ["commit", f"{show(p.get('git_commit'))}{dirty}"],
+            *_wheel_row(p.get("wheel")),
             ["Python", show(p.get("python"))],
             ["CPU", f"{show(p.get('cpu'))}, {show(p.get('cpu_count'))} cores"],
             ["GPU", ", ".join(p.get("gpus") or []) or "none seen"],
@@ -37,6 +39,14 @@ def origin_section(findings: Findings) -> Section:
     if used is not None:
         section.blocks.append(used)
     return section
+
+
+def _wheel_row(wheel: dict[str, Any] | None) -> list[list[str]]:
+    """What was installed, where it was."""
+    if not wheel:
+        return []
+    sha256 = f", sha256 {wheel['sha256']}" if wheel.get("sha256") else ""
+    return [["wheel", f"hw4 {show(wheel.get('version'))}, content {show(wheel.get('content'))}{sha256}"]]
 
 
 def _resources_table(runs: Sequence[Run]) -> Table | None:

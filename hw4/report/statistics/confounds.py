@@ -91,6 +91,9 @@ def environment_differences(a: Run, b: Run) -> list[str]:
         for key, label in (("git_commit", "commit"), ("python", "Python"), ("cpu", "CPU"), ("gpus", "GPUs"))
         if not _same(first.get(key), second.get(key))
     ]
+    wheels = [(about.get("wheel") or {}).get("content") for about in (first, second)]
+    if not _same(*wheels):
+        found.append(f"wheel: {show(wheels[0])} → {show(wheels[1])}")
     versions_a, versions_b = first.get("packages") or {}, second.get("packages") or {}
     found += [
         f"{name}: {show(versions_a.get(name))} → {show(versions_b.get(name))}"
