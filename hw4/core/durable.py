@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import logging
 import math
 import os
 import tempfile
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hw4.core.errors import UserError
+
+log = logging.getLogger(__name__)
+
+# Seconds to wait for another process before it is said that one waits.
+PATIENCE = 2.0
 
 
 def _disk_error(path: Path, error: OSError) -> UserError:
@@ -139,12 +145,16 @@ def locked(path: Path) -> Iterator[None]:
         OSError: the file cannot be written, or its file system knows no locks.
     """
     # Not at the top: whoever only reads does without.
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
     # A lock by the mere existence of its file would outlive a killed process.
     lock = FileLock(path, fallback_to_soft=False)
-    lock.acquire()
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        log.warning("another process works in %s: waiting for it", path.parent)
+        lock.acquire()
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hw4.core.durable import exclusive, write_text
 from hw4.core.errors import UserError
+from hw4.core.regular import regular
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def _key(path: Path) -> tuple[str, bool]:
 def _hashed(path: Path) -> str | OSError:
     hasher = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             while block := file.read(BLOCK):
                 hasher.update(block)
     except OSError as error:

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import file_digests
+from hw4.core.regular import regular
 from hw4.data.pixels import eight_bit
 
 # EXIF's tag of the orientation.
@@ -119,7 +120,7 @@ def open_upright(path: Path) -> Image.Image:
         UserError: the file is missing, truncated or not an image.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(regular(path)) as image:
             turned = _as_stored(image) if isinstance(path, AsStored) else ImageOps.exif_transpose(image)
             return eight_bit(turned)
     except FileNotFoundError as error:
@@ -127,8 +128,9 @@ def open_upright(path: Path) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UserError(f"image {path} is refused: {error}.") from error
     except (OSError, SyntaxError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"cannot read image {path} ({error}); the file is damaged or not an image."
+            f"cannot read image {path} ({reason}); the file is damaged or not an image."
         ) from error
 
 

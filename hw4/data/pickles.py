@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hw4.core.errors import UserError
+from hw4.core.regular import regular
 
 # Booleans, integers, floats, bytes and text; no objects, records, dates or complex numbers.
 PLAIN_DTYPE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|[SU]\d{1,6})")
@@ -220,7 +221,7 @@ def load_npy_dict(path: Path) -> dict[Any, Any]:
         UserError: no such file, not a ``.npy`` of one dict, or a pickle that holds more than data.
     """
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check the path.") from error
     stream = io.BytesIO(content)

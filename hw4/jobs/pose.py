@@ -5,8 +5,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from hw4.config import Config, InputConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
@@ -23,6 +21,7 @@ from hw4.output.pose_figures import error_cdf, extremes_figure
 from hw4.output.pose_tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.output.progress import SampleProgress
 from hw4.pose.candidates import FromCandidates
+from hw4.pose.clouds import read_cloud
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.predictions import FromFile, write_predictions
@@ -164,11 +163,8 @@ def _report(context: JobContext, result: PoseResult) -> None:
 def _log_clouds(count: int, result: PoseResult, tracker: Tracker) -> None:
     with_cloud = [s for s in result.samples if s.prediction.cloud and result.cache_dir]
     for sample in with_cloud[:count]:
-        path = Path(str(result.cache_dir)) / str(sample.prediction.cloud)
-        if not path.exists():
-            continue
-        with np.load(path) as cloud:
-            if len(cloud["points"]):
-                # Surest first: the other half is for the viewer's slider.
-                half = slice(len(cloud["points"]) // 2 + 1 if "conf" in cloud else None)
-                tracker.cloud(f"pose/cloud_{sample.sample.idx}", cloud["points"][half], cloud["colors"][half])
+        cloud = read_cloud(Path(str(result.cache_dir)) / str(sample.prediction.cloud))
+        if cloud is not None and len(cloud.points):
+            # Surest first: the other half is for the viewer's slider.
+            half = slice(len(cloud.points) // 2 + 1 if cloud.conf is not None else None)
+            tracker.cloud(f"pose/cloud_{sample.sample.idx}", cloud.points[half], cloud.colors[half])

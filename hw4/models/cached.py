@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from hw4.config import Config
 from hw4.config.decides import model_address
 from hw4.core.durable import exclusive, jsonable, write_bytes
 from hw4.core.fingerprint import digest
+from hw4.core.npz import read_npz
 from hw4.data.photos import photo_digests
 from hw4.models import registry
 from hw4.models.base import Reconstruction, ReconstructionModel
@@ -45,15 +45,14 @@ def to_npz(reconstruction: Reconstruction) -> bytes:
 def from_npz(path: Path) -> Reconstruction | None:
     """Read a file of `to_npz`; None where there is none or it is damaged (it is then computed again)."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays = read_npz(path)
         values = json.loads(str(arrays.pop("words")))
         for name in PER_VIEW:
             views = [key for key in arrays if key.startswith(f"{name}/")]
             if views:
                 values[name] = [arrays.pop(f"{name}/{view}") for view in range(len(views))]
         return Reconstruction(**arrays, **values)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -1,12 +1,12 @@
 """The point cloud and cameras of one prediction, small enough to keep for every sample."""
 
 import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hw4.core.npz import read_npz
 from hw4.models.base import Reconstruction
 from hw4.models.clouds import cloud_of
 
@@ -54,8 +54,6 @@ def cloud_npz(reconstruction: Reconstruction) -> bytes:
 def read_cloud(path: Path) -> CameraCloud | None:
     """A file of `cloud_npz`; None where there is none, it is damaged, or an older version wrote it."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        return CameraCloud(**{"conf": None, **arrays})
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return CameraCloud(**{"conf": None, **read_npz(path)})
+    except (ValueError, TypeError):
         return None

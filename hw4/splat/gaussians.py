@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from plyfile import PlyData, PlyElement, PlyParseError
+from plyfile import PlyData, PlyElement
 from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import Parameter, ParameterDict
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
+from hw4.data.scenes.ply import read_vertices
 from hw4.splat.rasterize import RasterOptions, Splats, Views, rasterize
 from hw4.splat.rasterize.harmonics import C0
 
@@ -141,9 +142,9 @@ def load_ply(path: Path) -> ParameterDict:
         UserError: the file does not exist, is no such PLY, or has values that are no finite numbers.
     """
     try:
-        vertex = PlyData.read(str(path))["vertex"]
-        present = set(vertex.data.dtype.names)
-    except (OSError, PlyParseError, KeyError, ValueError) as error:
+        vertex = read_vertices(path)
+        present = set(vertex.dtype.names or ())
+    except ValueError as error:
         raise UserError(f"cannot read the Gaussians in {path} ({error}).") from error
     n_rest = sum(name.startswith("f_rest_") for name in present)
     missing = [c for c in _columns(n_rest) if c not in present and c not in ("nx", "ny", "nz")]
@@ -154,7 +155,7 @@ def load_ply(path: Path) -> ParameterDict:
     def columns(*names: str) -> Tensor:
         return torch.tensor(np.stack([np.asarray(vertex[name], np.float32) for name in names], axis=1))
 
-    n = vertex.count
+    n = len(vertex)
     rest = columns(*[f"f_rest_{i}" for i in range(n_rest)]) if n_rest else torch.zeros(n, 0)
     gaussians = parameters(
         {

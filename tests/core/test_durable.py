@@ -5,6 +5,7 @@ import fcntl
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,26 @@ def test_a_second_process_waits_for_the_folder(tmp_path: Path) -> None:
     with exclusive(tmp_path):
         assert (tmp_path / "done").exists()
     assert other.wait() == 0
+
+
+def test_who_waits_for_a_folder_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(durable, "PATIENCE", 0.05)
+    leave = threading.Event()
+
+    def hold() -> None:
+        with exclusive(tmp_path):
+            held.set()
+            leave.wait(10)
+
+    held, other = threading.Event(), threading.Thread(target=hold)
+    other.start()
+    assert held.wait(10)
+    threading.Timer(0.5, leave.set).start()
+    with exclusive(tmp_path):
+        assert f"another process works in {tmp_path}: waiting for it" in caplog.text
+    other.join()
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:

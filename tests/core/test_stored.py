@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hw4.core.npz import read_npz
 from hw4.core.stored import SealedLog, sealed, unsealed
 
 
@@ -38,3 +39,29 @@ def test_only_what_was_sealed_is_opened() -> None:
     for damaged in (text.replace("17.25", "17.26"), json.dumps(record), "[]", "null", "{", text[:-1]):
         with pytest.raises(ValueError):
             unsealed(damaged)
+
+
+def test_a_damaged_archive_is_one_error_whatever_the_damage(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.npz"
+    rng = np.random.default_rng(0)
+    arrays = {"points": rng.normal(size=(40, 3)), "words": np.array("a b")}
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    whole = path.read_bytes()
+    for name, value in read_npz(path).items():
+        np.testing.assert_array_equal(value, arrays[name])
+    damaged = [b"", b"nonsense", whole[:50], whole[:-30], b"\x93NUMPY\x01\x00"]
+    for place in range(0, len(whole), 7):
+        damaged.append(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+    for content in damaged:
+        path.write_bytes(content)
+        try:
+            found = read_npz(path)
+        except ValueError:
+            continue
+        # A byte of the archive's own bookkeeping.
+        for name, value in found.items():
+            if name in arrays:
+                np.testing.assert_array_equal(value, arrays[name])
+    path.unlink()
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_npz(path)

@@ -18,7 +18,9 @@ from hw4.core.errors import ConfigError
 from hw4.jobs import pose
 from hw4.jobs.run import run_job
 from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
+from hw4.models.sfm.config import SfmConfig
 from hw4.pose.from_model import FromModel
+from tests.support.fake_models import FakeModel
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
 
@@ -101,3 +103,33 @@ def test_a_scene_graph_without_its_view_is_an_error_of_the_configuration(
         run_job(config, tmp_path / "out", Console(file=io.StringIO()))
     # Two views are never aligned: nothing is wrong.
     AlignmentConfig(scene_graph="oneref-99").check_views(2)
+
+
+def test_damaged_clouds_and_records_in_the_cache_cost_nothing_else(
+    pairs_folder: MakePairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _ = pairs_folder(3)
+    monkeypatch.setattr("hw4.models.registry.build_model", lambda config: FakeModel())
+    config = Config(
+        task="pose",
+        model=SfmConfig(),
+        data=PairsConfig(root=str(root)),
+        metrics=MetricsConfig(bootstrap=0),
+        wandb=WandbConfig(mode="disabled"),
+        cache=CacheConfig(root=str(tmp_path / "cache")),
+    )
+    first = scores(config, tmp_path / "a")
+    (clouds,) = (tmp_path / "cache").glob("pose/*/clouds")
+    (clouds / "0.npz").write_bytes(b"no archive")
+    (clouds / "1.npz").write_bytes((clouds / "1.npz").read_bytes()[:100])
+    log = clouds.parent / "predictions.jsonl"
+    lines = log.read_text().splitlines()
+    record = json.loads(lines[1])
+    lines[1] = json.dumps({**record, "cam_from_world": [[1, 2], [3]]})
+    log.write_text("\n".join(lines) + "\n")
+    again = scores(config, tmp_path / "b")
+    assert again["n_reused"] == first["n_total"] - 1
+    keys = ("idx", "status", "rotation_error_deg", "reason")
+    assert [[s[k] for k in keys] for s in again["samples"]] == [
+        [s[k] for k in keys] for s in first["samples"]
+    ]

@@ -132,6 +132,12 @@ def test_an_interpose_run_shows_the_picked_candidate(
     assert any("cloud is missing: an older version kept no points of this candidate" in w for w in words)
 
 
+@pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "a" * 300, ""])
+def test_an_address_of_another_machine_is_refused_at_once(host: str) -> None:
+    with pytest.raises(UserError, match=r"cannot listen on view\.host=.*; set view\.host"):
+        Viewer([Subject("nothing", View3D)], host, 0)
+
+
 class ByName(ReconstructionModel):
     """Cameras that belong to the photos, and points on a wall."""
 

@@ -17,6 +17,7 @@ from torch.nn import ParameterDict
 from hw4.config import EvalConfig
 from hw4.core.errors import UserError
 from hw4.core.metric import MetricUnavailable
+from hw4.data.scenes.ply import read_ply_points
 from hw4.splat import pictures
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
 from hw4.splat.scoring.evaluate import render_view
@@ -187,3 +188,28 @@ def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
         load_lpips(EvalConfig(lpips_net="alex", lpips_weights=str(path)))
     with pytest.raises(MetricUnavailable, match="lpips_download=false"):
         load_lpips(EvalConfig(lpips_net="alex", lpips_download=False))
+
+
+PLY_HEADER = "ply\nformat {form} 1.0\nelement vertex {count}\n{lines}end_header\n"
+XYZ = "".join(f"property float {axis}\n" for axis in "xyz")
+
+
+@pytest.mark.parametrize("form", ["ascii", "binary_little_endian"])
+@pytest.mark.parametrize(
+    ("count", "lines"),
+    [
+        (10**12, XYZ),
+        (10**30, XYZ),
+        (-1, XYZ),
+        (1, "property list uchar float x\nproperty float y\nproperty float z\n"),
+        (1, "property float x\n"),
+        (1, "property float x\nproperty float x\n"),
+    ],
+)
+def test_a_header_that_lies_is_one_sentence(tmp_path: Path, form: str, count: int, lines: str) -> None:
+    path = tmp_path / "points.ply"
+    content = "1 2 3\n" if form == "ascii" else "\1" * 20
+    path.write_text(PLY_HEADER.format(form=form, count=count, lines=lines) + content)
+    for read in (load_ply, read_ply_points):
+        with pytest.raises(UserError, match=r"points\.ply"):
+            read(path)

@@ -11,6 +11,7 @@ import numpy as np
 
 from hw4.config import PairsConfig
 from hw4.core.errors import UserError
+from hw4.core.regular import regular
 from hw4.data.pair_tree import find_frames, find_index, folder_of
 from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
 from hw4.data.pairs.source import PairSource, TruePair
@@ -40,7 +41,7 @@ def _fields(line: str) -> list[str]:
 
 def _text(path: Path) -> str:
     """A text file's content, in UTF-8 with or without a byte-order mark, or in UTF-16 with one."""
-    content = path.read_bytes()
+    content = regular(path).read_bytes()
     is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 

@@ -6,9 +6,32 @@ import numpy as np
 from plyfile import PlyData, PlyParseError
 
 from hw4.core.errors import UserError
+from hw4.core.regular import regular
 
 # In the order of preference.
 COLOR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+
+
+def read_vertices(path: Path) -> np.ndarray:
+    """The vertices of a PLY, (P,) with a field for each of its properties.
+
+    Raises:
+        ValueError: the file is no PLY with vertices of numbers, or is not as long as its header says.
+    """
+    try:
+        vertices: np.ndarray = PlyData.read(str(regular(path)))["vertex"].data
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error
+    except KeyError as error:
+        raise ValueError(f"it has no {error.args[0]}") from error
+    except (PlyParseError, ValueError, TypeError, OverflowError) as error:
+        raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+    except MemoryError as error:
+        raise ValueError("its header announces more than fits into memory") from error
+    lists = [name for name in vertices.dtype.names or () if vertices.dtype[name].hasobject]
+    if lists:
+        raise ValueError(f"its vertices have lists ({', '.join(lists[:3])})")
+    return vertices
 
 
 def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -18,13 +41,13 @@ def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         UserError: the file is no PLY with x, y, z.
     """
     try:
-        vertex = PlyData.read(str(path))["vertex"]
-        points = np.stack([np.asarray(vertex[axis], dtype=np.float64) for axis in "xyz"], axis=1)
-    except (OSError, PlyParseError, KeyError, ValueError) as error:
+        vertices = read_vertices(path)
+        points = np.stack([np.asarray(vertices[axis], dtype=np.float64) for axis in "xyz"], axis=1)
+    except ValueError as error:
         raise UserError(
             f"cannot read the point cloud {path} ({error}); it needs vertices x, y, z."
         ) from error
-    return points, _ply_colors(vertex.data)
+    return points, _ply_colors(vertices)
 
 
 def _ply_colors(vertices: np.ndarray) -> np.ndarray | None:

@@ -45,7 +45,7 @@ class Mapping:
 
 def pairs_to_match(n: int, overlap: int) -> list[tuple[int, int]]:
     """Pairs of a sequence of n views: those at most `overlap` apart, and those 2^k apart; 0: all."""
-    apart = set(range(1, n)) if overlap == 0 else {*range(1, overlap + 1), *(2**k for k in range(20))}
+    apart = set(range(1, n)) if overlap == 0 else {*range(1, min(overlap + 1, n)), *(2**k for k in range(20))}
     return [(i, j) for i in range(n) for j in range(i + 1, n) if j - i in apart]
 
 

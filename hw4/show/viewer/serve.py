@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,11 +37,12 @@ class Viewer:
         port: the next free one is taken where it is in use.
 
     Raises:
-        UserError: no port can be had.
+        UserError: the address is not one of this machine, or no port can be had.
     """
 
     def __init__(self, subjects: Sequence[Subject], host: str, port: int) -> None:
         self._subjects = list(subjects)
+        _check_address(host)
         try:
             # It prints a banner of its own, verbose or not.
             with contextlib.redirect_stdout(io.StringIO()), own_origin_only(host):
@@ -196,6 +198,17 @@ class Viewer:
         """End the server."""
         with contextlib.redirect_stdout(io.StringIO()):
             self.server.stop()
+
+
+def _check_address(host: str) -> None:
+    """viser waits for ever where its thread cannot listen."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"the viewer cannot listen on view.host={host} ({reason}); set view.host.") from error
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
