@@ -1,4 +1,4 @@
-"""A pipe or a device in a file's place is refused in one sentence; nobody waits for it or reads without end."""
+"""A pipe or a device in a file's place is refused in one sentence: nobody waits, nobody reads without end."""
 
 import os
 import signal
