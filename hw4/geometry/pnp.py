@@ -12,6 +12,9 @@ TINY = 1e-4
 # Points farther from the middle than this many median distances say nothing about the shape of the rest.
 FAR = 20.0
 MIN_POINTS = 4
+# SQPnP's own limit in OpenCV 4 and 5: variance of the pixels over both axes, in units of the focal length.
+MIN_PIXEL_VARIANCE = 1e-5
+NO_METHOD = "none"
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class PnPResult:
 
     Attributes:
         cam_from_world: (3, 4) float64, or None.
-        method: the solver that found it; ``none``.
+        method: the solver that found it; ``none``: no solver did.
         inliers: pixels within the reprojection error.
         shape: of the points.
         problem: what went wrong with the first solver; None where it succeeded.
@@ -94,19 +97,31 @@ class PnPResult:
     problem: str | None
 
 
+def crowding(pixels: np.ndarray, K: np.ndarray) -> str | None:
+    """Why (P, 2) pixels are too close together for SQPnP, in words; None: they are not.
+
+    Measured here, because whether OpenCV raises over it, and with which words, is its version's affair.
+    """
+    spread = np.asarray(pixels, float).var(axis=0)
+    if (spread / np.diag(K)[:2] ** 2).sum() >= MIN_PIXEL_VARIANCE:
+        return None
+    return f"the pixels are too close together: on average {np.sqrt(spread.sum()):.2g} px from their middle"
+
+
 def safe_pnp(
     pts3d: np.ndarray,
     pixels: np.ndarray,
     K: np.ndarray,
     iterations: int = 10,
     reprojection_error: float = 5.0,
+    fallbacks: bool = True,
 ) -> PnPResult:
     """RANSAC PnP that tries upstream's solver first and others after it; never raises.
 
-    SQPnP (Terzakis & Lourakis, ECCV 2020) refuses minimal sets that lie close together or on a line
-    (`cv2.error` or no success, by version of OpenCV). Then: the same on points scaled to unit size, EPnP,
-    IPPE where the points are a plane, and iterative PnP. Points on a line leave the camera free to turn about
-    it, so nothing more is tried there.
+    SQPnP (Terzakis & Lourakis, ECCV 2020) fails on pixels that lie close together and on points in one place:
+    both are measured here and OpenCV is not asked; where it raises or finds nothing all the same, that is the
+    problem. Then: the same on points scaled to unit size, EPnP, IPPE where the points are a plane, and
+    iterative PnP. Points on a line leave the camera free to turn about it, so nothing more is tried there.
 
     Args:
         pts3d: (P, 3) points; non-finite ones are left out.
@@ -114,6 +129,7 @@ def safe_pnp(
         K: (3, 3) intrinsics.
         iterations: RANSAC iterations.
         reprojection_error: RANSAC threshold in pixels.
+        fallbacks: whether other solvers are tried where SQPnP fails.
     """
     pts = np.asarray(pts3d, np.float32).reshape(-1, 3)
     finite = np.isfinite(pts).all(axis=1)
@@ -121,9 +137,14 @@ def safe_pnp(
     shape = diagnose_points(np.asarray(pts3d))
     if len(pts) < MIN_POINTS or not np.isfinite(K).all():
         why = str(shape) if len(pts) < MIN_POINTS else "the intrinsics are not finite"
-        return PnPResult(None, "none", 0, shape, why)
+        return PnPResult(None, NO_METHOD, 0, shape, why)
+    if shape.kind == "point":
+        return PnPResult(None, NO_METHOD, 0, shape, str(shape))
+    crowded = crowding(pixels, K)
 
     def solve(points: np.ndarray, flag: int) -> tuple[np.ndarray | None, int, str | None]:
+        if crowded and flag == cv2.SOLVEPNP_SQPNP:
+            return None, 0, crowded
         try:
             success, rvec, tvec, inliers = cv2.solvePnPRansac(
                 points,
@@ -138,6 +159,8 @@ def safe_pnp(
             return None, 0, getattr(error, "err", None) or str(error).strip()
         if not success or inliers is None or not len(inliers):
             return None, 0, "no consensus among the points"
+        if flag == cv2.SOLVEPNP_SQPNP and (close := crowding(pixels[inliers.ravel()], K)):
+            return None, 0, f"of the {len(inliers)} points in consensus, {close}"
         camera = np.hstack([cv2.Rodrigues(rvec)[0], np.reshape(tvec, (3, 1))])
         if not np.isfinite(camera).all():
             return None, 0, "the solution is not finite"
@@ -147,17 +170,17 @@ def safe_pnp(
     camera, inliers, problem = solve(pts, cv2.SOLVEPNP_SQPNP)
     if camera is not None:
         return PnPResult(camera, "SQPnP", inliers, shape, None)
-    if shape.kind in ("line", "point"):
-        return PnPResult(None, "none", 0, shape, f"{problem}; {shape}")
+    if shape.kind == "line" or not fallbacks:
+        return PnPResult(None, NO_METHOD, 0, shape, f"{problem}; {shape}")
 
     center = np.median(pts, axis=0)
     scale = shape.singular_values[0]
     unit = ((pts - center) / scale).astype(np.float32)
-    fallbacks = [("SQPnP on rescaled points", cv2.SOLVEPNP_SQPNP), ("EPnP", cv2.SOLVEPNP_EPNP)]
+    others = [("SQPnP on rescaled points", cv2.SOLVEPNP_SQPNP), ("EPnP", cv2.SOLVEPNP_EPNP)]
     if shape.kind == "plane":
-        fallbacks.append(("IPPE", cv2.SOLVEPNP_IPPE))
-    fallbacks.append(("iterative PnP", cv2.SOLVEPNP_ITERATIVE))
-    for method, flag in fallbacks:
+        others.append(("IPPE", cv2.SOLVEPNP_IPPE))
+    others.append(("iterative PnP", cv2.SOLVEPNP_ITERATIVE))
+    for method, flag in others:
         camera, inliers, _ = solve(unit, flag)
         if camera is None or inliers < MIN_POINTS:
             continue
@@ -166,4 +189,4 @@ def safe_pnp(
             continue
         camera[:, 3] = camera[:, 3] * scale - camera[:, :3] @ center
         return PnPResult(camera, method, inliers, shape, f"{problem}; {shape}")
-    return PnPResult(None, "none", 0, shape, f"{problem}; {shape}")
+    return PnPResult(None, NO_METHOD, 0, shape, f"{problem}; {shape}")

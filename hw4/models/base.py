@@ -11,6 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from hw4.models.network.views import ModelView
 
+# In `Reconstruction.notes`, where a model leaves views that it cannot place at the identity: their numbers.
+IDENTITY_VIEWS = "identity_views"
+
 
 @dataclass
 class Reconstruction:

@@ -14,6 +14,7 @@ from hw4.pose.results import (
     PoseResult,
     Prediction,
     SampleResult,
+    left_at_identity,
     score_sample,
     summarize_beside,
     summarize_samples,
@@ -68,6 +69,6 @@ def evaluate_pose(
         n_reused=n_reused,
         cache_dir=None if source.cache_dir is None else str(source.cache_dir),
         seconds=time.perf_counter() - started,
-        remarks=list(source.remarks),
+        remarks=[*source.remarks, *left_at_identity(results)],
         relative=summarize_beside(results, metrics),
     )

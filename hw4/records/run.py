@@ -10,7 +10,7 @@ from hw4.config import Config, MetricsConfig
 from hw4.config.input import input_label
 from hw4.config.stages import POSE, SCORE, SPLAT, selected
 from hw4.metrics import Metric, PoseMetric
-from hw4.pose.results import PoseResult, SampleResult, summarize_beside, summarize_samples
+from hw4.pose.results import PoseResult, SampleResult, left_at_identity, summarize_beside, summarize_samples
 from hw4.records.configs import as_config, flatten, saved_config
 from hw4.records.files import RESULTS, SAMPLES, UNFINISHED, read_json
 from hw4.splat.result import SplatResult
@@ -171,5 +171,6 @@ def _rebuilt_pose(run: Run) -> PoseResult | None:
         n_reused=None,
         cache_dir=None,
         seconds=None,
+        remarks=left_at_identity(samples),
         relative=summarize_beside(samples, metrics),
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from hw4.geometry import pnp
-from hw4.geometry.pnp import diagnose_points, safe_pnp
+from hw4.geometry.pnp import crowding, diagnose_points, safe_pnp
 
 K = np.array([[60.0, 0, 32], [0, 60, 24], [0, 0, 1]])
 
@@ -55,6 +55,60 @@ def test_pnp_falls_back_where_sqpnp_gives_up(monkeypatch: pytest.MonkeyPatch) ->
     assert "POINT_VARIANCE_THRESHOLD" in str(result.problem) and "plane-like" in str(result.problem)
     assert result.cam_from_world is not None
     assert angle_deg(result.cam_from_world[:, :3], camera[:, :3]) < 1
+
+
+def crowded_points() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points over 3x3 pixels of a long lens, their pixels and K: SQPnP raises in OpenCV 4.11 and 5.0."""
+    long_lens = np.array([[600.0, 0, 32], [0, 600, 24], [0, 0, 1]])
+    pixels = np.mgrid[19:22, 19:22].T.reshape(-1, 2).astype(float)
+    depth = np.random.default_rng(0).uniform(2, 3, (9, 1))
+    rays = np.hstack([(pixels - long_lens[:2, 2]) / 600, np.ones((9, 1))])
+    return rays * depth, pixels, long_lens
+
+
+@pytest.mark.parametrize("opencv", ["as it is", "raising nothing"])
+def test_crowded_pixels_are_diagnosed_without_an_exception(
+    opencv: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points, pixels, long_lens = crowded_points()
+    if opencv == "raising nothing":
+        solve = cv2.solvePnPRansac
+
+        def lenient(*args: object, flags: int, **options: object) -> object:
+            if flags == cv2.SOLVEPNP_SQPNP:
+                return True, np.ones((3, 1)), np.ones((3, 1)), np.arange(9)[:, None]
+            return solve(*args, flags=flags, **options)
+
+        monkeypatch.setattr(pnp.cv2, "solvePnPRansac", lenient)
+    result = safe_pnp(points, pixels, long_lens)
+    assert "pixels are too close together: on average 1.2 px" in str(result.problem)
+    assert result.method == "EPnP" and result.cam_from_world is not None
+    assert angle_deg(result.cam_from_world[:, :3], np.eye(3)) < 0.1
+    alone = safe_pnp(points, pixels, long_lens, fallbacks=False)
+    assert alone.method == "none" and alone.cam_from_world is None and alone.problem == result.problem
+
+
+def test_crowding_is_where_sqpnp_itself_gives_up() -> None:
+    points, pixels, long_lens = crowded_points()
+    for stretch, raises in ((0.99, True), (1.01, False)):
+        # Nine pixels with a variance of 4/3 px²; SQPnP's limit is 3.6 px² at this focal length.
+        spread = (pixels - 20) * stretch * np.sqrt(3.6 / (4 / 3)) + 20
+        assert (crowding(spread, long_lens) is not None) is raises
+        spread_points = np.hstack([(spread - long_lens[:2, 2]) / 600, np.ones((9, 1))]) * points[:, 2:]
+        arguments = (spread_points.astype(np.float32), spread.astype(np.float32), long_lens, None)
+        try:
+            found = cv2.solvePnPRansac(*arguments, flags=cv2.SOLVEPNP_SQPNP)[0]
+        except cv2.error as error:
+            assert raises and "POINT_VARIANCE_THRESHOLD" in str(error)
+        else:
+            # A version that does not raise may say no, or answer.
+            assert found or raises
+
+
+def test_points_in_one_place_are_not_given_to_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pnp.cv2, "solvePnPRansac", lambda *_, **__: 1 / 0)
+    result = safe_pnp(np.ones((50, 3)), np.random.default_rng(0).uniform(0, 60, (50, 2)), K)
+    assert result.method == "none" and "points are point-like" in str(result.problem)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from PIL import Image
 from hw4.config import MetricsConfig
 from hw4.core.durable import exclusive
 from hw4.core.errors import UserError
+from hw4.output.pose_tables import pose_table
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.predictions import FromFile, write_predictions
@@ -192,3 +193,21 @@ def test_the_folder_is_free_again_where_the_caller_gives_up(pairs_folder: MakePa
         evaluate_pose(samples_of(root), source, METRICS, give_up)
     with exclusive(tmp_path / "cache"):
         assert len((tmp_path / "cache" / "predictions.jsonl").read_text().splitlines()) == 1
+
+
+def test_views_left_at_the_identity_are_counted(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(3)
+
+    class Leaving(FakeModel):
+        def reconstruct(self, image_paths, Ks=None, seed=0):
+            reconstruction = super().reconstruct(image_paths, Ks, seed)
+            reconstruction.notes["identity_views"] = [0, 1] if image_paths[0].name.startswith("1") else []
+            return reconstruction
+
+    words = "PnP found no camera for 2 views of 1 sample;"
+    for _ in ("computed", "read from the cache"):
+        result = evaluate_pose(samples_of(root), FromModel(Leaving, tmp_path / "cache"), METRICS)
+        assert result.remarks[0].startswith(words)
+    assert any(words in note for note in pose_table(result, "pose").notes)
+    assert PoseResult.from_json(json.loads(json.dumps(comparable(result)))).remarks == result.remarks
+    assert evaluate_pose(samples_of(root), FakeModel(), METRICS).remarks == []

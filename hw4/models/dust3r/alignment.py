@@ -3,7 +3,7 @@
 Two views need no optimisation (`PairViewer`); more are aligned globally (`PointCloudOptimizer`; iterations
 by `hw4.models.dust3r.aligner` unless upstream's own are asked for). Where upstream raises or silently takes
 the identity, here another PnP solver is tried and the view's diagnosis says so; a view that no solver can
-place has no camera.
+place has no camera, unless upstream's identity is asked for.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import torch
 
-from hw4.geometry.pnp import MIN_POINTS, PnPResult, safe_pnp
-from hw4.models.base import ReconstructionFailed
-from hw4.models.dust3r.config import AlignmentConfig
+from hw4.geometry.pnp import MIN_POINTS, NO_METHOD, PnPResult, safe_pnp
+from hw4.models.base import IDENTITY_VIEWS, ReconstructionFailed
+from hw4.models.dust3r.config import FAIL, IDENTITY, AlignmentConfig
 from hw4.models.dust3r.guard import InitGuard
 from hw4.models.dust3r.pointmaps import LARGEST, ViewPoints, check_pointmaps, default_focal, usable_focal
 from hw4.models.dust3r.upstream import import_alignment
@@ -59,12 +59,13 @@ class Alignment:
     notes: dict[str, object] = field(default_factory=dict)
 
 
-def align_pair(output: dict[str, Any], seed: int) -> Alignment:
+def align_pair(output: dict[str, Any], seed: int, on_pnp_failure: str = FAIL) -> Alignment:
     """Two views: the more confident one is the world, PnP places the other (upstream `PairViewer`).
 
     Args:
         output: of upstream's inference on the symmetrised pair; non-finite points in it are replaced.
         seed: of OpenCV's and torch's generators.
+        on_pnp_failure: see `AlignmentConfig`.
 
     Raises:
         ReconstructionFailed: the network's output is not finite, or upstream's solvers fail on it.
@@ -83,7 +84,8 @@ def align_pair(output: dict[str, Any], seed: int) -> Alignment:
         if not usable_focal(float(K[0, 0])):
             focal = default_focal(round(2 * K[1, 2]), round(2 * K[0, 2]))
             K = np.array([(focal, 0, K[0, 2]), (0, focal, K[1, 2]), (0, 0, 1)], np.float32)
-        result = safe_pnp(pts3d, pixels, K, options["iterationsCount"], options["reprojectionError"])
+        limits = options["iterationsCount"], options["reprojectionError"]
+        result = safe_pnp(pts3d, pixels, K, *limits, fallbacks=on_pnp_failure == FAIL)
         results.append(result)
         if result.cam_from_world is None:
             return False, None, None, None
@@ -103,13 +105,12 @@ def align_pair(output: dict[str, Any], seed: int) -> Alignment:
                 problems[view].append("no focal length fits its points; 60° of view assumed")
         alignment = _read_scene(scene)
 
-    _note_pnp(alignment, problems, moved, results[moved])
+    _note_pnp(alignment, problems, {moved: results[moved]}, on_pnp_failure)
     if threshold < PAIR_MIN_CONF:
         problems[moved].append(f"too few pixels are surer than {PAIR_MIN_CONF:g}; {threshold:.2f} was asked")
     alignment.notes |= {
         "reference_view": 1 - moved,
         "pair_confidence": scores,
-        "pnp": {str(moved): _pnp_note(results[moved])},
     }
     return _finish(alignment, points, problems)
 
@@ -132,7 +133,7 @@ def align_views(
     points = check_pointmaps(output, n_views)
     modules = import_alignment()
     problems: list[list[str]] = [[] for _ in range(n_views)]
-    guard = InitGuard(modules.init_im_poses)
+    guard = InitGuard(modules.init_im_poses, fallbacks=config.on_pnp_failure == FAIL)
     cv2.setRNGSeed(seed)
     with seeded(seed), quiet(), _failing_cleanly("global alignment"):
         parts = [output[key] for key in ("view1", "view2", "pred1", "pred2")]
@@ -166,15 +167,13 @@ def align_views(
     for view in guard.unregistered_views():
         alignment.cam_from_world[view] = np.nan
         problems[view].append("its points cannot be registered to another view's")
-    for view, result in guard.results_by_view(n_views).items():
-        _note_pnp(alignment, problems, view, result)
+    _note_pnp(alignment, problems, guard.results_by_view(n_views), config.on_pnp_failure)
     alignment.notes |= {
         "pairs": len(scene.edges),
         "alignment_loss": None if diverged else loss,
         "initial_loss": initial_loss if np.isfinite(initial_loss) else None,
         "alignment_iterations": config.iterations,
         "alignment_backend": config.backend,
-        "pnp": {str(view): _pnp_note(r) for view, r in guard.results_by_view(n_views).items()},
         "degenerate_registrations": guard.degenerate_registrations,
         "assumed_focals": guard.assumed_focals,
     }
@@ -211,20 +210,34 @@ def _read_scene(scene: Any) -> Alignment:
     return Alignment(np.linalg.inv(world_from_cam)[:, :3], Ks, pts3d, depth, conf, [None] * n)
 
 
-def _note_pnp(alignment: Alignment, problems: list[list[str]], view: int, result: PnPResult) -> None:
-    """Put a PnP that was not plain into the view's diagnosis; without solution the view loses its camera."""
-    if result.problem is None:
-        if result.shape.degenerate:
-            problems[view].append(f"PnP: {result.shape}")
-    elif result.method == "none":
-        alignment.cam_from_world[view] = np.nan
-        problems[view].append(f"PnP found no camera: {result.problem}")
-    else:
-        problems[view].append(f"SQPnP failed ({result.problem}); {result.method} was used")
+def _note_pnp(
+    alignment: Alignment, problems: list[list[str]], results: dict[int, PnPResult], on_failure: str
+) -> None:
+    """Note each PnP; one that was not plain goes into its view's diagnosis.
 
-
-def _pnp_note(result: PnPResult) -> dict[str, object]:
-    return {"method": result.method, "points": result.shape.kind, "problem": result.problem}
+    Without a solution the view loses its camera, or keeps upstream's: the identity, from which more than two
+    views are aligned.
+    """
+    methods = {view: result.method for view, result in results.items()}
+    for view, result in results.items():
+        if result.problem is None:
+            if result.shape.degenerate:
+                problems[view].append(f"PnP: {result.shape}")
+        elif result.method != NO_METHOD:
+            problems[view].append(f"SQPnP failed ({result.problem}); {result.method} was used")
+        elif on_failure == IDENTITY:
+            methods[view] = IDENTITY
+            problems[view].append(f"PnP found no camera, so the identity was used: {result.problem}")
+        else:
+            alignment.cam_from_world[view] = np.nan
+            problems[view].append(f"PnP found no camera: {result.problem}")
+    alignment.notes["pnp"] = {
+        str(view): {"method": methods[view], "points": result.shape.kind, "problem": result.problem}
+        for view, result in results.items()
+    }
+    alignment.notes["opencv"] = cv2.__version__
+    if on_failure == IDENTITY:
+        alignment.notes[IDENTITY_VIEWS] = [view for view, method in methods.items() if method == IDENTITY]
 
 
 def _finish(alignment: Alignment, points: list[ViewPoints], problems: list[list[str]]) -> Alignment:

@@ -10,6 +10,8 @@ from hw4.config.model import NetworkConfig
 from hw4.config.stages import POSE, PREDICT
 from hw4.core.errors import ConfigError
 
+FAIL, IDENTITY = "fail", "identity"
+
 
 def _has_many_views(config: Any, stage: str) -> bool:
     return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED
@@ -17,23 +19,27 @@ def _has_many_views(config: Any, stage: str) -> bool:
 
 @dataclass
 class AlignmentConfig(Checked, at="model.alignment"):
-    """DUSt3R on more than two views: scene graph and global alignment (upstream `dust3r.cloud_opt`).
+    """DUSt3R's cameras: PnP, scene graph and global alignment (upstream `dust3r.cloud_opt`).
 
     `backend`: who runs the iterations; ``fast`` takes ``upstream``'s steps, up to rounding, in a fraction of
-    the time.
+    the time. `on_pnp_failure`: where upstream's PnP finds no camera, ``fail`` tries other solvers, and then
+    the view has none; ``identity`` leaves it at the identity, as upstream does. All other keys are for more
+    than two views.
     """
 
     scene_graph: str = key(
         "complete",
         valid=re.compile(r"complete|swin-[1-9]\d*(-noncyclic)?|oneref-\d+").fullmatch,
         otherwise="is not a choice; choose one of: complete, swin-<k>, oneref-<k>",
+        read_if=_has_many_views,
     )
-    backend: str = key("fast", choices=("fast", "upstream"))
-    iterations: int = key(300, low=0)
-    lr: float = key(0.01, low=0, low_open=True)
-    schedule: str = key("linear", choices=("linear", "cosine"))
-    min_conf_thr: float = key(3.0, low=0)
-    pnp_iterations: int = key(10, low=1)
+    backend: str = key("fast", choices=("fast", "upstream"), read_if=_has_many_views)
+    iterations: int = key(300, low=0, read_if=_has_many_views)
+    lr: float = key(0.01, low=0, low_open=True, read_if=_has_many_views)
+    schedule: str = key("linear", choices=("linear", "cosine"), read_if=_has_many_views)
+    min_conf_thr: float = key(3.0, low=0, read_if=_has_many_views)
+    pnp_iterations: int = key(10, low=1, read_if=_has_many_views)
+    on_pnp_failure: str = key(FAIL, choices=(FAIL, IDENTITY))
 
     def check_views(self, n: int) -> None:
         """Refuse a scene graph that refers to a view which n > 2 views do not have (two views need none).
@@ -62,7 +68,7 @@ class Dust3rConfig(NetworkConfig):
     seed_decides: ClassVar[bool] = True
     image_size: int | None = key(None, low=16)
     batch_size: int = key(1, low=1, decides="nothing")
-    alignment: AlignmentConfig = group(AlignmentConfig, read_if=_has_many_views)
+    alignment: AlignmentConfig = group(AlignmentConfig)
 
     def check_views(self, n: int) -> None:
         """See `ModelConfig.check_views`: the scene graph must not refer to a view that is not there."""

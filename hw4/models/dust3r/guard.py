@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from hw4.geometry.pnp import MIN_POINTS, PnPResult, diagnose_points, safe_pnp
+from hw4.geometry.pnp import MIN_POINTS, NO_METHOD, PnPResult, crowding, diagnose_points, safe_pnp
 from hw4.models.dust3r.pointmaps import default_focal, usable_focal
 from hw4.models.network.upstream import replaced
 
@@ -19,10 +19,16 @@ FALLBACK_ITERATIONS = 100
 
 
 class InitGuard:
-    """Safe stand-ins for what upstream's initialisation calls, and a record of what they met."""
+    """Safe stand-ins for what upstream's initialisation calls, and a record of what they met.
 
-    def __init__(self, module: ModuleType) -> None:
+    Args:
+        module: upstream's `init_im_poses`.
+        fallbacks: whether other PnP solvers are tried where upstream's fails.
+    """
+
+    def __init__(self, module: ModuleType, fallbacks: bool = True) -> None:
         self.module = module
+        self.fallbacks = fallbacks
         self.results: list[PnPResult] = []
         self.tree: list[tuple[int, int]] = []
         self.registered: list[bool] = []
@@ -75,22 +81,26 @@ class InitGuard:
             pp: Any = None,
             niter_PnP: int = 10,
         ) -> Any:
-            found, problem = None, "too few confident pixels"
-            if int(msk.sum()) >= MIN_POINTS:
+            points, mask = pts3d.detach().cpu().numpy(), msk.detach().cpu().numpy()
+            height, width = points.shape[:2]
+            K = np.array([(focal, 0, width / 2), (0, focal, height / 2), (0, 0, 1)], np.float32)
+            pixels = np.mgrid[:width, :height].T.astype(np.float32)
+            shape = diagnose_points(points[mask])
+            found, problem = None, _why_not(mask, pixels, K)
+            if problem is None:
                 problem = "no consensus among the points"
                 try:
                     found = upstream(pts3d, focal, msk, device, pp=pp, niter_PnP=niter_PnP)
                 except cv2.error as error:
                     problem = getattr(error, "err", None) or str(error).strip()
-            points, mask = pts3d.detach().cpu().numpy(), msk.detach().cpu().numpy()
             if found is not None and bool(torch.isfinite(found[1]).all()):
-                self.results.append(PnPResult(None, "SQPnP", 0, diagnose_points(points[mask]), None))
+                self.results.append(PnPResult(None, "SQPnP", 0, shape, None))
                 return found
-            height, width = points.shape[:2]
+            if not self.fallbacks:
+                self.results.append(PnPResult(None, NO_METHOD, 0, shape, f"{problem}; {shape}"))
+                return None
             if mask.sum() < MIN_POINTS:
                 mask = np.ones_like(mask)
-            K = np.array([(focal, 0, width / 2), (0, focal, height / 2), (0, 0, 1)], np.float32)
-            pixels = np.mgrid[:width, :height].T.astype(np.float32)
             iterations = max(niter_PnP, FALLBACK_ITERATIONS)
             result = safe_pnp(points[mask], pixels[mask], K, iterations)
             method = result.method if result.problem else f"{result.method} with {iterations} iterations"
@@ -128,3 +138,8 @@ class InitGuard:
             return default_focal(pts3d_i.shape[0], pts3d_i.shape[1])
 
         return estimate_focal
+
+
+def _why_not(mask: np.ndarray, pixels: np.ndarray, K: np.ndarray) -> str | None:
+    """Why PnP on the (H, W, 2) pixels of a mask is not tried, or None."""
+    return "too few confident pixels" if mask.sum() < MIN_POINTS else crowding(pixels[mask], K)

@@ -88,7 +88,9 @@ class Dust3rModel(ViewsModel):
         n = len(views)
         alignment: Alignment
         if n == 2:
-            alignment = align_pair(self.predict_pairs(views, "complete"), seed)
+            alignment = align_pair(
+                self.predict_pairs(views, "complete"), seed, self.config.alignment.on_pnp_failure
+            )
         else:
             options = self.config.alignment
             options.check_views(n)

@@ -177,7 +177,8 @@ def _pnp(one: CaseInput) -> list[str]:
     for view, note in notes.items():
         kind, problem = note["points"], note["problem"]
         if problem:
-            end = "no other solver placed it" if note["method"] == "none" else f"{note['method']} placed it"
+            ends = {"none": "no other solver placed it", "identity": "it was left at the identity"}
+            end = ends.get(note["method"], f"{note['method']} placed it")
             text = f"With input={one.name}, SQPnP failed on view {view} ({problem}), and {end}"
             if kind in LACKING:
                 text += f". The points it was given are {kind}-like: {LACKING[kind]}"

@@ -76,6 +76,46 @@ def test_views_that_no_solver_places_have_one_diagnosis_each(
     assert_unplaced_say_why(reconstruction)
 
 
+@pytest.mark.parametrize(("n", "failed"), [(2, 1), (4, 2)])
+def test_such_views_stand_at_the_identity_where_asked(tmp_path, monkeypatch, n: int, failed: int) -> None:
+    def refusing(*_: object, **__: object) -> None:
+        raise cv2.error("point_coordinate_variance >= POINT_VARIANCE_THRESHOLD")
+
+    cameras = arc_cameras(n)
+    options = Dust3rConfig(
+        weights="random",
+        device="cpu",
+        alignment=AlignmentConfig(iterations=0, backend="upstream", on_pnp_failure="identity"),
+    )
+    model = dust3r_with(lambda network: SceneNetwork(network, cameras), options)
+    paths = make_photos(tmp_path, n)
+    plain = model.reconstruct(paths)
+    assert plain.notes["identity_views"] == [] and plain.diagnoses == [None] * n
+    monkeypatch.setattr(cv2, "solvePnPRansac", refusing)
+    reconstruction = model.reconstruct(paths)
+    views = reconstruction.notes["identity_views"]
+    assert isinstance(views, list) and len(views) == failed
+    assert all(reconstruction.is_valid(view) for view in range(n))
+    for view in range(n):
+        words = "PnP found no camera, so the identity was used: point_coordinate_variance"
+        assert (words in str(reconstruction.diagnoses[view])) == (view in views)
+        if view in views:
+            np.testing.assert_allclose(reconstruction.cam_from_world[view], np.eye(4)[:3], atol=1e-6)
+            assert reconstruction.notes["pnp"][str(view)]["method"] == "identity"
+    assert reconstruction.notes["opencv"] == cv2.__version__
+
+
+def test_identity_asks_no_other_solver(tmp_path) -> None:
+    """Points in one place: upstream's solver finds nothing, and that counts."""
+    options = Dust3rConfig(
+        weights="random", device="cpu", alignment=AlignmentConfig(on_pnp_failure="identity")
+    )
+    model = dust3r_with(lambda network: ShapedNetwork(network, point), options)
+    reconstruction = model.reconstruct(make_photos(tmp_path, 2))
+    assert all(reconstruction.is_valid(view) for view in range(2))
+    np.testing.assert_allclose(reconstruction.cam_from_world, np.tile(np.eye(4)[:3], (2, 1, 1)), atol=1e-6)
+
+
 @pytest.mark.parametrize("n", [2, 4])
 def test_too_few_confident_points_are_said_and_the_others_used(tmp_path, n: int) -> None:
     """Confidences between 1, DUSt3R's lowest, and 2: everywhere below upstream's threshold of 3."""
