@@ -76,6 +76,18 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(jsonable(value), indent=2, allow_nan=False) + "\n")
 
 
+def parse_json(content: bytes | str) -> Any:
+    """What JSON says.
+
+    Raises:
+        ValueError: it is none, or its brackets are nested more deeply than Python follows.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 class JsonlLog:
     """A file of one JSON object per line; an appended line is on disk when `append` returns."""
 
@@ -112,7 +124,7 @@ class JsonlLog:
         records = []
         for number, line in enumerate(self.lines(), 1):
             try:
-                records.append(json.loads(line))
+                records.append(parse_json(line))
             except (ValueError, RecursionError) as error:
                 raise UserError(
                     f"{self.path}, line {number}, is not JSON ({error}); "

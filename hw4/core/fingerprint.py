@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hw4.core.durable import exclusive, write_text
+from hw4.core.durable import exclusive, parse_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.regular import regular
 
@@ -136,7 +136,7 @@ def _remembered(memory: Path) -> dict[str, str]:
 def _parsed(memory: Path, _mtime_ns: int, _inode: int) -> dict[str, str]:
     """The memory, read once for each of its versions: a write makes a new file."""
     try:
-        content = json.loads(memory.read_text())
+        content = parse_json(memory.read_text())
     except (OSError, ValueError):
         return {}
     if not isinstance(content, dict):

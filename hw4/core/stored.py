@@ -1,11 +1,10 @@
 """Reading back what the program has written itself, perhaps in another version, perhaps damaged since."""
 
-import json
 import logging
 from collections.abc import Sequence
 from typing import Any
 
-from hw4.core.durable import JsonlLog, jsonable, write_bytes
+from hw4.core.durable import JsonlLog, jsonable, parse_json, write_bytes
 from hw4.core.fingerprint import digest
 
 log = logging.getLogger(__name__)
@@ -36,10 +35,7 @@ def unsealed(content: bytes | str) -> dict[str, Any]:
     Raises:
         ValueError: it is not what was written: a single other digit is enough.
     """
-    try:
-        record = json.loads(content)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    record = parse_json(content)
     if not isinstance(record, dict) or record.pop(SEAL, None) != digest(record):
         raise ValueError("it was changed or damaged since it was written")
     return record

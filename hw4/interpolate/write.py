@@ -1,7 +1,6 @@
 """Frames on disk: each pair's folder appears whole or not at all; what is there is not made again."""
 
 import io
-import json
 import shutil
 import tempfile
 import time
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from hw4.config.interpolate import InterpolateConfig
-from hw4.core.durable import exclusive, write_bytes, write_json
+from hw4.core.durable import exclusive, parse_json, write_bytes, write_json
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import file_digest
 from hw4.data.pairs.samples import PhotoPair
@@ -58,7 +57,7 @@ def load_photos(paths: Sequence[Path], long_edge: int | None) -> tuple[np.ndarra
 
 def _record_of(folder: Path) -> object:
     try:
-        return json.loads((folder / RECORD).read_text())
+        return parse_json((folder / RECORD).read_text())
     except (OSError, ValueError):
         return None
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hw4.config import Config
 from hw4.config.decides import model_address
-from hw4.core.durable import exclusive, jsonable, write_bytes
+from hw4.core.durable import exclusive, jsonable, parse_json, write_bytes
 from hw4.core.fingerprint import digest
 from hw4.core.npz import read_npz
 from hw4.data.photos import photo_digests
@@ -46,7 +46,7 @@ def from_npz(path: Path) -> Reconstruction | None:
     """Read a file of `to_npz`; None where there is none or it is damaged (it is then computed again)."""
     try:
         arrays = read_npz(path)
-        values = json.loads(str(arrays.pop("words")))
+        values = parse_json(str(arrays.pop("words")))
         for name in PER_VIEW:
             views = [key for key in arrays if key.startswith(f"{name}/")]
             if views:

@@ -1,8 +1,9 @@
 """What a run or a sweep leaves under fixed names, and the states it can be in."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from hw4.core.durable import parse_json
 
 RESULTS = "results.json"
 SAMPLES = "samples.jsonl"
@@ -32,7 +33,7 @@ OK, INCOMPLETE, FAILED, UNFINISHED = "ok", "incomplete", "failed", "unfinished"
 def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object, or None where the file is not there, not whole or holds something else."""
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

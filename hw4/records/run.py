@@ -1,6 +1,5 @@
 """One job's folder: finished, killed, failed or still going."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from hw4.config import Config, MetricsConfig
 from hw4.config.input import input_label
 from hw4.config.stages import POSE, SCORE, SPLAT, selected
+from hw4.core.durable import parse_json
 from hw4.metrics import Metric, PoseMetric
 from hw4.pose.results import PoseResult, SampleResult, left_at_identity, summarize_beside, summarize_samples
 from hw4.records.configs import as_config, flatten, saved_config
@@ -148,7 +148,7 @@ def _whole_samples(path: Path) -> list[SampleResult]:
     samples = []
     for line in lines:
         try:
-            samples.append(SampleResult.from_row(json.loads(line)))
+            samples.append(SampleResult.from_row(parse_json(line)))
         except (AttributeError, KeyError, TypeError, ValueError):
             continue
     return samples

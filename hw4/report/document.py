@@ -1,12 +1,11 @@
 """Put a report together from a folder of results, and write it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hw4.config import ReportConfig
-from hw4.core.durable import write_bytes, write_json, write_text
+from hw4.core.durable import parse_json, write_bytes, write_json, write_text
 from hw4.output.blocks import Chart, Document, Gallery, Numbers
 from hw4.output.html import to_html
 from hw4.output.markdown import to_markdown
@@ -78,7 +77,7 @@ def _write_figures(figures: Sequence[Chart | Gallery | Numbers], folder: Path) -
             for picture in figure.pictures:
                 files[f"{figure.name}_{picture.name}{picture.suffix}"] = picture.content
     try:
-        before = json.loads((folder / MANIFEST).read_text())
+        before = parse_json((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         before = []
     for name in before:

@@ -1,13 +1,12 @@
 """``cameras.json`` of a splat run: training cameras as training left them, and estimated test cameras."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hw4.core.durable import write_json
+from hw4.core.durable import parse_json, write_json
 from hw4.data.scenes.scene import Scene, TestViews
 
 TRAIN, TEST = "train", "test"
@@ -86,5 +85,5 @@ def read_cameras(path: Path) -> list[SavedCamera]:
             (int(one["size"][0]), int(one["size"][1])),
             one["photo"],
         )
-        for one in json.loads(path.read_text())
+        for one in parse_json(path.read_text())
     ]

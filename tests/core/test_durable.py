@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hw4.core import durable
-from hw4.core.durable import JsonlLog, exclusive, write_bytes, write_json
+from hw4.core.durable import JsonlLog, exclusive, parse_json, write_bytes, write_json
 from hw4.core.errors import UserError
 
 
@@ -143,3 +143,10 @@ def test_a_folder_that_cannot_be_locked_is_one_sentence(
     ):
         pass
     assert not list(tmp_path.glob(".lock*.*")), "no lock by a file's mere existence"
+
+
+def test_json_that_is_nested_too_deeply_is_no_json() -> None:
+    deep = 200_000
+    for content in ("[" * deep + "]" * deep, '{"a":' * deep + "1" + "}" * deep):
+        with pytest.raises(ValueError, match="too deeply"):
+            parse_json(content)

@@ -1,6 +1,5 @@
 """The ground truth of the pair layout: its file, and the cameras in one entry."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from hw4.core.durable import parse_json
 from hw4.core.errors import UserError
 from hw4.data.pickles import load_npy_dict
 
@@ -29,7 +29,7 @@ def read_ground_truth(path: Path) -> dict[int, dict[str, Any]]:
     if path.suffix == ".json":
         try:
             # Bytes: a byte-order mark and UTF-16 are understood.
-            content = json.loads(path.read_bytes())
+            content = parse_json(path.read_bytes())
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}; check data.gt.") from error
         except ValueError as error:

@@ -1,7 +1,6 @@
 """Reading weight files without running code that they carry."""
 
 import argparse
-import json
 import logging
 import pickle
 import re
@@ -13,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from hw4.core.durable import parse_json
 from hw4.core.errors import UserError
 from hw4.models.network.checkpoint_layouts import Place, find_networks, tensor_dicts
 from hw4.models.network.weights import SUFFIXES
@@ -126,7 +126,7 @@ def _read_config_json(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(path.read_text())
         if not isinstance(content, dict):
             raise ValueError("it holds no JSON object")
     except (OSError, ValueError) as error:
