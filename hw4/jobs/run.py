@@ -49,8 +49,10 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         "resources": {},
     }
     context = JobContext(config, out_dir, console, Tracker(), results)
-    tags = [config.task, config.model.name, config.input.name]
     rows = selected_rows(config)
+    named = {"model.name": config.model.name, "input.name": config.input.name}
+    read = [value for key, value in named.items() if any(row.names(config, key) for row in rows)]
+    tags = [config.task, *read]
     computes = any(row.computes for row in rows)
     if computes:
         context.tracker = open_tracker(

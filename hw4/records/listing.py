@@ -40,7 +40,11 @@ class Listed:
         if key in self.metrics:
             return self.metrics[key]
         facts = {"status": self.run.status, "started": self.started, "run": str(self.run.folder)}
-        return facts[key] if key in facts else self.run.option(SETTINGS.get(key, key))
+        if key in facts:
+            return facts[key]
+        # A column names what the run made use of: no model where predictions of a file were scored.
+        unread = key in SETTINGS and not self.run.reads(SETTINGS[key])
+        return None if unread else self.run.option(SETTINGS.get(key, key))
 
 
 def find_runs(roots: Sequence[Path]) -> list[Listed]:

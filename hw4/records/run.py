@@ -7,7 +7,7 @@ from typing import Any
 
 from hw4.config import Config, MetricsConfig
 from hw4.config.input import input_label
-from hw4.config.stages import POSE, SCORE, SPLAT, selected
+from hw4.config.stages import POSE, SCORE, SPLAT, selected, selected_rows
 from hw4.core.durable import parse_json
 from hw4.metrics import Metric, PoseMetric
 from hw4.pose.results import PoseResult, SampleResult, left_at_identity, summarize_beside, summarize_samples
@@ -86,6 +86,11 @@ class Run:
     def stages(self) -> list[str]:
         """The stages that its task selects; none where the configuration is lost."""
         return selected(self.typed) if self.typed else []
+
+    def reads(self, key: str) -> bool:
+        """Whether any stage of its task reads a key; also where the configuration is lost."""
+        typed = self.typed
+        return typed is None or key == "task" or any(row.names(typed, key) for row in selected_rows(typed))
 
     def file(self, recorded: str) -> Path | None:
         """A file that the run recorded, found beside results.json even after the folder was moved."""

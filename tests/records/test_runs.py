@@ -14,6 +14,7 @@ from hw4.core.durable import write_json
 from hw4.jobs.comparison import write_comparison
 from hw4.jobs.run import run_job
 from hw4.records.comparison import compare
+from hw4.records.listing import find_runs
 from hw4.records.run import load_run
 from hw4.records.runs import load_runs
 from tests.support.pairs import camera_entry
@@ -46,6 +47,12 @@ def scored(pairs_folder: MakePairs, tmp_path: Path) -> Path:
     )
     run_job(config, tmp_path / "run", Console(quiet=True))
     return tmp_path / "run"
+
+
+def test_a_score_names_no_model_that_did_not_run(scored: Path) -> None:
+    (listed,) = find_runs([scored])
+    assert listed.run.option("model.name") is not None
+    assert [listed.value(key) for key in ("task", "model", "input", "data")] == ["score", None, None, "pairs"]
 
 
 def test_the_jobs_of_a_sweep_may_lie_at_any_depth(scored: Path, tmp_path: Path) -> None:
