@@ -32,6 +32,10 @@ def _mcmc(config: Any, stage: str) -> bool:
     return config.splat.densify.strategy == "mcmc"
 
 
+def _may_start_from_model(config: Any, stage: str) -> bool:
+    return config.splat.init.source != "scene"
+
+
 def _aligns_test_views(config: Any, stage: str) -> bool:
     return config.splat.eval.align_test_views
 
@@ -71,6 +75,10 @@ class InitConfig(Checked, at="splat.init"):
     """What the Gaussians start from. `source=scene` takes the layout's points, `model` the `model=` group's
     reconstruction of the training views, `auto` the scene's points where there are any. `max_points`: at most
     that many of them; null: all; `auto`: all on CUDA, 20 000 on a CPU.
+
+    Of a model (after InstantSplat): `co_visibility` leaves out points that a surer view has already, nearer
+    to them than this share of the view's depths (InstantSplat: 0.01; null: keeps them); `shared_focal` gives
+    all views the mean focal length, where the cameras are the model's too.
     """
 
     source: str = key("auto", choices=("auto", "scene", "model"))
@@ -82,6 +90,8 @@ class InitConfig(Checked, at="splat.init"):
     min_conf_quantile: float = key(0.0, low=0, high=1)
     opacity: float = key(0.1, low=0, high=1, low_open=True)
     scale_factor: float = key(1.0, low=0, low_open=True)
+    co_visibility: float | None = key(None, low=0, low_open=True, read_if=_may_start_from_model)
+    shared_focal: bool = key(False, read_if=_may_start_from_model)
 
 
 @dataclass

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hw4.config import DataConfig, SplatConfig
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
@@ -14,6 +16,7 @@ from hw4.geometry.cameras import centred_K
 from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
 from hw4.splat.camera_file import write_cameras
+from hw4.splat.covisible import with_shared_focal
 from hw4.splat.gaussians import save_ply
 from hw4.splat.rasterize import device_for
 from hw4.splat.result import RESULT_FILE, SplatResult
@@ -127,17 +130,26 @@ def _evaluate(
     test, unplaced = scene.test, dict[str, str]()
     if len(test) == 0:
         return _unscored("the scene has no test views")
-    if test.cam_from_world is None and model is not None:
+    estimated = test.cam_from_world is None and model is not None
+    if estimated:
+        assert model is not None
         try:
             test, unplaced = estimated_test_views(scene, init, model, config.seed)
         except UserError as error:
             return _unscored(str(error))
+    if test.Ks is not None and test.sizes is not None:
+        Ks = test.Ks
+        if estimated and config.init.shared_focal:
+            sizes = np.array([scene.train.images[v].shape[1::-1] for v in init.views])
+            Ks = with_shared_focal(Ks, test.sizes, (init.Ks, sizes))
+        if config.principal_point == "centre":
+            Ks = centred_K(Ks, test.sizes)
+        test = replace(test, Ks=Ks)
+    if estimated:
         outputs.notes.append(
             "test cameras come from a second reconstruction of all photos, made after training"
         )
         _write_cameras(scene, init, trained, test, out_dir)
-    if config.principal_point == "centre" and test.Ks is not None and test.sizes is not None:
-        test = replace(test, Ks=centred_K(test.Ks, test.sizes))
     extent = scene_extent(init.cam_from_world)
     scores = evaluate(trained.gaussians, test, config.eval, out_dir, background, extent, init.gaussians)
     scores.missing |= {f"test view {name}": reason for name, reason in unplaced.items()}

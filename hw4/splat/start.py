@@ -15,6 +15,7 @@ from hw4.geometry.align import Similarity, align_cameras
 from hw4.geometry.cameras import centred_K, four_by_four, scaled_K
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.clouds import cloud_of
+from hw4.splat.covisible import with_shared_focal, without_covisible
 from hw4.splat.gaussians import make_gaussians
 from hw4.splat.rasterize import resolve_rasterizer
 
@@ -173,6 +174,9 @@ def from_reconstruction(
             f"{'; '.join(notes)}. {MORE_OVERLAP}"
         )
     estimated = four_by_four(reconstruction.cam_from_world)
+    if config.init.co_visibility is not None:
+        reconstruction, left_out = without_covisible(reconstruction, config.init.co_visibility)
+        notes.append(left_out)
     cloud = cloud_of(reconstruction)
     if reconstruction.pts3d is None and not len(cloud):
         reasons = "; ".join(dict.fromkeys(filter(None, reconstruction.diagnoses))) or "it gives cameras only"
@@ -193,13 +197,15 @@ def from_reconstruction(
         Ks = scaled_K(reconstruction.Ks_original[views], reconstruction.image_sizes[views], new_sizes)
         if not np.isfinite(Ks).all():
             raise UserError(f"{model_name} gave no intrinsics for the training views.")
+        if config.init.shared_focal:
+            Ks = with_shared_focal(Ks, np.array(new_sizes), (Ks, np.array(new_sizes)))
     depths = None
     if reconstruction.depth is not None:
         scale = similarity.scale if similarity else 1.0
         unknown = [np.zeros(size[::-1], np.float32) for size in sizes]
         depths = [_depth_at(reconstruction, v, sizes[v], scale) if v in valid else unknown[v] for v in views]
-    gaussians, left_out = _gaussians(points, cloud.colors, cloud.conf, config)
-    notes += left_out
+    gaussians, limited = _gaussians(points, cloud.colors, cloud.conf, config)
+    notes += limited
     return Initialisation(gaussians, cam_from_world, Ks, depths, model_name, similarity, views, notes)
 
 
