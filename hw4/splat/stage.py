@@ -85,7 +85,7 @@ def run_splat(
         seconds=time.perf_counter() - started,
         train_seconds=trained.seconds,
         init=init.source,
-        notes=[*scene.notes, *init.notes, *_facts(config), *outputs.notes],
+        notes=[*scene.notes, *init.notes, *facts(config), *outputs.notes],
         files=files,
         history=trained.history,
         problems=[*outputs.problems, *scores.problems],
@@ -94,18 +94,18 @@ def run_splat(
     return result
 
 
-def _facts(config: SplatConfig) -> list[str]:
+def facts(config: SplatConfig) -> list[str]:
     """What numbers mean otherwise than a reader would expect."""
-    facts = []
+    said = []
     if config.densify.strategy == "default" and config.densify.prune_only:
-        facts.append("density control prunes only: adds no Gaussian (splat.densify.prune_only)")
+        said.append("density control prunes only: adds no Gaussian (splat.densify.prune_only)")
     if config.principal_point == "centre":
-        facts.append("principal points taken to be the images' centres (splat.principal_point)")
+        said.append("principal points taken to be the images' centres (splat.principal_point)")
     if config.eval.ssim_padding == "zero":
-        facts.append("SSIM goes on in black beyond the edges (splat.eval.ssim_padding)")
+        said.append("SSIM goes on in black beyond the edges (splat.eval.ssim_padding)")
     if not config.eval.lpips_scaled:
-        facts.append("LPIPS of images in [0, 1], not scaled to [-1, 1] (splat.eval.lpips_scaled)")
-    return facts
+        said.append("LPIPS of images in [0, 1], not scaled to [-1, 1] (splat.eval.lpips_scaled)")
+    return said
 
 
 @dataclass

@@ -10,6 +10,7 @@ import torch
 from hw4.config import SplatConfig
 from hw4.data.scenes.scene import Scene, TestViews, TrainScene
 from hw4.launch.sweep import plan
+from hw4.splat.stage import facts
 from hw4.splat.start import initialise
 from hw4.splat.training.step import TrainingRun
 from tests.support.instantsplat_loop import Loop
@@ -61,6 +62,7 @@ def disturb(run: TrainingRun, loop: Loop) -> None:
             values["scales"] += stretched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number, options",
     [
@@ -96,3 +98,16 @@ def test_instantsplat_is_what_a_second_trainer_does(number: str, options: dict[s
         # A gradient that is zero but for rounding moves its parameter by a whole step either way.
         difference = (ours - value).abs().detach().flatten()
         assert float(difference.quantile(0.9)) < 5 * loop.rates[0][name], name
+
+
+def test_the_tables_say_what_a_recipe_changes_in_the_meaning_of_numbers() -> None:
+    said = "\n".join(facts(setting("4")))
+    for words in (
+        "density control prunes only: adds no Gaussian",
+        "images' centres",
+        "SSIM goes on",
+        "LPIPS of",
+    ):
+        assert words in said
+    assert "prunes" not in "\n".join(facts(setting("1"))), "there is nothing to prune without density control"
+    assert facts(setting("4", "splat/recipe=3dgs")) == []
