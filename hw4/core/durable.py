@@ -27,6 +27,16 @@ def _disk_error(path: Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {error.strerror or error}. {what}")
 
 
+def _sync_folder(folder: Path) -> None:
+    """A new name is on disk only when its folder is; some file systems do that by themselves alone."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all (temporary file beside it, fsync, rename).
 
@@ -45,6 +55,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -142,9 +153,12 @@ class JsonlLog:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
+                is_new = file.tell() == 0
                 file.write(line.encode())
                 file.flush()
                 os.fsync(file.fileno())
+            if is_new:
+                _sync_folder(self.path.parent)
         except OSError as error:
             raise _disk_error(self.path, error) from error
 

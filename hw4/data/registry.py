@@ -1,6 +1,5 @@
 """The data sets that there are: this package's, and what other packages offer as `hw4.data`."""
 
-import os
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING
 from hw4.config import DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import plugins
-from hw4.data.pair_tree import folder_of, index_candidates
 from hw4.data.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -17,14 +15,6 @@ if TYPE_CHECKING:
     from hw4.data.scenes.files import SceneFiles
 
 GROUP = "hw4.data"
-
-
-def _pair_files(config: PairsConfig) -> list[Path]:
-    root = folder_of(config)
-    named = [Path(path) for path in (config.gt, config.images, config.interpolated_root) if path]
-    # Relative to the folder, as content is told by: a copied data set is the same.
-    index = [Path(os.path.relpath(path, root)) for path in index_candidates(config)]
-    return [root, Path(), *index, *named]
 
 
 OWN = (
@@ -37,11 +27,13 @@ OWN = (
         scene="hw4.data.sample.provided:sample_scene",
         has_points=True,
     ),
-    DataSpec("pairs", PairsConfig, _pair_files, pairs="hw4.data.pairs.indexed:IndexedPairs"),
+    DataSpec(
+        "pairs", PairsConfig, "hw4.data.pairs.indexed:files_of", pairs="hw4.data.pairs.indexed:IndexedPairs"
+    ),
     DataSpec(
         "scene",
         SceneConfig,
-        reads=lambda config: [Path(config.root).expanduser()],
+        reads="hw4.data.scenes.layouts:files_of",
         scene="hw4.data.scenes.layouts:locate_config",
         photos="hw4.data.scenes.layouts:photos_of",
         check="hw4.data.scenes.layouts:check_config",
@@ -131,6 +123,12 @@ def scene_photos(config: DataConfig) -> Path:
 
     photos = spec_of(config).photos
     return photo_folder(scene_files(config).root) if photos is None else Path(resolve_name(photos)(config))
+
+
+def files_read(config: DataConfig) -> list[Path]:
+    """The data set's folder, then what a run reads of it; see `DataSpec.reads`."""
+    reads = spec_of(config).reads
+    return list((resolve_name(reads) if isinstance(reads, str) else reads)(config))
 
 
 def check(config: DataConfig) -> None:

@@ -18,9 +18,10 @@ class DataSpec:
     Attributes:
         name: what `data=` takes; also the default of `name` in `config`.
         config: dataclass of its keys.
-        reads: the data set's folder, then the files and folders that a run reads, absolute or below it: a
-            finished job is done again when their content changes. The folder alone stands for all that is in
-            it, nothing at all for data that `config` decides.
+        reads: gives, or names what gives, the data set's folder, then the files and folders that a run reads,
+            absolute or below it: a finished job is done again when their content changes. A folder stands for
+            all that is in it, as the data set's does where it is named alone; nothing at all stands for data
+            that `config` decides.
         pairs: names what gives the `hw4.data.pairs.source.PairSource`, or UserError where there is none.
         scene: names what gives the scene's `hw4.data.scenes.files.SceneFiles`, or UserError.
         photos: names what gives the folder of the scene's photos; None: ``images/`` in the scene's folder, or
@@ -31,7 +32,7 @@ class DataSpec:
 
     name: str
     config: type[DataConfig]
-    reads: Callable[[Any], Sequence[Path]]
+    reads: Callable[[Any], Sequence[Path]] | str
     pairs: str | None = None
     scene: str | None = None
     photos: str | None = None

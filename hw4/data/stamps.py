@@ -1,5 +1,6 @@
 """What the files of a run hold: enough to see that one was changed since."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from hw4.config import Config
 from hw4.core.fingerprint import content_of, digest
-from hw4.data.registry import spec_of
+from hw4.data.registry import files_read
 
 # Where runs and sweeps write unless they are told otherwise, seen from where they are started.
 OUTPUTS = ("outputs", "multirun")
@@ -23,24 +24,37 @@ def _files(path: Path, written: set[Path]) -> Iterator[Path]:
         yield from (here / name for name in names)
 
 
+def _on_top(path: Path) -> list[Path]:
+    """A file, or those that lie in a folder itself."""
+    if not path.is_dir():
+        return [path]
+    with contextlib.suppress(OSError):
+        return [entry for entry in path.iterdir() if entry.is_file()]
+    return []
+
+
 def inputs_stamp(config: Config) -> str:
     """A digest of the content of every file that the configuration names, wherever the files lie.
 
     Args:
-        config: of a run; a folder stands for all files in it, what is not there for nothing.
+        config: of a run. Of data, what `files_read` says; another folder stands for the files that lie in it,
+            what is not there for nothing.
     """
     written = {Path(name).resolve() for name in (*OUTPUTS, config.cache.root)}
-
-    def content(root: Path, *paths: Path) -> list[Any]:
-        return content_of(root, [file for path in paths for file in _files(root / path, written)])
-
-    data = list(spec_of(config.data).reads(config.data))
-    stamps = [content(data[0], *(data[1:] or [Path()]))] if data else []
+    data = files_read(config.data)
+    stamps: list[Any] = []
+    if data:
+        root, *paths = data
+        files = [file for path in paths or [Path()] for file in _files(root / path, written)]
+        stamps.append(content_of(root, files))
     named = (
         config.demo.images,
         config.score.predictions,
         config.splat.render.ply,
         getattr(config.model, "weights", None),
     )
-    stamps += [content(Path(path).expanduser(), Path()) for path in named if path]
+    for path in named:
+        if path:
+            root = Path(path).expanduser()
+            stamps.append(content_of(root, _on_top(root)))
     return digest(stamps)

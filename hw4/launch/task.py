@@ -1,5 +1,6 @@
 """The function that Hydra calls for each job."""
 
+import contextlib
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
 from hw4.config.stages import result_files
-from hw4.core.durable import jsonable, write_json, write_text
+from hw4.core.durable import jsonable, locked, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.data.stamps import inputs_stamp
 from hw4.launch.folders import group_of
@@ -69,8 +70,12 @@ def run_task(composed: DictConfig) -> float | None:
     logging.raiseExceptions = False
     # Only then do results.json and the other files in the folder belong to this job.
     own_folder = False
+    held = contextlib.ExitStack()
     try:
         config = to_config(composed)
+        # Where there is no lock to be had, the first file that is written says what is wrong with the folder.
+        with contextlib.suppress(OSError):
+            held.enter_context(locked(out_dir / ".lock"))
         if sweep and config.cache.reuse and _finished(out_dir, config):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
             return objective_value(config.objective, out_dir)
@@ -89,4 +94,6 @@ def run_task(composed: DictConfig) -> float | None:
         console.print(f"hw4: {message}", markup=False, highlight=False, soft_wrap=True, style="red")
         if os.environ.get("HW4_TRACEBACK"):
             console.print_exception()
+    finally:
+        held.close()
     return objective_value(composed.objective, out_dir)

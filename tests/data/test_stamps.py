@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from hw4.config import Config, PairsConfig, SampleConfig
+from hw4.config import Config, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.root import CacheConfig, ReportConfig, ScoreConfig, WandbConfig
+from hw4.data.sample import ensure_sample
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.run import run_job
 from hw4.launch.task import _finished
@@ -87,9 +89,6 @@ def test_what_runs_write_is_none_of_it(
         (root / folder).mkdir(parents=True)
         (root / folder / "results.json").touch()
     assert inputs_stamp(config) == before
-    (root / "images" / "outputs").mkdir()
-    (root / "images" / "outputs" / "photo.png").touch()
-    assert inputs_stamp(config) != before
 
 
 def test_a_copied_moved_or_touched_data_set_is_the_same(pairs_folder: MakePairs, tmp_path: Path) -> None:
@@ -125,3 +124,50 @@ def test_predictions_are_found_where_the_data_set_was_moved(pairs_folder: MakePa
     assert reused(moved, "second") == 2
     change(moved / "images" / "1_a.png")
     assert reused(moved, "third") == 1
+
+
+def test_only_the_files_that_the_samples_use_are_looked_at(
+    pairs_folder: MakePairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _ = pairs_folder(3, frames=3)
+    looked_at: list[Path] = []
+
+    def recorded(paths: Iterable[Path]) -> dict[Path, str | None]:
+        looked_at.extend(paths)
+        return dict.fromkeys(looked_at, "x")
+
+    monkeypatch.setattr("hw4.core.fingerprint.file_digests", recorded)
+    (root / "other" / "deep").mkdir(parents=True)
+    for path in (root / "other" / "deep" / "x.png", root / "images" / "unused.png"):
+        path.touch()
+    inputs_stamp(Config(data=PairsConfig(root=str(root), limit=1)))
+    names = {path.relative_to(root).as_posix() for path in looked_at}
+    frames = {f"interpolated/0/dynamicrafter/0_frame{number}.png" for number in range(3)}
+    assert names == {"pairs.txt", "gt.npy", "images/0_a.png", "images/0_b.png"} | frames
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PairsConfig(root="/"),
+        SceneConfig(root="/"),
+    ],
+)
+def test_a_root_without_data_costs_nothing(config: PairsConfig | SceneConfig) -> None:
+    started = time.perf_counter()
+    assert inputs_stamp(Config(data=config)) == inputs_stamp(Config(data=config))
+    assert time.perf_counter() - started < 5
+
+
+def test_a_scene_counts_by_its_files(tmp_path: Path) -> None:
+    sample = SampleConfig(root=str(tmp_path / "s"), pairs=1, frames=3, width=48, height=36)
+    root = ensure_sample(sample) / "scene"
+    config = Config(data=SceneConfig(root=str(root)))
+    before = inputs_stamp(config)
+    (root / "notes").mkdir()
+    (root / "notes" / "x.txt").touch()
+    assert inputs_stamp(config) == before
+    for name in ("images/000.png", "sparse_3/0/images.txt", "sparse_3/1/cameras.txt"):
+        change(root / name)
+        assert inputs_stamp(config) != before
+        before = inputs_stamp(config)

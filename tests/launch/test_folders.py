@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,14 @@ def test_jobs_that_would_overwrite_each_other_are_refused(subdir: str, words: st
 )
 def test_jobs_with_folders_of_their_own_are_accepted(subdir: str) -> None:
     assert len(plan(jobs_in(subdir), True).jobs) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_in_one_folder_take_turns(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    root, _ = pairs_folder(3)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(
+            pool.map(lambda _: run_pose(tmp_path, root, "hydra.run.dir=out", "report.auto=false"), "ab")
+        )
+    assert [done.returncode for done in both] == [0, 0], both
+    assert len((tmp_path / "out" / "samples.jsonl").read_text().splitlines()) == 3

@@ -1,6 +1,7 @@
 """Pairs on disk (`data=pairs`): an index, ground-truth cameras, photos, and the frames between them."""
 
 import codecs
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +13,9 @@ import numpy as np
 from hw4.config import PairsConfig
 from hw4.core.errors import UserError
 from hw4.core.regular import regular
-from hw4.data.pair_tree import find_frames, find_index, folder_of
+from hw4.data.pair_tree import find_frames, find_index, folder_of, index_candidates
 from hw4.data.pairs.ground_truth import camera_from_entry, intrinsics_from_entry, read_ground_truth
-from hw4.data.pairs.source import PairSource, TruePair
+from hw4.data.pairs.source import PairSource, TruePair, chosen
 from hw4.data.photos import photo_folder
 
 
@@ -148,3 +149,21 @@ class IndexedPairs(PairSource):
             return TruePair(np.stack(cameras), intrinsics_from_entry(entry))
         except ValueError as error:
             raise ValueError(f"entry {idx} of {name}: {error}") from error
+
+
+def files_of(config: PairsConfig) -> list[Path]:
+    """The folder of the pairs, then what a run reads: index and truth, photos and frames of its own samples."""
+    root = folder_of(config)
+    truth = [config.gt] if config.gt else ["gt.json", "gt.npy"]
+    found = [*index_candidates(config), *(root / name for name in truth)]
+    try:
+        source = IndexedPairs(config)
+        listed = source.photos(must_exist=False)
+        numbers = chosen(config, list(listed))
+        found += [path for number in numbers for path in listed[number]]
+        found += [source.frames_root / str(number) for number in numbers]
+    except UserError:
+        # Whoever reads the pairs says what is wrong with them.
+        pass
+    # Relative to the folder, as content is told by: a copied data set is the same.
+    return [root, *(Path(os.path.relpath(path, root)) for path in found)]

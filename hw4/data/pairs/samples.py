@@ -10,7 +10,7 @@ from hw4.config.input import INTERPOLATED, PAIR
 from hw4.core.errors import UserError
 from hw4.data.pairs.frames import Candidate, interpolated_frames, keep_evenly, load_candidates
 from hw4.data.pairs.photos_of_cameras import check_Ks, photos_of_cameras
-from hw4.data.pairs.source import PairSource, TruePair
+from hw4.data.pairs.source import PairSource, TruePair, chosen
 from hw4.data.registry import exif_of, pair_source
 
 
@@ -66,13 +66,11 @@ def _photo_pairs(source: PairSource, config: DataConfig, photos: bool = True) ->
     """As `load_photo_pairs`; without `photos` nobody looks whether they are there."""
     listed = source.photos(photos)
     numbers = list(listed)
-    if config.sample is not None:
-        if config.sample not in listed:
-            some = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
-            raise UserError(f"{source.listed_in} has no sample {config.sample}; data.sample can be {some}.")
-        numbers = [config.sample]
+    if config.sample is not None and config.sample not in listed:
+        some = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
+        raise UserError(f"{source.listed_in} has no sample {config.sample}; data.sample can be {some}.")
     pairs = []
-    for idx in numbers[: config.limit]:
+    for idx in chosen(config, numbers):
         paths = listed[idx]
         missing = next((why for path in paths if (why := _why_no_photo(path))), None) if photos else None
         pairs.append(PhotoPair(idx, paths, missing))

@@ -1,11 +1,13 @@
 """Where pairs come from: what every data set of pairs says of its own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from hw4.config import DataConfig
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,12 @@ class TruePair:
 
     cam_from_world: np.ndarray
     Ks: np.ndarray | None = None
+
+
+def chosen(config: DataConfig, numbers: Sequence[int]) -> list[int]:
+    """Those of a data set's samples that `data.sample` and `data.limit` leave, in order."""
+    found = [number for number in numbers if config.sample in (None, number)]
+    return found[: config.limit]
 
 
 class PairSource(ABC):

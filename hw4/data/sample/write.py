@@ -1,5 +1,6 @@
 """Write the sample set in the layouts of real data: pairs, frames between them, a sparse-view scene."""
 
+import glob
 import json
 import os
 import shutil
@@ -200,7 +201,10 @@ def ensure_sample(config: SampleConfig) -> Path:
                 return root
             if root.exists() and any(root.iterdir()):
                 raise UserError(f"data.root={root} holds something else; give an empty or new folder.")
-            building = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+            prefix = f".{root.name}.building-"
+            for killed in root.parent.glob(f"{glob.escape(prefix)}*"):
+                shutil.rmtree(killed, ignore_errors=True)
+            building = Path(tempfile.mkdtemp(dir=root.parent, prefix=prefix))
             try:
                 write_sample(building, config)
                 building.chmod(0o755)

@@ -1,5 +1,6 @@
 """The table of scene layouts, and which of them a folder has."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -100,3 +101,16 @@ def photos_of(config: SceneConfig) -> Path:
 def check_config(config: SceneConfig) -> None:
     """Raise ConfigError where the layout is no choice."""
     check_layout(config.layout)
+
+
+def files_of(config: SceneConfig) -> list[Path]:
+    """The scene's folder, then the files that a run reads; of a scene that cannot be read, those on top."""
+    root = Path(config.root).expanduser()
+    try:
+        scene = locate_config(config)
+        found = [*scene.train.files, *scene.test.files]
+    except UserError:
+        # Whoever reads the scene says what is wrong with it.
+        found = [path for path in root.glob("*") if path.is_file()]
+    # Relative to the folder, as content is told by: a copied scene is the same.
+    return [root, *(Path(os.path.relpath(path, root)) for path in found)]

@@ -197,3 +197,10 @@ def test_somebody_elses_folder_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds something else"):
         ensure_sample(SampleConfig(root=str(tmp_path), **SMALL))
     assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_what_a_killed_process_was_building_is_removed(tmp_path: Path) -> None:
+    for name in (".a.building-x1", ".a.lock", ".ab.building-x2", ".a.theirs"):
+        (tmp_path / name / "images").mkdir(parents=True) if "lock" not in name else (tmp_path / name).touch()
+    ensure_sample(SampleConfig(root=str(tmp_path / "a"), pairs=1, frames=3, width=48, height=36))
+    assert {path.name for path in tmp_path.iterdir()} == {"a", ".a.lock", ".ab.building-x2", ".a.theirs"}
