@@ -152,7 +152,7 @@ class IndexedPairs(PairSource):
 
 
 def files_of(config: PairsConfig) -> list[Path]:
-    """The folder of the pairs, then what a run reads: index and truth, photos and frames of its own samples."""
+    """The folder of the pairs, then what a run reads: index, truth, photos and frames of its samples only."""
     root = folder_of(config)
     truth = [config.gt] if config.gt else ["gt.json", "gt.npy"]
     found = [*index_candidates(config), *(root / name for name in truth)]
