@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from hw4.config import MetricsConfig
+from hw4.data.pairs.repeats import repeats
 from hw4.data.pairs.samples import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.from_model import FromModel
@@ -69,6 +70,6 @@ def evaluate_pose(
         n_reused=n_reused,
         cache_dir=None if source.cache_dir is None else str(source.cache_dir),
         seconds=time.perf_counter() - started,
-        remarks=[*source.remarks, *left_at_identity(results)],
+        remarks=[*source.remarks, *repeats(samples), *left_at_identity(results)],
         relative=summarize_beside(results, metrics),
     )
