@@ -8,7 +8,8 @@ from pathlib import Path
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hw4.data.photos import AsStored, orientation_of
+from hw4.core.errors import UserError
+from hw4.data.photos import AsStored, open_photo, orientation_of
 
 # What `data.exif` takes.
 AS_CAMERAS_SAY, APPLY, IGNORE = "auto", "apply", "ignore"
@@ -37,11 +38,11 @@ class ReadPhotos:
 def stored_size(path: Path) -> tuple[Size, int] | None:
     """Width and height as stored, and the EXIF orientation (1 to 8), from the header; None: unreadable."""
     try:
-        with Image.open(path) as image:
+        with open_photo(path) as image:
             # Pillow turns TIFF files by itself; their header has the size as stored.
             size = (image.tag_v2[256], image.tag_v2[257]) if isinstance(image, TiffImageFile) else image.size
             return size, orientation_of(image)
-    except (OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError):
+    except (UserError, OSError, SyntaxError, ValueError, KeyError, Image.DecompressionBombError):
         # Whoever decodes it says what is wrong.
         return None
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import file_digests
 from hw4.core.regular import regular
+from hw4.data.photo_files import HEIF, READ, photo_files
 from hw4.data.pixels import eight_bit
 
 # EXIF's tag of the orientation.
@@ -24,7 +25,7 @@ BACK = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (*READ, *HEIF)
 
 
 def by_number(name: str) -> list[tuple[int, int | str]]:
@@ -35,8 +36,7 @@ def by_number(name: str) -> list[tuple[int, int | str]]:
 
 def find_images(folder: Path) -> list[Path]:
     """The photos that lie in a folder, in the order of their numbers."""
-    found = (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    return sorted(found, key=lambda path: (by_number(path.name), path.name))
+    return sorted(photo_files(folder).paths, key=lambda path: (by_number(path.name), path.name))
 
 
 def photo_folder(root: Path) -> Path:
@@ -105,6 +105,21 @@ def orientation_of(image: Image.Image) -> int:
     return tag if tag in range(1, 9) else 1
 
 
+def open_photo(path: Path) -> Image.Image:
+    """`PIL.Image.open`, of HEIC photos too.
+
+    Raises:
+        UserError: it is one, and pillow-heif is not installed.
+    """
+    if path.suffix.lower() in HEIF:
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise UserError(f"image {path} is HEIC: pip install 'hw4[heif]', or convert it.") from error
+        pillow_heif.register_heif_opener()
+    return Image.open(regular(path))
+
+
 def _as_stored(image: Image.Image) -> Image.Image:
     """The decoded image, its orientation not applied."""
     tag = orientation_of(image)
@@ -120,7 +135,7 @@ def open_upright(path: Path) -> Image.Image:
         UserError: the file is missing, truncated or not an image.
     """
     try:
-        with Image.open(regular(path)) as image:
+        with open_photo(path) as image:
             turned = _as_stored(image) if isinstance(path, AsStored) else ImageOps.exif_transpose(image)
             return eight_bit(turned)
     except FileNotFoundError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from hw4.config import Config
 from hw4.config.stages import DEMO
 from hw4.core.errors import UserError
+from hw4.data.photo_files import photo_files
 from hw4.data.registry import scene_photos
 from hw4.jobs.context import JobContext
 from hw4.models.cached import model_of
@@ -22,10 +23,20 @@ def run_demo_stage(context: JobContext) -> list[str]:
 
     config, out_dir = context.config, context.out_dir
     options = config.demo
-    paths = find_photos(_source(config), options.max_images, out_dir / "frames")
+    source = _source(config)
+    if source.is_dir():
+        found = photo_files(source)
+        for note in found.notes:
+            context.warn(note)
+        if len(found.paths) > options.max_images:
+            limit = f"demo.max_images={options.max_images}"
+            context.warn(
+                f"{limit}: of the {len(found.paths)} photos in {source} so many are used, spread evenly"
+            )
+    paths = find_photos(source, options.max_images, out_dir / "frames")
     with StepProgress(context.console, len(paths) + 2, f"demo {config.model.name}") as progress:
         result = run_demo(paths, model_of(config), options, out_dir, progress=progress)
-    context.results[DEMO] = {"source": str(_source(config)), **result.to_json()}
+    context.results[DEMO] = {"source": str(source), **result.to_json()}
     for view in result.views:
         context.tracker.image(f"demo/{view.name}", Path(view.panel))
     if "overview" in result.files:

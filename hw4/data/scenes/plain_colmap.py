@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hw4.core.errors import UserError
-from hw4.data.photos import photo_folder
+from hw4.data.photos import find_images, photo_folder, without_suffix
 from hw4.data.scenes.colmap_files import CAMERA_FILES, has_colmap, model_files, shows_colmap
 from hw4.data.scenes.files import Layout, SceneFiles, Split, part_of
 
@@ -32,7 +32,21 @@ def _locate(root: Path, split: Split) -> SceneFiles:
     train, test = (
         part_of(photo_folder(root), views, ids, model_files(folder)) for ids in split.sides(len(views.names))
     )
-    return SceneFiles(root, NAME, train, test, points_saw_test=True)
+    notes = _without_camera(photo_folder(root), views.names)
+    return SceneFiles(root, NAME, train, test, points_saw_test=True, notes=notes)
+
+
+def _without_camera(folder: Path, names: list[str]) -> tuple[str, ...]:
+    """What is to be said of photos that the model did not place; names may lack their suffixes."""
+    if not folder.is_dir():
+        return ()
+    placed = {without_suffix(name) for name in names}
+    others = [path.name for path in find_images(folder) if without_suffix(path.name) not in placed]
+    if not others:
+        return ()
+    return (
+        f"photos in {folder} that have no camera in the model are not used: {len(others)}, {others[0]} first",
+    )
 
 
 LAYOUT = Layout(NAME, "sparse/0", _is_mine, _locate, before=("photos",))

@@ -7,7 +7,8 @@ import cv2
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.data.photos import IMAGE_SUFFIXES, find_images, spread
+from hw4.data.photo_files import READ
+from hw4.data.photos import find_images, spread
 
 
 def photos_in(folder: Path, at_most: int) -> list[Path]:
@@ -18,9 +19,7 @@ def photos_in(folder: Path, at_most: int) -> list[Path]:
     """
     paths = find_images(folder)
     if len(paths) < 2:
-        raise UserError(
-            f"{folder} holds {len(paths)} photos ({', '.join(IMAGE_SUFFIXES)}); at least two are needed."
-        )
+        raise UserError(f"{folder} holds {len(paths)} photos ({', '.join(READ)}); at least two are needed.")
     return [paths[i] for i in spread(len(paths), at_most)]
 
 

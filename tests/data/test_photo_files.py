@@ -1,0 +1,73 @@
+"""Which files of a folder are photos, and that none is dropped without a word."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hw4.core.errors import UserError
+from hw4.data import photo_files as files
+from hw4.data.photos import find_images, load_image, open_upright
+from hw4.data.scenes.scene import load_scene
+from tests.data.scenes.test_colmap_scenes import write_scene
+
+
+def _photos(folder: Path, *names: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        Image.new("RGB", (8, 8)).save(folder / name, "PNG")
+    return folder
+
+
+def test_hidden_files_are_no_photos(tmp_path):
+    folder = _photos(tmp_path, "a.jpg", "._a.jpg", ".b.png")
+    found = files.photo_files(folder)
+    assert [path.name for path in found.paths] == ["a.jpg"] and not found.notes
+
+
+@pytest.mark.parametrize("name", ["a_mask.png", "a.jpg.mask.png", "a-depth.tif", "a.alpha.png"])
+def test_masks_and_depth_maps_beside_their_photo_are_left_out(tmp_path, name):
+    found = files.photo_files(_photos(tmp_path, "a.jpg", "b.jpg", name, "c_mask.jpg"))
+    # A photo of a mask that belongs to no other photo is a photo.
+    assert [path.name for path in found.paths] == ["a.jpg", "b.jpg", "c_mask.jpg"]
+    assert found.notes == [
+        f"1 file of {tmp_path} left out as masks or depth maps of the photos beside them: {name}"
+    ]
+
+
+def test_pictures_that_are_not_read_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "reads_heif", lambda: False)
+    folder = _photos(tmp_path, "a.jpg", "b.HEIC", "c.heic", "d.DNG", "notes.txt")
+    found = files.photo_files(folder)
+    assert [path.name for path in found.paths] == ["a.jpg"]
+    assert found.notes == [
+        f"1 file of kind .dng in {folder} not read: convert them",
+        f"2 files of kind .heic in {folder} not read: pip install 'hw4[heif]', or convert them",
+    ]
+
+
+def test_heic_is_read_where_its_package_is(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    pixels = np.full((64, 64, 3), 200, np.uint8)
+    heif.from_pillow(Image.fromarray(pixels)).save(tmp_path / "a.HEIC", quality=100)
+    assert find_images(tmp_path) == [tmp_path / "a.HEIC"]
+    assert abs(load_image(tmp_path / "a.HEIC").astype(int) - 200).max() < 6
+
+
+def test_heic_without_its_package_says_which(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    with pytest.raises(UserError, match=r"a.heic is HEIC: pip install 'hw4\[heif\]'"):
+        open_upright(tmp_path / "a.heic")
+
+
+def test_a_scene_says_what_it_leaves_out(tmp_path):
+    root = write_scene(tmp_path / "colmap", np.random.default_rng(3).uniform(-0.8, 0.8, (20, 3)))
+    assert not any("no camera" in note for note in load_scene(root).notes)
+    _photos(root / "images", "extra.png")
+    assert any("not used: 1, extra.png" in note for note in load_scene(root).notes)
+    bare = _photos(tmp_path / "bare", *(f"{n}.jpg" for n in range(4)), "x.gif")
+    (bare / "transforms.json").write_text("{}")
+    notes = load_scene(bare).notes
+    assert any("of kind .gif" in note for note in notes)
+    assert any("transforms.json are not read" in note for note in notes)
