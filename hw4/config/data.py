@@ -1,6 +1,7 @@
 """`data=`: where images and ground truth are."""
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from hw4.config.fields import MAX_SEED, Checked, key
@@ -18,6 +19,20 @@ def _frames_are_read(config: Any, stage: str) -> bool:
     return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED
 
 
+def _stays_inside(folder: str) -> bool:
+    path = PurePosixPath(folder)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+GENERATOR: dict[str, Any] = {
+    "decides": "files",
+    "stages": VIDEO,
+    "read_if": _frames_are_read,
+    "valid": _stays_inside,
+    "otherwise": "must name a folder among a sample's videos",
+}
+
+
 @dataclass
 class DataConfig(Checked, at="data"):
     """Keys that every data source has. `provides` says what stages find in it: ``pairs``, a ``scene``.
@@ -31,7 +46,7 @@ class DataConfig(Checked, at="data"):
 
     name: str = key("???", decides="files")
     gt_convention: str = key("w2c", choices=("w2c", "c2w"), decides="score", stages=TRUTH)
-    generator: str = key("dynamicrafter", decides="files", stages=VIDEO, read_if=_frames_are_read)
+    generator: str = key("dynamicrafter", **GENERATOR)
     limit: int | None = key(None, low=1, decides="output", stages=(POSE, PREDICT, SCORE, INTERPOLATE))
     sample: int | None = key(None, low=0, decides="output", stages=(POSE, PREDICT, SCORE, INTERPOLATE, CASE))
 
@@ -47,7 +62,7 @@ class SampleConfig(DataConfig):
     provides = frozenset({"pairs", "scene"})
 
     name: str = key("sample", decides="files")
-    generator: str = key("sample", decides="files", stages=VIDEO, read_if=_frames_are_read)
+    generator: str = key("sample", **GENERATOR)
     root: str | None = key(None, decides="files")
     seed: int = key(1000, low=0, high=MAX_SEED, decides="files")
     pairs: int = key(40, low=1, high=10000, decides="files")

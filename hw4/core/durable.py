@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 # Seconds to wait for another process before it is said that one waits.
 PATIENCE = 2.0
+NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def _disk_error(path: Path, error: OSError) -> UserError:
@@ -115,8 +116,7 @@ class JsonlLog:
             content = self.path.read_bytes()
             whole = content[: content.rfind(b"\n") + 1]
             if len(whole) < len(content):
-                with self.path.open("r+b") as file:
-                    file.truncate(len(whole))
+                self._cut(len(whole))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -125,6 +125,14 @@ class JsonlLog:
                 "results again."
             ) from error
         return whole.split(b"\n")[:-1]
+
+    def _cut(self, length: int) -> None:
+        try:
+            with self.path.open("r+b") as file:
+                file.truncate(length)
+        except OSError as error:
+            if error.errno not in NOT_WRITABLE:
+                raise
 
     def read(self) -> list[dict[str, Any]]:
         """All whole records, see `lines`.
@@ -191,8 +199,10 @@ def locked(path: Path) -> Iterator[None]:
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold a folder alone among processes, by the lock ``.lock`` in it.
 
+    A folder that is there and may not be written needs no lock: what is in it is read.
+
     Raises:
-        UserError: the folder cannot be written, or its file system knows no locks.
+        UserError: the folder cannot be made, or its file system knows no locks.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -203,5 +213,6 @@ def exclusive(folder: Path) -> Iterator[None]:
                     f"cannot lock {folder}: {error.strerror}. Its file system knows no locks: change the key "
                     "of the configuration that names it to a folder on another disk."
                 ) from error
-            raise _disk_error(folder, error) from error
+            if error.errno not in NOT_WRITABLE or not folder.is_dir():
+                raise _disk_error(folder, error) from error
         yield

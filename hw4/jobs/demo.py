@@ -16,7 +16,7 @@ def run_demo_stage(context: JobContext) -> list[str]:
     """Find the photos, reconstruct them, write and log what there is to see.
 
     Raises:
-        UserError: no photos, unusable weights, or the model failed.
+        UserError: no photos, photos in the run's folder, unusable weights, or the model failed.
     """
     from hw4.show.demo.photos import find_photos
     from hw4.show.demo.run import run_demo
@@ -24,6 +24,11 @@ def run_demo_stage(context: JobContext) -> list[str]:
     config, out_dir = context.config, context.out_dir
     options = config.demo
     source = _source(config)
+    if source.resolve() == out_dir.resolve():
+        raise UserError(
+            f"{out_dir} is both the folder of the photos and of the run, whose pictures would be taken for "
+            "photos: set hydra.run.dir to another folder."
+        )
     if source.is_dir():
         found = photo_files(source)
         for note in found.notes:

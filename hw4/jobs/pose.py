@@ -64,7 +64,8 @@ def source_of(config: Config, samples: Sequence[PairSample]) -> Source:
     cache_dir = folder(config.input)
     # Said before anything is computed, and as what it is: no sample's fault.
     config.model.check_views(_fewest_views(samples))
-    write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
+    if not (cache_dir / "config.json").is_file():
+        write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
     model = FromModel(
         partial(build_model, config.model),
         folder(InputConfig(PAIR)) if config.input.picks else cache_dir,

@@ -150,3 +150,24 @@ def test_json_that_is_nested_too_deeply_is_no_json() -> None:
     for content in ("[" * deep + "]" * deep, '{"a":' * deep + "1" + "}" * deep):
         with pytest.raises(ValueError, match="too deeply"):
             parse_json(content)
+
+
+def test_a_folder_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = JsonlLog(tmp_path / "log.jsonl")
+    log.append({"idx": 0})
+    with log.path.open("ab") as file:
+        file.write(b'{"idx": 1')
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(durable, "locked", refused)
+    monkeypatch.setattr(JsonlLog, "append", refused)
+    whole = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda p, mode="r", *a, **k: refused() if "+" in mode else whole(p, mode, *a, **k)
+    )
+    with exclusive(tmp_path):
+        assert log.read() == [{"idx": 0}]
+    with pytest.raises(UserError, match="Read-only"), exclusive(tmp_path / "new"):
+        pass

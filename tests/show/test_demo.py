@@ -182,3 +182,17 @@ def test_keys_that_the_demo_reads() -> None:
     alignment = job.model.alignment
     assert (alignment.scene_graph, alignment.schedule, alignment.iterations) == ("complete", "linear", 5000)
     assert (alignment.min_conf_thr, job.demo.min_conf_thr) == (1, 1)
+
+
+def test_the_runs_own_pictures_are_no_photos(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = photos[0].parent
+    config = Config(
+        task="demo",
+        model=SfmConfig(),
+        demo=DemoConfig(images=str(folder)),
+        wandb=WandbConfig(mode="disabled"),
+    )
+    before = sorted(folder.iterdir())
+    with pytest.raises(UserError, match=r"both the folder of the photos and of the run.*hydra\.run\.dir"):
+        run_job(config, folder, Console(quiet=True))
+    assert sorted(folder.iterdir()) == before
