@@ -59,11 +59,16 @@ def is_photo_name(name: str) -> bool:
 def photo_files(folder: Path) -> PhotoFiles:
     """The photos of a folder; hidden files are no photos, and masks and depth maps of photos are left out."""
     there = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    photos = sorted(path for path in there if is_photo_name(path.name))
+    named = [path for path in there if is_photo_name(path.name)]
+    photos = sorted(path for path in named if _is_text(path.name))
     names = {path.name for path in photos} | {path.stem for path in photos}
     maps = [path for path in photos if MAP.sub("", path.stem) in names - {path.stem, path.name}]
     kinds = Counter(path.suffix.lower() for path in there if not is_photo_name(path.name))
     notes = [_unread(folder, kind, kinds[kind]) for kind in sorted(kinds) if kind in (*UNREAD, *HEIF)]
+    if len(photos) < len(named):
+        first = next(ascii(path.name) for path in named if not _is_text(path.name))
+        count = _files(len(named) - len(photos))
+        notes.append(f"{count} of {folder} not read: the name is no UTF-8, {first}; rename it")
     if maps:
         notes.append(
             f"{_files(len(maps))} of {folder} left out as masks or depth maps of the photos beside them: "
@@ -75,6 +80,11 @@ def photo_files(folder: Path) -> PhotoFiles:
 def _unread(folder: Path, kind: str, count: int) -> str:
     how = "pip install 'hw4[heif]', or convert them" if kind in HEIF else "convert them"
     return f"{_files(count)} of kind {kind} in {folder} not read: {how}"
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written into tables and pictures."""
+    return not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _files(count: int) -> str:

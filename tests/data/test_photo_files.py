@@ -8,6 +8,7 @@ from PIL import Image
 
 from hw4.core.errors import UserError
 from hw4.data import photo_files as files
+from hw4.data.pairs.frames import interpolated_frames
 from hw4.data.photos import find_images, load_image, open_upright
 from hw4.data.scenes.scene import load_scene
 from tests.data.scenes.test_colmap_scenes import write_scene
@@ -45,6 +46,34 @@ def test_pictures_that_are_not_read_are_counted(tmp_path, monkeypatch):
         f"1 file of kind .dng in {folder} not read: convert them",
         f"2 files of kind .heic in {folder} not read: pip install 'hw4[heif]', or convert them",
     ]
+
+
+def test_a_name_that_is_no_utf8_is_named(tmp_path):
+    _photos(tmp_path, "a.jpg", "Stra\udcdfe.jpg")
+    found = files.photo_files(tmp_path)
+    assert [path.name for path in found.paths] == ["a.jpg"]
+    assert found.notes == [
+        f"1 file of {tmp_path} not read: the name is no UTF-8, 'Stra\\udcdfe.jpg'; rename it"
+    ]
+
+
+def test_a_photo_may_have_another_suffix_than_its_model_says(tmp_path):
+    root = write_scene(tmp_path, np.random.default_rng(3).uniform(-0.8, 0.8, (20, 3)))
+    for path in (root / "images").iterdir():
+        path.rename(path.with_suffix(".jpg"))
+    scene = load_scene(root)
+    assert scene.train.names[0].endswith(".jpg") and len(scene.train.images)
+    assert sum("under another suffix" in note for note in scene.notes) == 2
+
+
+@pytest.mark.parametrize("name", ["{:04}.png", "frame_{}.jpg", "x_frame{:03}.png"])
+def test_frames_may_be_called_by_their_number_alone(tmp_path, name):
+    folder = tmp_path / "0" / "video"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        (folder / name.format(number)).touch()
+    frames = [path.name for path in interpolated_frames(tmp_path, 0, "video")]
+    assert frames == [name.format(1), name.format(2)]
 
 
 def test_heic_is_read_where_its_package_is(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 
 from hw4.config.input import CandidatesConfig
 
-FRAME_NAME = re.compile(r"frame_?(\d+)\.(?:png|jpe?g)$", re.IGNORECASE)
+FRAME_NAME = re.compile(r"(?:frame_?|^)(\d+)\.(?:png|jpe?g)$", re.IGNORECASE)
 
 
 def generators_of(root: Path, idx: int) -> list[str]:

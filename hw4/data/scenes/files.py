@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.core.errors import UserError
-from hw4.data.photos import IMAGE_SUFFIXES, photo_folder
+from hw4.data.photos import IMAGE_SUFFIXES, photo_folder, without_suffix
 
 SPREAD, NEIGHBOURS = "spread", "neighbours"
 
@@ -52,6 +52,7 @@ class Part:
         ids: places of the N images in `views`.
         listing: the files that `views` were read from.
         confidence: ``.npy`` with one number per point of `views`, or None.
+        notes: what a person should know of the files.
     """
 
     names: list[str]
@@ -60,6 +61,7 @@ class Part:
     ids: tuple[int, ...] = ()
     listing: tuple[Path, ...] = ()
     confidence: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[Path]:
@@ -143,11 +145,11 @@ class Layout:
 
 
 def _image_path(folder: Path, name: str) -> Path:
-    """The file of an image name; names without a suffix match any."""
+    """The file of an image name; with another suffix, or with one, where there is none of that name."""
     path = folder / name
-    if path.is_file() or path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.is_file():
         return path
-    found = [folder / f"{name}{suffix}" for suffix in IMAGE_SUFFIXES]
+    found = [folder / f"{without_suffix(name)}{suffix}" for suffix in IMAGE_SUFFIXES]
     return next((p for p in found if p.is_file()), path)
 
 
@@ -169,7 +171,11 @@ def part_of(
     """
     paths = [_image_path(photos, views.names[i]) for i in ids]
     names = [path.relative_to(photos).as_posix() for path in paths]
-    return Part(names, paths, views, tuple(ids), listing, confidence)
+    said = [views.names[i] for i in ids]
+    pairs = zip(said, names, strict=True)
+    other = [name for listed, name in pairs if listed not in (name, without_suffix(name))]
+    notes = (f"{len(other)} listed photos lie there under another suffix: {other[0]}",) if other else ()
+    return Part(names, paths, views, tuple(ids), listing, confidence, notes)
 
 
 def split_indices(

@@ -192,7 +192,7 @@ def _read_as(part: Part, exif: str) -> tuple[Part, list[str]]:
 def load_located(files: SceneFiles, resolution: int | None, exif: str = AS_CAMERAS_SAY) -> Scene:
     """Load the training part of a scene whose files are known; see `load_scene`."""
     part, doubts = _read_as(files.train, exif)
-    notes = [*(part.views.notes if part.views else ()), *files.notes, *doubts]
+    notes = [*(part.views.notes if part.views else ()), *part.notes, *files.test.notes, *files.notes, *doubts]
     images = [load_image(path, resolution) for path in part.paths]
     train, test = _train_scene(part, images), _test_views(files.test, resolution, exif)
     if part.views is not None and part.views.points is not None:
