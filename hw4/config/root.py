@@ -98,12 +98,14 @@ class DemoConfig(Checked, at="demo"):
     `images` is a folder of photos or a video file; null: the photos of the data's scene. At most `max_images`
     are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
     own scale; a network's mostly starts at 1) is below `min_conf_thr` are left out of the 3D files, and at
-    most `max_points` are written.
+    most `max_points` are written. `clean_depth` leaves out those, too, that float before what another photo
+    is surer to show there, as DUSt3R's demo does.
     """
 
     images: str | None = None
     max_images: int = key(10, low=2, high=1000)
     min_conf_thr: float = key(1.0, low=0)
+    clean_depth: bool = False
     max_points: int = key(500_000, low=1)
 
 

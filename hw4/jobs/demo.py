@@ -44,8 +44,9 @@ def run_demo_stage(context: JobContext) -> list[str]:
     context.results[DEMO] = {"source": str(source), **result.to_json()}
     for view in result.views:
         context.tracker.image(f"demo/{view.name}", Path(view.panel))
-    if "overview" in result.files:
-        context.tracker.image("demo/overview", Path(result.files["overview"]))
+    for name, path in result.files.items():
+        if path.endswith(".png"):
+            context.tracker.image(f"demo/{name}", Path(path))
     counts = {"n_placed": result.n_placed, "n_points": result.n_points, "n_photos": len(result.views)}
     context.tracker.summary({f"demo/{name}": value for name, value in counts.items()})
     for view in result.views:

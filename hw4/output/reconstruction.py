@@ -63,40 +63,50 @@ def _draw_missing(axes: Any, title: str, why: str, aspect: float) -> None:
     axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=9, color="#444444")
 
 
-def panels(
-    image: np.ndarray,
-    depth: np.ndarray | None,
-    conf: np.ndarray | None,
-    scale: tuple[float, float] | None,
-    missing: dict[str, str],
-    title: str,
-) -> Figure:
-    """RGB, depth and confidence of one photo side by side; what is missing says why in its place.
+@dataclass(frozen=True)
+class PhotoMaps:
+    """One photo and what a model says of its pixels.
 
-    Args:
+    Attributes:
+        title: its name.
         image: (H, W, 3) uint8.
         depth: (H, W) z in the camera, the reconstruction's units, or None.
         conf: (H, W) the model's own scale, or None.
+    """
+
+    title: str
+    image: np.ndarray
+    depth: np.ndarray | None
+    conf: np.ndarray | None
+
+
+def panels(photos: Sequence[PhotoMaps], scale: tuple[float, float] | None, missing: dict[str, str]) -> Figure:
+    """RGB, depth and confidence side by side, a row per photo; what is missing says why in its place.
+
+    Args:
+        photos: at least one.
         scale: of the confidence's colours.
         missing: ``depth`` and ``confidence`` -> why there is none.
-        title: above the panels.
     """
-    aspect = image.shape[0] / image.shape[1]
-    figure = Figure(figsize=(12, 0.9 + 3.6 * min(aspect, 2.0)), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    left.imshow(image)
-    left.set_title("RGB", fontsize=9)
-    left.set_axis_off()
-    shown = None if depth is None else _robust_range(depth)
-    if depth is not None and shown is not None:
-        _draw_map(figure, middle, "depth (the model's units)", depth, "turbo_r", Normalize(*shown))
-    else:
-        _draw_missing(middle, "depth", missing["depth"], aspect)
-    if conf is not None and scale is not None:
-        _draw_map(figure, right, "confidence (larger is surer)", conf, "viridis", Normalize(*scale))
-    else:
-        _draw_missing(right, "confidence", missing["confidence"], aspect)
-    figure.suptitle(title, fontsize=10)
+    aspects = [photo.image.shape[0] / photo.image.shape[1] for photo in photos]
+    heights = [0.9 + 3.6 * min(aspect, 2.0) for aspect in aspects]
+    figure = Figure(figsize=(12, sum(heights)), layout="constrained")
+    grid = figure.subplots(len(photos), 3, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for photo, aspect, (left, middle, right) in zip(photos, aspects, grid, strict=True):
+        left.imshow(photo.image)
+        left.set_title(photo.title, fontsize=10)
+        left.set_axis_off()
+        shown = None if photo.depth is None else _robust_range(photo.depth)
+        if photo.depth is not None and shown is not None:
+            norm = Normalize(*shown)
+            _draw_map(figure, middle, "depth (the model's units)", photo.depth, "turbo_r", norm)
+        else:
+            _draw_missing(middle, "depth", missing["depth"], aspect)
+        if photo.conf is not None and scale is not None:
+            norm = Normalize(*scale)
+            _draw_map(figure, right, "confidence (larger is surer)", photo.conf, "viridis", norm)
+        else:
+            _draw_missing(right, "confidence", missing["confidence"], aspect)
     return figure
 
 

@@ -20,7 +20,9 @@ from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import ReconstructionFailed
 from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.dust3r.upstream import import_alignment
 from hw4.models.sfm.config import SfmConfig
+from hw4.show.demo.clean import cleaned
 from hw4.show.demo.photos import find_photos
 from hw4.show.demo.run import run_demo
 from tests.support.known_model import SIZE, K, KnownModel
@@ -84,6 +86,64 @@ def test_files_hold_what_the_model_said(photos: list[Path], tmp_path: Path) -> N
         assert np.linalg.norm(wire - center, axis=1).min() < 0.1 * np.ptp(wire, axis=0).max()
     cloud = np.asarray(nodes["points"].vertices) * (1, -1, -1)
     np.testing.assert_allclose(cloud, points[sure] @ first[:3, :3].T + first[:3, 3], atol=1e-5)
+
+
+def test_six_photos_are_two_sheets_of_three(photos: list[Path], tmp_path: Path) -> None:
+    result = run_demo([*photos, *photos], KnownModel(), DemoConfig(), tmp_path / "six")
+    sheets = [Image.open(result.files[name]).size for name in sorted(result.files) if "sheet" in name]
+    one = Image.open(result.views[0].panel).size
+    assert len(sheets) == 2 and sheets[0] == sheets[1]
+    assert sheets[0][1] == pytest.approx(3 * one[1], rel=0.05)
+    few = run_demo(photos[:2], KnownModel(), DemoConfig(), tmp_path / "two")
+    assert "sheet_1" in few.files and "sheet_2" not in few.files
+
+
+def test_the_threshold_filters_the_3d_files_alone(photos: list[Path], tmp_path: Path) -> None:
+    plain, sure = (
+        run_demo(photos, KnownModel(), DemoConfig(min_conf_thr=limit), tmp_path / f"{limit:g}")
+        for limit in (0.0, 4.0)
+    )
+    assert 0 < sure.n_points < plain.n_points
+    for name in ("a", "b", "c"):
+        both = [tmp_path / limit / "panels" / f"{name}.png" for limit in ("0", "4")]
+        assert both[0].read_bytes() == both[1].read_bytes()
+
+
+def test_depth_is_cleaned_as_upstream_does(photos: list[Path], tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    upstream = import_alignment().base_opt
+    r = KnownModel().reconstruct(photos)
+    rng = np.random.default_rng(0)
+    size = (3, SIZE[1], SIZE[0])
+    depth = rng.uniform(1, 3, size).astype(np.float32)
+    r.cam_from_world[:, :, :3] = np.eye(3)
+    r.cam_from_world[:, :, 3] = rng.uniform(-0.2, 0.2, (3, 3))
+    x, y = np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1]))
+    rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ np.linalg.inv(K).T
+    points = [
+        (rays * z[..., None] - t).astype(np.float32)
+        for z, t in zip(depth, r.cam_from_world[:, :, 3], strict=True)
+    ]
+    conf = rng.uniform(1, 5, size).astype(np.float32)
+    r = replace(r, pts3d=points, depth=list(depth), conf=list(conf))
+    ours, count = cleaned(r)
+    cameras = np.tile(np.eye(4), (3, 1, 1))
+    cameras[:, :3] = r.cam_from_world
+    theirs = upstream.clean_pointcloud(
+        [torch.tensor(c) for c in conf],
+        torch.tensor(r.Ks),
+        torch.tensor(cameras),
+        [torch.tensor(z) for z in depth],
+        [torch.tensor(p, dtype=torch.float64) for p in points],
+    )
+    assert ours.conf is not None and 0 < count < conf.size
+    for mine, other in zip(ours.conf, theirs, strict=True):
+        np.testing.assert_array_equal(np.where(np.isneginf(mine), 0, mine), other.numpy())
+    with_option = run_demo(photos, KnownModel(), DemoConfig(clean_depth=True), tmp_path / "clean")
+    without = run_demo(photos, KnownModel(), DemoConfig(), tmp_path / "plain")
+    assert with_option.n_points == without.n_points - with_option.notes["n_cleaned"]
+    sparse = run_demo(photos, KnownModel(dense=False), DemoConfig(clean_depth=True), tmp_path / "sparse")
+    assert "needs a model with depth and confidence" in sparse.missing["cleaned depth"]
 
 
 def test_missing_things_say_so(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +241,7 @@ def test_keys_that_the_demo_reads() -> None:
     assert isinstance(job.model, Dust3rConfig) and job.task == "demo" and job.model.weights == "official"
     alignment = job.model.alignment
     assert (alignment.scene_graph, alignment.schedule, alignment.iterations) == ("complete", "linear", 5000)
-    assert (alignment.min_conf_thr, job.demo.min_conf_thr) == (1, 1)
+    assert (alignment.min_conf_thr, job.demo.min_conf_thr) == (3, 1), "it filters what is shown alone"
 
 
 def test_the_runs_own_pictures_are_no_photos(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,12 @@ from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.clouds import Cloud, cloud_of
 from hw4.output.figures import save_figure
-from hw4.output.reconstruction import conf_range, panels, predicted, two_sides, view_frusta
+from hw4.output.reconstruction import PhotoMaps, conf_range, panels, predicted, two_sides, view_frusta
+from hw4.show.demo.clean import cleaned
 from hw4.show.demo.files3d import scene_of_reconstruction, write_glb, write_points_ply
+
+# Photos a sheet: six photos are two sheets.
+PER_SHEET = 3
 
 OnStep = Callable[[int, int, str], None]
 
@@ -52,7 +56,7 @@ class DemoResult:
         views: one per photo, in order.
         n_points: points in the 3D files; `n_points_all`: finite points that the model gave.
         missing: ``depth``, ``confidence``, ``scene.glb``, ``points.ply`` -> why it is not there.
-        files: ``glb``, ``ply``, ``overview``; `notes`: the model's own facts.
+        files: ``glb``, ``ply``, ``overview``, ``sheet_1``...; `notes`: the model's own facts.
     """
 
     model: str
@@ -87,8 +91,8 @@ def run_demo(
     Args:
         paths: N >= 2 photos.
         model: any model; panels that it cannot give say so.
-        config: confidence threshold and number of points.
-        out_dir: receives ``panels/``, ``overview.png``, ``scene.glb`` and ``points.ply``.
+        config: what the 3D files leave out: the panels show everything.
+        out_dir: receives ``panels/``, ``sheet_1.png``..., ``overview.png``, ``scene.glb`` and ``points.ply``.
         seed: given to the model.
         progress: step, total, state in words.
 
@@ -110,11 +114,25 @@ def run_demo(
     views = []
     scale = conf_range(reconstruction.conf)
     names = _names(paths)
+    said = dict.fromkeys(("depth", "confidence"), "no value is finite") | missing
+    maps = [_maps(reconstruction, view, path.name) for view, path in enumerate(paths)]
     for number, path in enumerate(paths):
         say(number + 1, total, f"panels of {path.name}")
-        views.append(_view(reconstruction, number, path, names[number], missing, scale, out_dir))
+        panel = save_figure(panels([maps[number]], scale, said), out_dir / "panels" / f"{names[number]}.png")
+        views.append(_view(reconstruction, number, path, panel))
+    sheets = {
+        f"sheet_{number}": panels(maps[start : start + PER_SHEET], scale, said)
+        for number, start in enumerate(range(0, len(maps), PER_SHEET), 1)
+    }
+    files = {name: str(save_figure(figure, out_dir / f"{name}.png")) for name, figure in sheets.items()}
     say(total - 1, total, "3D files")
-    cloud = cloud_of(reconstruction, config.min_conf_thr)
+    notes = dict(reconstruction.notes)
+    shown = reconstruction
+    if config.clean_depth and "depth" not in missing and "confidence" not in missing:
+        shown, notes["n_cleaned"] = cleaned(reconstruction)
+    elif config.clean_depth:
+        missing["cleaned depth"] = "demo.clean_depth needs a model with depth and confidence"
+    cloud = cloud_of(shown, config.min_conf_thr)
     n_confident = len(cloud)
     cloud = cloud.at_most(config.max_points)
     result = DemoResult(
@@ -124,7 +142,8 @@ def run_demo(
         len(cloud),
         cloud.n_all,
         missing,
-        notes=dict(reconstruction.notes) | {"n_confident": n_confident},
+        files,
+        notes | {"n_confident": n_confident},
     )
     _write_scene(result, reconstruction, cloud, names, out_dir, config)
     say(total, total, "done")
@@ -137,24 +156,18 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [stem if stems.count(stem) == 1 else path.name for stem, path in zip(stems, paths, strict=True)]
 
 
-def _view(
-    r: Reconstruction,
-    view: int,
-    path: Path,
-    name: str,
-    missing: dict[str, str],
-    scale: tuple[float, float] | None,
-    out_dir: Path,
-) -> DemoView:
+def _maps(r: Reconstruction, view: int, title: str) -> PhotoMaps:
     depth = None if r.depth is None else r.depth[view]
     conf = None if r.conf is None else r.conf[view]
-    nothing_finite = dict.fromkeys(("depth", "confidence"), "no value is finite")
-    figure = panels(r.images[view], depth, conf, scale, nothing_finite | missing, path.name)
+    return PhotoMaps(title, r.images[view], depth, conf)
+
+
+def _view(r: Reconstruction, view: int, path: Path, panel: Path) -> DemoView:
     known = bool(np.isfinite(r.Ks[view]).all())
     return DemoView(
         path.name,
         str(path),
-        str(save_figure(figure, out_dir / "panels" / f"{name}.png")),
+        str(panel),
         r.cam_from_world[view] if r.is_valid(view) else None,
         r.Ks[view] if known else None,
         r.Ks_original[view] if known else None,
