@@ -168,13 +168,19 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def load_image(path: Path, long_edge: int | None = None) -> np.ndarray:
+def load_image(path: Path, long_edge: int | None = None, over: float | None = None) -> np.ndarray:
     """(H, W, 3) uint8 RGB, upright, downscaled so that the long edge has at most `long_edge` pixels.
+
+    Transparent pixels are laid over a grey of level `over`, 0 to 1; None: the colours under them are shown.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    return np.array(limited(open_upright(path).convert("RGB"), long_edge))
+    image = open_upright(path)
+    if image.mode == "RGBA" and over is not None:
+        level = round(255 * over)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (level, level, level, 255)), image)
+    return np.array(limited(image.convert("RGB"), long_edge))
 
 
 def resize_map(model_size: tuple[int, int], original_size: tuple[int, int]) -> np.ndarray:

@@ -62,10 +62,10 @@ def run_splat(
     # Whatever can be wrong with the configuration is said before the model and training take their time.
     device_for(config.rasterizer)
     configured_weights(config.eval)
-    scene = scene_of(data)
+    background = BACKGROUNDS.get(config.background, 0.0)
+    scene = scene_of(data, background)
     init, model = initialise(scene, config, get_model)
     trained = train(scene.train, init, config, train_dir or out_dir, on_metrics, on_image, progress)
-    background = BACKGROUNDS.get(config.background, 0.0)
     if progress is not None:
         progress(trained.steps, config.iterations, "rendering the fly-through, scoring test views")
     outputs = _write_outputs(scene, init, trained, config, out_dir, background)

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from hw4.data.photos import load_image, open_upright
+from hw4.data.scenes.layouts import locate
+from hw4.data.scenes.scene import load_located
 
 GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
@@ -76,3 +78,14 @@ def test_transparency_of_any_kind_is_an_alpha_channel(tmp_path, convert):
 def test_a_transparent_colour_is_transparency(tmp_path):
     Image.fromarray(np.full((4, 4, 3), 9, np.uint8)).save(tmp_path / "a.png", transparency=(9, 9, 9))
     assert np.array(open_upright(tmp_path / "a.png"))[..., 3].max() == 0
+
+
+@pytest.mark.parametrize(("over", "level"), [(0.0, 0), (1.0, 255), (None, 77)])
+def test_a_scene_is_laid_over_its_background(tmp_path, over, level):
+    pixels = np.full((16, 16, 4), 77, np.uint8)
+    pixels[:8, :, 3], pixels[8:, :, 3] = 0, 255
+    for number in range(4):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    scene = load_located(locate(tmp_path), None, over=over)
+    for image in (scene.train.images[0], scene.test.load(0)[0]):
+        assert image[0, 0].tolist() == [level] * 3 and image[-1, 0].tolist() == [77] * 3

@@ -63,6 +63,7 @@ class TestViews:
         sizes: (M, 2) int width and height that `Ks` refer to, or None.
         resolution: longest edge of loaded images, null for as on disk.
         exif: whether EXIF orientations are applied: ``auto`` (as the cameras say), ``apply`` or ``ignore``.
+        over: grey level under transparent pixels; None: their hidden colours are shown.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -74,6 +75,7 @@ class TestViews:
     sizes: np.ndarray | None
     resolution: int | None
     exif: str = AS_CAMERAS_SAY
+    over: float | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -86,9 +88,9 @@ class TestViews:
         """
         path = self.paths[index]
         if self.Ks is None or self.sizes is None:
-            return load_image(path, self.resolution), None
+            return load_image(path, self.resolution, self.over), None
         (path,) = read_with_cameras([path], [tuple(self.sizes[index])], self.exif).paths
-        image = load_image(path, self.resolution)
+        image = load_image(path, self.resolution, self.over)
         return image, _fitted_K(self.Ks[index], self.sizes[index], image, path)
 
 
@@ -128,16 +130,16 @@ def _train_scene(part: Part, images: list[np.ndarray]) -> TrainScene:
     return TrainScene(part.names, part.paths, images, cameras, np.stack(Ks), views.points, views.colors)
 
 
-def _test_views(part: Part, resolution: int | None, exif: str) -> TestViews:
+def _test_views(part: Part, resolution: int | None, exif: str, over: float | None) -> TestViews:
     if part.views is None:
         # A model that will give them cameras sees them upright too.
         exif = APPLY if exif == AS_CAMERAS_SAY else exif
         paths = read_without_cameras(part.paths, exif)
-        return TestViews(part.names, paths, None, None, None, resolution, exif)
+        return TestViews(part.names, paths, None, None, None, resolution, exif, over)
     views, ids = part.views, list(part.ids)
     sizes = views.sizes[ids].reshape(-1, 2)
     return TestViews(
-        part.names, part.paths, views.cam_from_world[ids], views.Ks[ids], sizes, resolution, exif
+        part.names, part.paths, views.cam_from_world[ids], views.Ks[ids], sizes, resolution, exif, over
     )
 
 
@@ -189,12 +191,14 @@ def _read_as(part: Part, exif: str) -> tuple[Part, list[str]]:
     return replace(part, paths=read.paths), doubts(read.doubtful)
 
 
-def load_located(files: SceneFiles, resolution: int | None, exif: str = AS_CAMERAS_SAY) -> Scene:
+def load_located(
+    files: SceneFiles, resolution: int | None, exif: str = AS_CAMERAS_SAY, over: float | None = None
+) -> Scene:
     """Load the training part of a scene whose files are known; see `load_scene`."""
     part, doubts = _read_as(files.train, exif)
     notes = [*(part.views.notes if part.views else ()), *part.notes, *files.test.notes, *files.notes, *doubts]
-    images = [load_image(path, resolution) for path in part.paths]
-    train, test = _train_scene(part, images), _test_views(files.test, resolution, exif)
+    images = [load_image(path, resolution, over) for path in part.paths]
+    train, test = _train_scene(part, images), _test_views(files.test, resolution, exif, over)
     if part.views is not None and part.views.points is not None:
         if files.points_saw_test:
             points, colors, note = training_points(part.views, part.ids, images)
@@ -220,10 +224,13 @@ def has_points(config: DataConfig) -> bool:
     return has_training_points(views, files.train.ids) if files.points_saw_test else len(views.points) > 0
 
 
-def scene_of(config: DataConfig) -> Scene:
+def scene_of(config: DataConfig, background: float = 0.0) -> Scene:
     """The scene of a `data=` group; the sample set is generated first where it is not there yet.
+
+    Transparent photos are laid over a grey of level `background`, unless ``data.alpha=ignore``.
 
     Raises:
         UserError: the group has no scene, or `load_scene` fails.
     """
-    return load_located(scene_files(config), resolution_of(config), exif_of(config))
+    over = None if getattr(config, "alpha", "composite") == "ignore" else background
+    return load_located(scene_files(config), resolution_of(config), exif_of(config), over)
