@@ -78,6 +78,7 @@ def test_instantsplat_is_what_a_second_trainer_does(number: str, options: dict[s
     disturb(run, loop)
     before = {name: value.detach().clone() for name, value in loop.values.items()}
     for step in range(1, ITERATIONS + 1):
+        last = {name: value.detach().clone() for name, value in run.gaussians.items()}
         losses = run.advance()
         loop.iterate(step)
         used = {name: optimizer.param_groups[0]["lr"] for name, optimizer in run.optimizers.items()}
@@ -91,6 +92,7 @@ def test_instantsplat_is_what_a_second_trainer_does(number: str, options: dict[s
                 torch.testing.assert_close(
                     ours, value, rtol=1e-5, atol=2e-6, msg=lambda m, n=name: f"{n}: {m}"
                 )
+    assert all(torch.equal(last[name], value) for name, value in run.gaussians.items()), "the last step"
     assert min(loop.counts) < 80 or number in "12", "the test is to prune something"
     for name, value in loop.values.items():
         ours = run.learnt[:, [3, 0, 1, 2, 4, 5, 6]] if name == "cameras" else run.gaussians[name]
