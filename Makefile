@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup demo test test-fast lint docs bench bench-table screenshots clean-env
+.PHONY: help setup demo test test-fast lint docs bench bench-table torture screenshots clean-env
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: setup  ## the benchmarks at their smallest size
 bench-table: setup  ## the benchmarks at every size, and the table in benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.table
+
+torture: setup  ## kills, bad inputs, hostile files, a full disk: the table of docs/reliability.md; under ten minutes
+	$(BIN)/python scripts/torture.py --write docs/reliability.md
 
 SHOTS := outputs/screenshots
 HW4 := $(BIN)/python -m hw4
