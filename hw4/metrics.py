@@ -9,7 +9,7 @@ import numpy as np
 from hw4.core.errors import UserError
 from hw4.core.metric import HIGHER, LARGER, LOWER, ROTATION, TRANSLATION, Metric, PoseMetric, SplatMetric
 from hw4.core.plugins import plugins
-from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
+from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.core.scale import DECIBEL, DEGREES, PER_CENT, SHARE, Scale
 
 GROUP = "hw4.metrics"
@@ -55,7 +55,7 @@ def _relative_accuracy(name: str, errors: str, threshold: int) -> PoseMetric:
         scale=PER_CENT,
         better=HIGHER,
         is_charted=False,
-        protocols=(VGGT,),
+        protocols=(PAPERS,),
     )
 
 

@@ -11,7 +11,7 @@ from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
 from hw4.config.stages import ALL, stages, tasks
-from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
+from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 
 
 @dataclass
@@ -21,7 +21,7 @@ class MetricsConfig(Checked, at="metrics"):
     `mode` and `fold_translation` null: as the protocol has it.
     """
 
-    protocol: str = key(RELATIVE, choices=(RELATIVE, HOMEWORK, VGGT))
+    protocol: str = key(RELATIVE, choices=(RELATIVE, HOMEWORK, PAPERS))
     mode: str | None = key(None, choices=("R", "T", "both"))
     failures: str = key("exclude", choices=("exclude", "penalize"))
     fold_translation: bool | None = None
@@ -31,7 +31,7 @@ class MetricsConfig(Checked, at="metrics"):
     @property
     def errors_mode(self) -> str:
         """Which error of a sample counts: ``R``, ``T``, or ``both``, the larger of the two."""
-        return self.mode or ("both" if self.protocol == VGGT else "R")
+        return self.mode or ("both" if self.protocol == PAPERS else "R")
 
     @property
     def folds(self) -> bool:
@@ -99,7 +99,7 @@ class DemoConfig(Checked, at="demo"):
     are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
     own scale; a network's mostly starts at 1) is below `min_conf_thr` are left out of the 3D files, and at
     most `max_points` are written. `clean_depth` leaves out those, too, that float before what another photo
-    is surer to show there, as DUSt3R's demo does.
+    is surer to show there, as upstream's demo does.
     """
 
     images: str | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.config import MetricsConfig
-from hw4.core.protocols import HOMEWORK, RELATIVE, VGGT
+from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
 
 FAILURE_ERROR_DEG = 180.0
@@ -83,13 +83,13 @@ def relative_from_cameras(cam_from_world: np.ndarray, protocol: str) -> np.ndarr
         cam_from_world: (2, 4, 4) world-to-camera.
         protocol: ``relative`` gives ``T_2w · T_1w⁻¹``, which no change of world frame alters;
             ``homework`` gives ``P_1 · P_2⁻¹`` on camera-to-world matrices, as the course's script does;
-            that one depends on the world frame. ``vggt`` gives ``T_1w · T_2w⁻¹``, the inverse of the first,
-            as the evaluations of RelPose, PoseDiffusion and VGGT do.
+            that one depends on the world frame. `PAPERS` gives ``T_1w · T_2w⁻¹``, the inverse of the first,
+            as the evaluations of RelPose, PoseDiffusion and their followers do.
     """
     first, second = cam_from_world
     if protocol == RELATIVE:
         return second @ np.linalg.inv(first)
-    if protocol == VGGT:
+    if protocol == PAPERS:
         return first @ np.linalg.inv(second)
     return np.linalg.inv(first) @ second
 

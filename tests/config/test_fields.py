@@ -109,7 +109,7 @@ def test_data_sets_are_told_by_their_files_alone() -> None:
     """Whatever a key of another package's data set decides is part of addresses unless it says otherwise."""
     assert deciding(SampleConfig()) == deciding(PairsConfig()) == {}
     assert set(deciding(SceneConfig())) == {
-        "layout", "test_every", "train_views", "train_pick", "resolution"
+        "layout", "test_every", "train_views", "train_pick", "resolution", "exif", "alpha"
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""DUSt3R's cleaning of depth maps (upstream's `clean_pointcloud`), for models with depth and confidence."""
+"""Upstream's cleaning of depth maps (`clean_pointcloud`), for models with depth and confidence."""
 
 from dataclasses import replace
 
