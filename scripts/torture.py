@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -205,6 +205,12 @@ def all_outcomes(seed: int, kills: int, parent: Path) -> tuple[list[Outcome], st
         if skipped is None:
             for kilobytes in (16, 48, 96, 160, 256, 400):
                 waiting.append(pool.submit(full_disk, kilobytes, whole[PAIRS][0], sample, parent))
+        for done in as_completed(waiting):
+            outcome = done.result()
+            print(
+                f"{outcome.seconds:5.1f} s  {outcome.kind}: {outcome.name}: {outcome.fault or 'good'}",
+                flush=True,
+            )
         return [future.result() for future in waiting], skipped
 
 
@@ -225,7 +231,7 @@ def table(outcomes: Sequence[Outcome], skipped: str | None, minutes: float) -> s
 
 
 def main() -> None:
-    """Run everything, print the faults, write the table."""
+    """Run everything, write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=24)
@@ -236,13 +242,10 @@ def main() -> None:
         outcomes, skipped = all_outcomes(options.seed, options.kills, Path(name))
     text = table(outcomes, skipped, (time.monotonic() - started) / 60)
     print(text)
-    faults = [outcome for outcome in outcomes if outcome.fault]
-    for outcome in faults:
-        print(f"{outcome.kind}: {outcome.name}: {outcome.fault}")
     if options.write:
         before, rest = options.write.read_text().split(BEGIN)
         options.write.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
-    sys.exit(1 if faults else 0)
+    sys.exit(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":
