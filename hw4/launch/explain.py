@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
+from yaml.error import MarkedYAMLError
 
 from hw4.config.decides import field_names, known_keys
 from hw4.config.fields import nearest
@@ -51,6 +52,10 @@ def explain(error: BaseException) -> ConfigError | None:
         return ConfigError(
             "a group (model, input, splat, data, wandb) cannot be null; see python -m hw4 --help."
         )
+    if isinstance(error, MarkedYAMLError):
+        mark, problem = error.problem_mark, (error.problem or "is no YAML").replace("\n", " ")
+        where = "a YAML file" if mark is None else f"{mark.name}, line {mark.line + 1}"
+        return ConfigError(f"{where}: {problem}; mend it, with plain values only.")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     text = "\n".join(str(e) for e in _chain(error))

@@ -1,6 +1,7 @@
 """Errors of the machine in one sentence: no room, no memory, no home. Any library may raise them anywhere."""
 
 import errno
+import resource
 from collections.abc import Iterator
 
 from hw4.core.errors import UserError
@@ -40,6 +41,10 @@ def system_sentence(error: BaseException) -> str | None:
     return next(filter(None, map(_sentence, _chain(error))), None)
 
 
+def _is_limited() -> bool:
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     current: BaseException | None = error
     while current is not None:
@@ -57,6 +62,9 @@ def _sentence(error: BaseException) -> str | None:
             "again: finished work is kept."
         )
     if number == errno.ENOMEM or isinstance(error, MemoryError) or any(w in text for w in _MEMORY_WORDS):
+        return MEMORY
+    # Libraries hide why they did not load; under a limit of memory it is that.
+    if isinstance(error, ImportError | OSError) and "shared object" in text and _is_limited():
         return MEMORY
     if number == errno.ENAMETOOLONG:
         return f"a name is too long for the file system:{where[:60]}...; give a shorter one."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from hw4.core.errors import UserError
 from hw4.launch import cli as entry
@@ -186,3 +187,20 @@ def test_two_processes_in_one_folder_take_turns(pairs_folder: MakePairs, tmp_pat
         )
     assert [done.returncode for done in both] == [0, 0], both
     assert len((tmp_path / "out" / "samples.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: !!python/object/apply:os.system [true]", "could not determine a constructor for the tag"),
+        ("name: [1, 2", "expected"),
+    ],
+)
+def test_yaml_that_is_damaged_or_would_run_code_is_one_sentence(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"a: 1\n{text}\n")
+    with pytest.raises(Exception) as caught:
+        OmegaConf.load(tmp_path / "mine.yaml")
+    sentence = str(explain(caught.value))
+    assert f"{tmp_path}/mine.yaml, line" in sentence and words in sentence and "\n" not in sentence
