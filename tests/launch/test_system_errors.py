@@ -59,6 +59,12 @@ def test_our_own_errors_stay_internal() -> None:
 
 
 @pytest.mark.slow
+def test_errors_that_cause_each_other_are_worded() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert is_internal(message_of(one))
+
+
 def test_a_full_disk_before_the_job_begins_is_one_sentence(tmp_path: Path) -> None:
     """Hydra writes its own files first."""
     (tmp_path / "out" / ".hydra").mkdir(parents=True)
