@@ -10,12 +10,12 @@ from hw4.data.pairs.repeats import repeats
 from hw4.data.pairs.samples import PairSample
 from hw4.models.base import ReconstructionModel
 from hw4.pose.from_model import FromModel
+from hw4.pose.remarks import left_at_identity
 from hw4.pose.results import (
     BAD_INPUT,
     PoseResult,
     Prediction,
     SampleResult,
-    left_at_identity,
     score_sample,
     summarize_beside,
     summarize_samples,

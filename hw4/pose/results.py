@@ -10,7 +10,6 @@ import numpy as np
 from hw4.config import MetricsConfig
 from hw4.core.stored import require
 from hw4.data.pairs.samples import PairSample
-from hw4.models.base import IDENTITY_VIEWS
 from hw4.pose.beside import relative_config
 from hw4.pose.metrics import (
     NO_DIRECTION,
@@ -277,19 +276,6 @@ def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
     turn = second @ first.T
     x, _, z = turn[2]
     return rotation_error_deg(np.eye(3), turn), float(np.degrees(np.arctan2(x, z)))
-
-
-def left_at_identity(samples: Sequence[SampleResult]) -> list[str]:
-    """What every table must say where a model was to leave views at the identity; else nothing."""
-    notes = [s.prediction.notes for s in samples]
-    counts = [len(note[IDENTITY_VIEWS]) for note in notes if IDENTITY_VIEWS in note]
-    if not counts:
-        return []
-    views, touched = sum(counts), sum(count > 0 for count in counts)
-    return [
-        f"PnP found no camera for {views} view{'s' * (views != 1)} of {touched} "
-        f"sample{'s' * (touched != 1)}; such views are left at the identity, as upstream leaves them"
-    ]
 
 
 def summarize_samples(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary:

@@ -10,7 +10,8 @@ from hw4.config.input import input_label
 from hw4.config.stages import POSE, SCORE, SPLAT, selected, selected_rows
 from hw4.core.durable import parse_json
 from hw4.metrics import Metric, PoseMetric
-from hw4.pose.results import PoseResult, SampleResult, left_at_identity, summarize_beside, summarize_samples
+from hw4.pose.remarks import left_at_identity
+from hw4.pose.results import PoseResult, SampleResult, summarize_beside, summarize_samples
 from hw4.records.configs import as_config, flatten, saved_config
 from hw4.records.files import RESULTS, SAMPLES, UNFINISHED, read_json
 from hw4.splat.result import SplatResult
