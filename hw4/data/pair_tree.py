@@ -52,7 +52,8 @@ def find_index(config: PairsConfig) -> Path:
             f"{root} has no {INDEX}, but {' and '.join(splits)}: choose with data.split={'|'.join(splits)}."
         )
     raise UserError(
-        f"there is no index: neither {root / INDEX} nor {root.name}_*.txt beside that folder; set data.index."
+        f"cannot read the index: there is neither {root / INDEX} nor {root.name}_*.txt beside that folder; "
+        "set data.index."
     )
 
 

@@ -12,7 +12,7 @@ from hw4.data.orientation import APPLY, IGNORE, read_size, read_with_cameras
 from hw4.data.pairs.samples import load_pairs, load_photo_pairs
 from hw4.data.photos import BACK, AsStored, load_image, open_upright, orientation_of, photo_digests
 from hw4.data.scenes.scene import load_scene
-from tests.data.scenes.test_colmap_scenes import write_scene
+from tests.support.colmap_scenes import write_scene
 from tests.support.exif import tagged
 
 STORED = (48, 32)

@@ -11,7 +11,7 @@ from hw4.data import photo_files as files
 from hw4.data.pairs.frames import interpolated_frames
 from hw4.data.photos import find_images, load_image, open_upright
 from hw4.data.scenes.scene import load_scene
-from tests.data.scenes.test_colmap_scenes import write_scene
+from tests.support.colmap_scenes import write_scene
 
 
 def _photos(folder: Path, *names: str) -> Path:

@@ -46,7 +46,10 @@ def test_pnp_falls_back_where_sqpnp_gives_up(monkeypatch: pytest.MonkeyPatch) ->
 
     def refusing(*args: object, flags: int, **options: object) -> object:
         if flags == cv2.SOLVEPNP_SQPNP:
-            raise cv2.error("point_coordinate_variance >= POINT_VARIANCE_THRESHOLD")
+            error = cv2.error("point_coordinate_variance >= POINT_VARIANCE_THRESHOLD")
+            # OpenCV sets it on the class: an earlier error's would be read.
+            error.err = str(error)
+            raise error
         return solve(*args, flags=flags, **options)
 
     monkeypatch.setattr(pnp.cv2, "solvePnPRansac", refusing)
