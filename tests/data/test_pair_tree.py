@@ -64,7 +64,7 @@ def test_what_cannot_be_told_is_asked_for(homework: Path) -> None:
         load_photo_pairs(part)
     (homework / "public_old.txt").unlink()
     (homework / f"public_{YAW}.txt").unlink()
-    with pytest.raises(UserError, match=r"cannot read the index: there is neither .*pairs.txt nor public_\*.txt"):
+    with pytest.raises(UserError, match=r"cannot read the index: .*pairs.txt nor public_\*.txt"):
         load_photo_pairs(part)
 
 
