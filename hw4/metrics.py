@@ -6,9 +6,8 @@ entry-point group ``hw4.metrics``.
 
 import numpy as np
 
-from hw4.core.errors import UserError
 from hw4.core.metric import HIGHER, LARGER, LOWER, ROTATION, TRANSLATION, Metric, PoseMetric, SplatMetric
-from hw4.core.plugins import plugins
+from hw4.core.plugins import with_plugins
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.core.scale import DECIBEL, DEGREES, PER_CENT, SHARE, Scale
 
@@ -161,19 +160,7 @@ def table() -> dict[str, Metric]:
         UserError: another package offers something else, or a name that is taken.
     """
     rows: dict[str, Metric] = {row.name: row for row in (*POSE_ROWS, *SPLAT_ROWS)}
-    for entry, row in plugins(GROUP).items():
-        if not isinstance(row, PoseMetric | SplatMetric):
-            raise UserError(
-                f"the entry point {entry} of {GROUP} is a {type(row).__name__}, not a PoseMetric or "
-                "SplatMetric of hw4.metrics: mend or uninstall its package."
-            )
-        if row.name in rows:
-            raise UserError(
-                f"the entry point {entry} of {GROUP} offers a metric {row.name}, which there is already: "
-                "rename it, or uninstall its package."
-            )
-        rows[row.name] = row
-    return rows
+    return with_plugins(GROUP, rows, (PoseMetric, SplatMetric), "metric", named_alike=False)
 
 
 def pose_metrics(protocol: str | None = None) -> list[PoseMetric]:

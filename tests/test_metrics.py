@@ -71,7 +71,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Any:
         cache=CacheConfig(root=str(root / "cache")),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hw4.metrics.plugins", lambda group: TOYS if group == metrics.GROUP else {})
+        patch.setattr("hw4.core.plugins.plugins", lambda group: TOYS if group == metrics.GROUP else {})
         for job, lr in (("0", 1e-4), ("1", 2e-4)):
             run_job(replace(config, splat=replace(splat, lr=lr)), root / "sweep" / job, Console(quiet=True))
         yield root / "sweep"
@@ -127,7 +127,7 @@ def test_a_run_of_a_metric_that_is_gone_is_still_shown(
 ) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").write_text(json.dumps(results_of(sweep / "0")))
-    monkeypatch.setattr("hw4.metrics.plugins", lambda _: {})
+    monkeypatch.setattr("hw4.core.plugins.plugins", lambda _: {})
     value = results_of(sweep / "0")["pose"]["metrics"]["R90"]["value"]
     text = write_report(tmp_path / "run").markdown.read_text()
     assert read_table(text, "Every pose run")["R90"][0].startswith(f"{value:.4f}")
@@ -136,12 +136,12 @@ def test_a_run_of_a_metric_that_is_gone_is_still_shown(
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (TOYS["l1"].name, "is a str, not a PoseMetric or SplatMetric"),
-        (replace(TOYS["l1"], name="psnr"), "offers a metric psnr, which there is already"),
+        (TOYS["l1"].name, "is a str: it must be a hw4.core.metric.PoseMetric or hw4.core.metric.SplatMetric"),
+        (replace(TOYS["l1"], name="psnr"), "has the name of another metric, psnr"),
     ],
 )
 def test_what_is_no_row_is_refused(row: Any, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hw4.metrics.plugins", lambda _: {"toy": row})
+    monkeypatch.setattr("hw4.core.plugins.plugins", lambda _: {"toy": row})
     with pytest.raises(UserError, match=words):
         metrics.table()
 

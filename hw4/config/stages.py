@@ -6,8 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from hw4.config.fields import Checked
-from hw4.core.errors import UserError
-from hw4.core.plugins import plugins
+from hw4.core.plugins import with_plugins
 
 if TYPE_CHECKING:
     from hw4.config.root import Config
@@ -187,15 +186,7 @@ def stages() -> dict[str, Stage]:
     Raises:
         UserError: another package's is no `Stage`, or has the name of one of ours.
     """
-    table = {row.name: row for row in OWN}
-    for name, row in plugins(GROUP).items():
-        if not isinstance(row, Stage) or row.name != name or name in (ALL, *table):
-            raise UserError(
-                f"entry point {name} of group {GROUP} is not a new Stage(name={name!r}, ...): "
-                "mend or uninstall the package that offers it."
-            )
-        table[name] = row
-    return table
+    return with_plugins(GROUP, {row.name: row for row in OWN}, Stage, "stage", reserved=(ALL,))
 
 
 def tasks() -> tuple[str, ...]:

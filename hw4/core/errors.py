@@ -1,4 +1,6 @@
-"""The one exception type whose message is meant for the person at the terminal."""
+"""The one exception type whose message is meant for the person at the terminal, and the causes of any."""
+
+from collections.abc import Iterator
 
 
 class UserError(Exception):
@@ -11,3 +13,19 @@ class UserError(Exception):
 
 class ConfigError(UserError):
     """A configuration value that is impossible or a key that does not exist; the message names the key."""
+
+
+def causes(error: BaseException, implied: bool = False) -> Iterator[BaseException]:
+    """An error, then what it was raised from, the innermost last.
+
+    Args:
+        error: a library may have raised it from itself, or in a circle: each is told once.
+        implied: whether what was being handled is a cause too, where none was named.
+    """
+    current: BaseException | None = error
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        context = current.__context__ if implied and not current.__suppress_context__ else None
+        current = current.__cause__ or context

@@ -9,11 +9,14 @@ Each table of this project (models, data sets, scene layouts, metrics, stages) i
 its group.
 """
 
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from hw4.core.errors import UserError
+
+Row = TypeVar("Row")
 
 
 def _origin(point: EntryPoint) -> str:
@@ -50,3 +53,45 @@ def plugins(group: str) -> dict[str, Any]:
                 "mend or uninstall that package."
             ) from error
     return found
+
+
+def with_plugins(
+    group: str,
+    own: Mapping[str, Row],
+    kinds: type | tuple[type, ...],
+    what: str,
+    reserved: Collection[str] = (),
+    named_alike: bool = True,
+) -> dict[str, Row]:
+    """A table of this project with the rows that installed packages add to it.
+
+    Args:
+        group: the entry-point group.
+        own: this project's rows by name; they come first.
+        kinds: what a row must be; it has a `name`.
+        what: a row in words, such as ``model``.
+        reserved: names that no row may have.
+        named_alike: whether the entry point must be called as its row is.
+
+    Raises:
+        UserError: a row cannot be imported, is something else, or has another or a taken name.
+    """
+    table: dict[str, Any] = dict(own)
+    for entry, row in plugins(group).items():
+        where = f"entry point {entry} (group {group})"
+        if not isinstance(row, kinds):
+            known = kinds if isinstance(kinds, tuple) else (kinds,)
+            needed = " or ".join(f"{kind.__module__}.{kind.__qualname__}" for kind in known)
+            raise UserError(
+                f"{where} is a {type(row).__name__}: it must be a {needed}. Mend or uninstall that package."
+            )
+        name = row.name  # type: ignore[attr-defined]
+        if named_alike and name != entry:
+            raise UserError(f"{where} is a {what} called {name}: give both the same name.")
+        if name in table or name in reserved:
+            raise UserError(
+                f"{where} has the name of another {what}, {name}: rename it, or uninstall the package that "
+                "offers it."
+            )
+        table[name] = row
+    return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hw4.config import DataConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.core.errors import ConfigError, UserError
-from hw4.core.plugins import plugins
+from hw4.core.plugins import with_plugins
 from hw4.data.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -48,20 +48,7 @@ def data_sets() -> dict[str, DataSpec]:
     Raises:
         UserError: another package's entry cannot be used, or its name is taken.
     """
-    specs = {spec.name: spec for spec in OWN}
-    for name, spec in plugins(GROUP).items():
-        where = f"entry point {name} (group {GROUP})"
-        if not isinstance(spec, DataSpec):
-            raise UserError(f"{where} is a {type(spec).__name__}: it must be a hw4.data.spec.DataSpec.")
-        if spec.name != name:
-            raise UserError(f"{where} is a data set called {spec.name}: give both the same name.")
-        if name in specs:
-            raise UserError(
-                f"{where} has the name of a data set of hw4: rename it, or uninstall the package that "
-                "offers it."
-            )
-        specs[name] = spec
-    return specs
+    return with_plugins(GROUP, {spec.name: spec for spec in OWN}, DataSpec, "data set")
 
 
 def data_configs() -> dict[str, type[DataConfig]]:

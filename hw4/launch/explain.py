@@ -1,7 +1,7 @@
 """Turn Hydra's composition errors into one sentence that names the key and the nearest valid one."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from yaml.error import MarkedYAMLError
 
 from hw4.config.decides import field_names, known_keys
 from hw4.config.fields import nearest
-from hw4.core.errors import ConfigError
+from hw4.core.errors import ConfigError, causes
 from hw4.data.registry import data_configs
 from hw4.models.registry import model_configs
 
@@ -37,13 +37,6 @@ def unknown_key(key: str) -> ConfigError:
     return ConfigError(f"there is no key {key}.{hint}")
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__
-
-
 def explain(error: BaseException) -> ConfigError | None:
     """The sentence for a Hydra or OmegaConf error, or None for any other exception."""
     if isinstance(error, ConfigError):
@@ -58,7 +51,7 @@ def explain(error: BaseException) -> ConfigError | None:
         return ConfigError(f"{where}: {problem}; mend it, with plain values only.")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
-    text = "\n".join(str(e) for e in _chain(error))
+    text = "\n".join(str(e) for e in causes(error))
     if found := re.search(
         r"Could not find '([\w/]+)/(\S+)'\s+Available options in '\S+':\n((?:\t.*\n?)+)", text
     ):

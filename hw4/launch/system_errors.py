@@ -2,9 +2,8 @@
 
 import errno
 import resource
-from collections.abc import Iterator
 
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, causes
 
 _INTERNAL = "internal error: "
 _DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -38,21 +37,11 @@ def is_internal(message: str) -> bool:
 
 def system_sentence(error: BaseException) -> str | None:
     """The sentence for an error of the machine, anywhere in the chain of causes; None: it is none."""
-    return next(filter(None, map(_sentence, _chain(error))), None)
+    return next(filter(None, map(_sentence, causes(error, implied=True))), None)
 
 
 def _is_limited() -> bool:
     return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    current: BaseException | None = error
-    seen: set[int] = set()
-    # A library may raise an error from itself.
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
 def _sentence(error: BaseException) -> str | None:

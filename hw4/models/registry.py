@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hw4.config.fields import one_of
 from hw4.config.model import ModelConfig
 from hw4.core.errors import ConfigError, UserError
-from hw4.core.plugins import plugins
+from hw4.core.plugins import with_plugins
 from hw4.models.spec import ModelLabels, ModelSpec
 
 if TYPE_CHECKING:
@@ -28,18 +28,7 @@ def models() -> dict[str, ModelSpec]:
     """
     folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/spec.py"))
     specs = {name: importlib.import_module(f"hw4.models.{name}.spec").SPEC for name in folders}
-    for name, spec in plugins(GROUP).items():
-        where = f"entry point {name} (group {GROUP})"
-        if not isinstance(spec, ModelSpec):
-            raise UserError(f"{where} is a {type(spec).__name__}: it must be a hw4.models.spec.ModelSpec.")
-        if spec.name != name:
-            raise UserError(f"{where} is a model called {spec.name}: give both the same name.")
-        if name in specs:
-            raise UserError(
-                f"{where} has the name of a model of hw4: rename it, or uninstall the package that offers it."
-            )
-        specs[name] = spec
-    return specs
+    return with_plugins(GROUP, specs, ModelSpec, "model")
 
 
 def model_configs() -> dict[str, type[ModelConfig]]:

@@ -103,4 +103,5 @@ def test_a_stage_with_a_name_of_ours_is_refused(tmp_path: Path) -> None:
     source = 'from hw4.config.stages import Stage\nSTAGE = Stage("pose", "x:y", "", reads=())\n'
     install(tmp_path / "site", "thief", {"hw4.stages": {"pose": "thief:STAGE"}}, {"thief": source})
     done = hw4(tmp_path, env={"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])})
-    assert done.returncode == 1 and "entry point pose of group hw4.stages is not a new Stage" in done.stderr
+    assert done.returncode == 1
+    assert "entry point pose (group hw4.stages) has the name of another stage" in done.stderr

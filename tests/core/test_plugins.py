@@ -1,12 +1,13 @@
 """What installed packages offer: found by group, and refused in one sentence that names the package."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hw4.core.errors import UserError
-from hw4.core.plugins import plugins
+from hw4.core.plugins import plugins, with_plugins
 from tests.support.packages import install
 
 GROUP = "hw4.tests_of_plugins"
@@ -66,3 +67,34 @@ def test_a_package_found_twice_is_one(site: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(tmp_path / "again")
     plugins.cache_clear()
     assert plugins(GROUP) == {"toy": 1}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table of this test."""
+
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("offered", "row", "words"),
+    [
+        ("toy", 3, rf"entry point toy \(group {GROUP}\) is a int: it must be a tests\..*\.Row\. Mend or"),
+        ("toy", Row("other"), "is a thing called other: give both the same name"),
+        ("ours", Row("ours"), "has the name of another thing, ours: rename it, or uninstall"),
+        ("auto", Row("auto"), "has the name of another thing, auto"),
+    ],
+)
+def test_a_row_of_a_package_that_cannot_be_used(
+    offered: str, row: object, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hw4.core.plugins.plugins", lambda group: {offered: row})
+    with pytest.raises(UserError, match=words):
+        with_plugins(GROUP, {"ours": Row("ours")}, Row, "thing", reserved=("auto",))
+
+
+def test_rows_of_packages_follow_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hw4.core.plugins.plugins", lambda group: {"toy": Row("toy")})
+    assert list(with_plugins(GROUP, {"ours": Row("ours")}, Row, "thing")) == ["ours", "toy"]
+    monkeypatch.setattr("hw4.core.plugins.plugins", lambda group: {"toy": Row("another")})
+    assert list(with_plugins(GROUP, {}, Row, "thing", named_alike=False)) == ["another"]

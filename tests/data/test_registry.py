@@ -188,7 +188,7 @@ def test_a_sweep_over_ours_and_a_foreign_one(site: Path, root: Path, tmp_path: P
     [
         ("SPEC = 3", "toy", "is a int: it must be a hw4.data.spec.DataSpec"),
         (SPEC, "other", "is a data set called toy: give both the same name"),
-        (SPEC.replace('"toy"', '"pairs"'), "pairs", "has the name of a data set of hw4"),
+        (SPEC.replace('"toy"', '"pairs"'), "pairs", "has the name of another data set"),
         (SPEC.replace('scene="toy_data:scene",', ""), "toy", r"provides must be \['pairs'\]"),
     ],
 )

@@ -44,7 +44,7 @@ RUNNING = """
 import time
 from hw4.__main__ import main
 from hw4.launch import cli
-import hw4.models.sfm.colmap
+import hw4.data.scenes.tracks
 def work(arguments):
     try:
         print("ready", flush=True)

@@ -140,7 +140,7 @@ def test_its_keys_are_explained_like_our_own(overrides: list[str], sentence: str
         ("toy", "import a_library_that_is_not_here", "No module named 'a_library_that_is_not_here'"),
         ("toy", "SPEC = 3", "is a int: it must be a hw4.models.spec.ModelSpec"),
         ("toi", TOY, "is a model called toy: give both the same name"),
-        ("sfm", TOY.replace('"toy"', '"sfm"'), "has the name of a model of hw4"),
+        ("sfm", TOY.replace('"toy"', '"sfm"'), "has the name of another model"),
         (
             "toy",
             TOY.replace('name: str = "toy"', "size: int = 3"),

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 from scipy.spatial.transform import Rotation
 
+from hw4.core.colmap import pycolmap
 from hw4.core.errors import UserError
 from hw4.data.photos import refuse_outside
 from hw4.data.scenes.colmap_binary import check_binary

@@ -7,7 +7,7 @@ from pathlib import Path
 from hw4.config import SceneConfig
 from hw4.config.fields import one_of
 from hw4.core.errors import UserError
-from hw4.core.plugins import plugins
+from hw4.core.plugins import with_plugins
 from hw4.data.photos import render_names
 from hw4.data.scenes import bare_photos, plain_colmap, sparse_views
 from hw4.data.scenes.files import SPREAD, Layout, SceneFiles, Split
@@ -24,15 +24,7 @@ def layouts() -> dict[str, Layout]:
     Raises:
         UserError: another package's entry is no layout, or its name is taken.
     """
-    rows = {row.name: row for row in OWN}
-    for name, row in plugins(GROUP).items():
-        where = f"entry point {name} (group {GROUP})"
-        if not isinstance(row, Layout) or row.name != name:
-            raise UserError(f"{where} must be a hw4.data.scenes.files.Layout of that name.")
-        if name in rows or name == AUTO:
-            raise UserError(f"{where} has the name of a layout of hw4: rename it, or uninstall its package.")
-        rows[name] = row
-    return rows
+    return with_plugins(GROUP, {row.name: row for row in OWN}, Layout, "layout", reserved=(AUTO,))
 
 
 def check_layout(name: str) -> None:

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-import pycolmap
 
+from hw4.core.colmap import pycolmap
 from hw4.data.scenes.files import PosedViews
 
 # COLMAP's own limits for a point that it keeps.

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hw4.config.model import NetworkConfig
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, causes
 from hw4.core.fingerprint import digest, file_digest
 from hw4.models.spec import ModelLabels
 
@@ -210,7 +210,6 @@ def _download(repo: str, filename: str) -> Path:
 
 def _cause(error: BaseException) -> str:
     """The innermost cause's first line: the hub's client wraps `no network` in several layers."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    *_, error = causes(error)
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

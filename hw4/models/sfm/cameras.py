@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hw4.models.sfm.colmap import pycolmap
+from hw4.core.colmap import pycolmap
 from hw4.models.sfm.features import Features
 
 # COLMAP's guess for a photo without known focal length, in units of the long edge.

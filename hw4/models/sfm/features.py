@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hw4.core.colmap import pycolmap
 from hw4.data.photos import limited, open_upright, resize_map
-from hw4.models.sfm.colmap import pycolmap
 from hw4.models.sfm.config import SfmConfig
 
 # Angle in radians between two descriptors above which they never match (COLMAP's `max_distance`).

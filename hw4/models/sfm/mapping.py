@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from hw4.models.sfm.colmap import pycolmap
+from hw4.core.colmap import pycolmap
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features
 from hw4.models.sfm.two_view import TwoView

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hw4.core.colmap import pycolmap
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm.cameras import make_cameras
-from hw4.models.sfm.colmap import pycolmap
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features, extract
 from hw4.models.sfm.mapping import Mapping, chain_rotations, map_views, pairs_to_match

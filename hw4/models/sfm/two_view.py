@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import pycolmap
 
+from hw4.core.colmap import pycolmap
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features, match
 

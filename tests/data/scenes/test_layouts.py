@@ -177,7 +177,9 @@ def toy(both: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert views is not None
     said = {key: getattr(views, key).tolist() for key in ("cam_from_world", "Ks", "sizes")}
     (both / "cameras.json").write_text(json.dumps({"names": views.names, **said}))
-    monkeypatch.setattr(table, "plugins", lambda group: {"toy": TOY} if group == "hw4.layouts" else {})
+    monkeypatch.setattr(
+        "hw4.core.plugins.plugins", lambda group: {"toy": TOY} if group == "hw4.layouts" else {}
+    )
     layouts.cache_clear()
     yield both  # type: ignore[misc]
     layouts.cache_clear()
@@ -202,13 +204,14 @@ def test_a_typo_is_told_the_nearest_layout(toy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "words"), [(3, "must be a .*Layout"), (table.OWN[1], "must be"), (None, "name of")]
+    ("row", "words"),
+    [(3, "must be a .*Layout"), (table.OWN[1], "both the same name"), (None, "name of another layout")],
 )
 def test_a_foreign_row_that_cannot_be_used_is_one_sentence(
     row: object, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = {"colmap": table.OWN[1]} if row is None else {"toy": row}
-    monkeypatch.setattr(table, "plugins", lambda group: rows)
+    monkeypatch.setattr("hw4.core.plugins.plugins", lambda group: rows)
     layouts.cache_clear()
     with pytest.raises(UserError, match=words):
         layouts()

@@ -1,0 +1,35 @@
+"""The causes of an error, as libraries chain them."""
+
+from hw4.core.errors import causes
+
+
+def raised(*links: tuple[Exception, Exception | None, Exception | None]) -> Exception:
+    """The first error, each linked to its (cause, context)."""
+    for error, cause, context in links:
+        error.__context__ = context
+        if cause is not None:
+            error.__cause__ = cause
+    return links[0][0]
+
+
+def test_causes_are_named_ones_and_where_asked_what_was_being_handled() -> None:
+    inner, outer, handled = ValueError("inner"), OSError("outer"), KeyError("handled")
+    error = raised((outer, inner, handled), (inner, None, handled))
+    assert list(causes(error)) == [outer, inner]
+    assert list(causes(error, implied=True)) == [outer, inner, handled]
+
+
+def test_a_circle_of_causes_ends() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    assert list(causes(raised((one, other, None), (other, one, None)))) == [one, other]
+    assert list(causes(raised((one, one, None)))) == [one]
+
+
+def test_a_context_that_is_suppressed_is_no_cause() -> None:
+    try:
+        try:
+            raise KeyError("handled")
+        except KeyError:
+            raise ValueError("said") from None
+    except ValueError as error:
+        assert list(causes(error, implied=True)) == [error]
