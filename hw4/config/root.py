@@ -95,7 +95,8 @@ class ReportConfig(Checked, at="report"):
 class DemoConfig(Checked, at="demo"):
     """`task=demo`: one reconstruction of the user's own photos.
 
-    `images` is a folder of photos or a video file; null: the photos of the data's scene. At most `max_images`
+    `images` is a folder of photos (or one with ``images/`` in it) or a video file; null: the photos of the
+    data's scene. At most `max_images`
     are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
     own scale; a network's mostly starts at 1) is below `min_conf_thr` are left out of the 3D files, and at
     most `max_points` are written. `clean_depth` leaves out those, too, that float before what another photo

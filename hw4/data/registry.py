@@ -1,5 +1,7 @@
 """The data sets that there are: this package's, and what other packages offer as `hw4.data`."""
 
+from contextlib import suppress
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from hw4.data.scenes.files import SceneFiles
 
 GROUP = "hw4.data"
-
+# What a key's default says that must be given.
+MISSING = "???"
 
 OWN = (
     DataSpec(
@@ -98,6 +101,21 @@ def scene_files(config: DataConfig) -> "SceneFiles":
         raise UserError(f"data={config.name} has no scene to splat; use {data_with('scene')}.")
     files: SceneFiles = resolve_name(spec.scene)(config)
     return files
+
+
+def readers_of(root: Path) -> list[str]:
+    """The data sets that could read a folder given as `data.root`; nothing in it is changed."""
+    found = []
+    for name, spec in data_sets().items():
+        loaders = [loader for loader in (spec.pairs, spec.scene) if loader is not None]
+        # A data set whose folder is not mandatory makes its own content there.
+        if {item.name: item.default for item in fields(spec.config)}.get("root") != MISSING:
+            continue
+        with suppress(UserError):
+            config = spec.config(root=str(root))  # type: ignore[call-arg]
+            if [resolve_name(loader)(config) for loader in loaders]:
+                found.append(name)
+    return found
 
 
 def scene_photos(config: DataConfig) -> Path:

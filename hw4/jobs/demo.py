@@ -6,6 +6,7 @@ from hw4.config import Config
 from hw4.config.stages import DEMO
 from hw4.core.errors import UserError
 from hw4.data.photo_files import photo_files
+from hw4.data.photos import photo_folder
 from hw4.data.registry import scene_photos
 from hw4.jobs.context import JobContext
 from hw4.models.cached import model_of
@@ -68,7 +69,9 @@ def run_demo_stage(context: JobContext) -> list[str]:
 def _source(config: Config) -> Path:
     """Where the photos are: the user's, or those of the data's scene."""
     if config.demo.images is not None:
-        return Path(config.demo.images).expanduser()
+        given = Path(config.demo.images).expanduser()
+        # A scene's folder holds its photos one level below.
+        return photo_folder(given) if given.is_dir() and not photo_files(given).paths else given
     if "scene" in config.data.provides:
         return scene_photos(config.data)
     raise UserError(

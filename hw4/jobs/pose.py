@@ -15,6 +15,7 @@ from hw4.core.protocols import HOMEWORK
 from hw4.data.orientation import doubts
 from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
+from hw4.models.toy_weights import doubt_of_weights
 from hw4.output.figures import save_figure
 from hw4.output.homework_summary import homework_summary
 from hw4.output.pose_figures import error_cdf, extremes_figure
@@ -73,7 +74,10 @@ def source_of(config: Config, samples: Sequence[PairSample]) -> Source:
         config.cache.reuse,
         (config.model.name, labels.weights),
     )
-    return FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
+    source = FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
+    doubt = doubt_of_weights(config)
+    source.remarks = (*source.remarks, *([doubt] if doubt else []))
+    return source
 
 
 def _fewest_views(samples: Sequence[PairSample]) -> int:

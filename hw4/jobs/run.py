@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from hw4.config import Config
-from hw4.config.decides import provides
+from hw4.config.decides import provides, stage_reads
 from hw4.config.stages import ALL, Stage, selected_rows
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
@@ -19,7 +19,9 @@ from hw4.data.registry import data_with
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end
+from hw4.models.toy_weights import doubt_of_weights
 from hw4.records.files import INCOMPLETE, OK, RESULTS
+from hw4.splat.source import uses_model
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -58,6 +60,9 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
         context.tracker = open_tracker(
             config.wandb, out_dir, results["config"], config.task, group, tags, context.warn
         )
+    doubt = doubt_of_weights(config)
+    if doubt and any(stage_reads(row.name, config, "model.weights", uses_model) for row in rows):
+        context.warn(doubt)
     succeeded = False
     try:
         problems: list[str] = []

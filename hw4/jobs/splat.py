@@ -22,6 +22,7 @@ from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
 from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
+from hw4.models.toy_weights import doubt_of_weights
 from hw4.output.figures import save_figure
 from hw4.output.progress import StepProgress
 from hw4.output.splat_tables import splat_table, views_table
@@ -73,6 +74,8 @@ def run_splat_stage(context: JobContext) -> list[str]:
         files = _copy_files(result.files, scored, context.out_dir)
         files |= _draw_curves(result.history, context.out_dir)
         result = replace(result, weights=weights, reused=reused, cache_dir=str(folder), files=files)
+        doubt = doubt_of_weights(config) if get_model is not None else None
+        result = replace(result, notes=[*result.notes, doubt]) if doubt else result
     context.results[SPLAT] = result.to_json()
     _report(context, result)
     stopped = [f"splat training stopped early: {result.stopped}"] if result.stopped else []

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from hw4.core.errors import UserError
 from hw4.core.own_folder import ensure_home
-from hw4.launch.flags import asks_for_help, check, is_printing, is_sweep, prints_config, split
+from hw4.launch.flags import (
+    VERSION,
+    asks_for_help,
+    check,
+    is_printing,
+    is_sweep,
+    prints_config,
+    split,
+    with_config_dir,
+)
 from hw4.launch.signals import Terminated, say
 from hw4.launch.system_errors import is_internal, message_of
 
 if TYPE_CHECKING:
+    from hw4.config import Config
     from hw4.launch.sweep import Plan
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -65,6 +76,12 @@ def _run(arguments: Sequence[str]) -> int:
 
         print(help_text())
         return 0
+    if VERSION in flags:
+        import hw4
+
+        print(f"hw4 {hw4.__version__}")
+        return 0
+    flags, overrides = with_config_dir(flags, overrides)
     if is_printing(flags):
         if sweep:
             raise UserError(
@@ -92,6 +109,9 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
 
     with _explained():
         planned = plan(overrides, multirun=sweep)
+    if _only_shows(planned):
+        _show(planned.jobs[0])
+        return 0
     folder = _folder(planned)
     own = _own_overrides(planned, folder, overrides)
     try:
@@ -103,6 +123,23 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
                 _finish_sweep(planned, folder)
         raise
     return _finish_sweep(planned, folder) if planned.multirun else 0
+
+
+def _only_shows(planned: "Plan") -> bool:
+    """Whether a single run shows finished ones and leaves nothing of its own: it needs no folder."""
+    from hw4.config.stages import selected_rows
+
+    if planned.multirun or planned.folder is not None:
+        return False
+    return not any(row.computes for row in selected_rows(planned.jobs[0]))
+
+
+def _show(config: "Config") -> None:
+    from hw4.jobs.run import run_job
+    from hw4.output.terminal import make_console
+
+    with tempfile.TemporaryDirectory(prefix="hw4-") as folder:
+        run_job(config, Path(folder), make_console())
 
 
 def _folder(planned: "Plan") -> Path:

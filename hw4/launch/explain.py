@@ -53,13 +53,14 @@ def explain(error: BaseException) -> ConfigError | None:
         return None
     text = "\n".join(str(e) for e in causes(error))
     if found := re.search(
-        r"Could not find '([\w/]+)/(\S+)'\s+Available options in '\S+':\n((?:\t.*\n?)+)", text
+        r"Could not find '([\w/]+)/([^'\n]*)'\s+Available options in '\S+':\n((?:\t.*\n?)+)", text
     ):
         group, option = found[1], found[2]
         options = [line.strip() for line in found[3].splitlines() if line.strip()]
         close = nearest(option, options)
         hint = f" Did you mean {group}={close}?" if close else ""
-        return ConfigError(f"{group}={option} is not a choice; choose one of: {', '.join(options)}.{hint}")
+        what = "is not a choice" if option else "names nothing"
+        return ConfigError(f"{group}={option} {what}; choose one of: {', '.join(options)}.{hint}")
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_key(found[1])
     if found := re.search(r"(Value .*)\n\s+full_key: (\S+)", text):

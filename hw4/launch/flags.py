@@ -1,24 +1,30 @@
 """The options of the command line that begin with a dash; Hydra's own, checked before Hydra sees them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hw4.config.fields import nearest
 from hw4.core.errors import UserError
+from hw4.launch.quoting import quoted
 
 _SWEEP = ("-m", "--multirun")
 _HELP = ("--help", "-h")
 _CFG = ("--cfg", "-c")
 _INFO = ("--info", "-i")
+VERSION = "--version"
 # Options with which Hydra prints something and runs no job.
-_PRINTING = (*_HELP, "--hydra-help", "--version", "--shell-completion", "-sc", *_CFG, *_INFO)
+_PRINTING = (*_HELP, "--hydra-help", VERSION, "--shell-completion", "-sc", *_CFG, *_INFO)
 _CHOICES = {
     **dict.fromkeys(_CFG, ("job", "hydra", "all")),
     **dict.fromkeys(_INFO, ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")),
 }
-_PATHS = ("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd")
+_CONFIG_DIR = ("--config-dir", "-cd")
+# Another primary configuration would be read by Hydra alone, and by no check.
+_REPLACING = ("--config-path", "-cp", "--config-name", "-cn")
+SEARCH_PATH = "hydra.searchpath"
 # It unpickles the configuration of an earlier job: a file could run code.
 _RERUN = "--experimental-rerun"
-_VALUED = ("--package", "-p", *_PATHS, *_CFG)
+_VALUED = ("--package", "-p", *_CONFIG_DIR, *_REPLACING, *_CFG)
 _OTHERS = ("--run", "-r", "--resolve")
 _ALL = (*_SWEEP, *_PRINTING, *_VALUED, *_OTHERS)
 
@@ -50,6 +56,11 @@ def check(flags: Sequence[str]) -> None:
                 f"{_RERUN} is refused: it unpickles a file, which could run code. Give the same command "
                 "again; that run's .hydra/overrides.yaml has it."
             )
+        if word in _REPLACING:
+            raise UserError(
+                f"{word} is refused: the configuration's keys are the program's own. Put your settings into "
+                "<folder>/experiment/<name>.yaml and give --config-dir <folder> experiment=<name>."
+            )
         if word.startswith("-") and word not in _ALL:
             close = nearest(word, _ALL)
             hint = f" Did you mean {close}?" if close else ""
@@ -57,6 +68,31 @@ def check(flags: Sequence[str]) -> None:
         if not word.startswith("-") and before not in (*_VALUED, *_INFO):
             raise UserError(f"{word!r} is not understood: give key=value (see python -m hw4 --help).")
         before = word
+
+
+def with_config_dir(flags: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(flags, overrides) with ``--config-dir`` as an override, which every composition reads, a job's too.
+
+    Raises:
+        UserError: the folder does not exist, or the override is given as well.
+    """
+    kept: list[str] = []
+    folder: str | None = None
+    words = iter(flags)
+    for flag in words:
+        name, joined, value = flag.partition("=")
+        if name in _CONFIG_DIR:
+            folder = value if joined else next(words)
+        else:
+            kept.append(flag)
+    if folder is None:
+        return kept, list(overrides)
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise UserError(f"--config-dir {folder} is not a folder.")
+    if any(override.lstrip("+~").startswith(f"{SEARCH_PATH}=") for override in overrides):
+        raise UserError(f"--config-dir and {SEARCH_PATH} say the same thing: leave one of them out.")
+    return kept, [*overrides, f"{SEARCH_PATH}=[{quoted(f'file://{path.resolve()}')}]"]
 
 
 def _listed(flag: str) -> str:

@@ -39,4 +39,5 @@ def list_runs(arguments: Sequence[str]) -> Table:
     for option, wanted in (("--sort", key), *(("--show", shown) for shown in options.show)):
         check_known(wanted, f"{option} {wanted}", runs)
     kept = [r for r in runs if all(holds(r, *condition) for condition in conditions)]
-    return runs_table(ordered(kept, key, options.sort.startswith("-"))[: options.limit], options.show)
+    chosen = ordered(kept, key, options.sort.startswith("-"))[: options.limit]
+    return runs_table(chosen, options.show, key)

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from hw4.core.errors import UserError
+from hw4.launch.quoting import quoted
 
 STUDY_FILE = "search.db"
 
@@ -53,11 +54,6 @@ def search_overrides(sweeper: DictConfig, sweep_dir: Path) -> list[str]:
         # The same seed would draw the first trials again.
         chosen["sampler.seed"] = (sweeper.sampler.seed or 0) + finished
     return [f"hydra.sweeper.{key}={value}" for key, value in chosen.items()]
-
-
-def quoted(text: str) -> str:
-    """A text as the value of an override, whatever its characters."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _refuse_new_sqlalchemy() -> None:

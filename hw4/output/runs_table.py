@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from hw4.output.tables import MISSING, Table
 from hw4.records.listing import SETTINGS, Listed, listed_metrics
 
+VALID = "valid"
 
-def runs_table(runs: Sequence[Listed], keys: Sequence[str] = ()) -> Table:
-    """One row per run; `keys` are configuration keys to show besides."""
+
+def runs_table(runs: Sequence[Listed], keys: Sequence[str] = (), by: str = "") -> Table:
+    """One row per run; `keys` are configuration keys to show besides, `by` is what they are sorted by."""
     used = [row for row in listed_metrics() if any(r.metrics[row.label] is not None for r in runs)]
     rows = []
     for listed in runs:
@@ -15,7 +17,9 @@ def runs_table(runs: Sequence[Listed], keys: Sequence[str] = ()) -> Table:
         if config[2] is not None:
             config[2] = listed.run.input_label
         cells = [row.scale.text(listed.metrics[row.label]) for row in used]
-        settings = [MISSING if value is None else str(value) for value in config]
+        settings = [MISSING if value is None else str(value) for value in (*config, listed.run.valid)]
         rows.append((str(listed.run.folder), listed.run.status, *settings, *cells))
-    columns = ("run", "status", *SETTINGS, *keys, *(row.label for row in used))
-    return Table("1 run" if len(runs) == 1 else f"{len(runs)} runs", columns, rows)
+    columns = ("run", "status", *SETTINGS, *keys, VALID, *(row.label for row in used))
+    lost = any(row.label == by and r.run.rank(row) != r.metrics[by] for row in used for r in runs)
+    notes = [f"in the order of {by}, samples without a result counted as the worst error"] if lost else []
+    return Table("1 run" if len(runs) == 1 else f"{len(runs)} runs", columns, rows, notes)

@@ -12,6 +12,8 @@ from hw4.config import MetricsConfig
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
 
+# The value of `metrics.failures` under which a sample without a result counts as the worst.
+PENALIZE = "penalize"
 FAILURE_ERROR_DEG = 180.0
 FOLDED_FAILURE_DEG = 90.0
 DIRECTION_MIN_NORM = 1e-9
@@ -204,7 +206,7 @@ def usable_errors(
         fold_translation: whether opposite translations count as equal.
     """
     values = [error_of(error, mode) for error in counted(errors, mode)]
-    if failures == "penalize":
+    if failures == PENALIZE:
         worst = worst_deg(mode, fold_translation)
         return np.array([worst if v is None else v for v in values], dtype=float)
     return np.array([v for v in values if v is not None], dtype=float)

@@ -124,8 +124,13 @@ def holds(listed: Listed, key: str, relation: str, wanted: str) -> bool:
 
 
 def ordered(runs: list[Listed], key: str, descending: bool) -> list[Listed]:
-    """Runs without the value come last in both directions."""
+    """Runs by a value, or by a metric's `Run.rank`; those without one come last in both directions."""
+    row = next((row for row in listed_metrics() if row.label == key), None)
+
+    def rank(listed: Listed) -> Any:
+        return listed.value(key) if row is None else listed.run.rank(row)
+
     have = [r for r in runs if r.value(key) is not None]
     numeric = all(isinstance(r.value(key), int | float) for r in have)
-    have.sort(key=lambda r: r.value(key) if numeric else str(r.value(key)), reverse=descending)
+    have.sort(key=lambda r: rank(r) if numeric else str(r.value(key)), reverse=descending)
     return have + [r for r in runs if r.value(key) is None]

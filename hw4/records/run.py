@@ -10,6 +10,8 @@ from hw4.config.input import input_label
 from hw4.config.stages import POSE, SCORE, SPLAT, selected, selected_rows
 from hw4.core.durable import parse_json
 from hw4.metrics import Metric, PoseMetric
+from hw4.models.toy_weights import doubt_of_weights
+from hw4.pose.metrics import PENALIZE, usable_errors
 from hw4.pose.remarks import left_at_identity
 from hw4.pose.results import PoseResult, SampleResult, summarize_beside, summarize_samples
 from hw4.records.configs import as_config, flatten, saved_config
@@ -62,6 +64,24 @@ class Run:
             measured = self.pose.summary.metrics.get(row.name) if self.pose else None
             return None if measured is None else measured.value
         return self.splat.scores.get(row.name) if self.splat else None
+
+    def rank(self, row: Metric) -> float | None:
+        """What orders runs by a metric: its value if samples without a result had the worst error there is.
+
+        Otherwise a model would come first that answers the easy samples alone.
+        """
+        value = self.value(row)
+        if value is None or not isinstance(row, PoseMetric) or self.pose is None or not self.pose.samples:
+            return value
+        summary = self.pose.summary
+        errors = [sample.error for sample in self.pose.samples]
+        mode = row.mode(summary.mode)
+        return float(row.statistic(usable_errors(errors, mode, PENALIZE, summary.fold_translation)))
+
+    @property
+    def valid(self) -> str | None:
+        """How many of its samples have a result, as ``6/15``; None without a pose stage."""
+        return None if self.pose is None else f"{self.pose.summary.n_valid}/{self.pose.summary.n_total}"
 
     @property
     def input_label(self) -> str:
@@ -169,6 +189,7 @@ def _rebuilt_pose(run: Run) -> PoseResult | None:
     known = {key: options[key] for key in MetricsConfig.__dataclass_fields__ if key in options}
     metrics = MetricsConfig(**known)
     scored = run.option("task") == SCORE
+    doubt = doubt_of_weights(run.typed) if run.typed and not scored else None
     return PoseResult(
         samples,
         summarize_samples(samples, metrics),
@@ -177,6 +198,6 @@ def _rebuilt_pose(run: Run) -> PoseResult | None:
         n_reused=None,
         cache_dir=None,
         seconds=None,
-        remarks=left_at_identity(samples),
+        remarks=[*([doubt] if doubt else []), *left_at_identity(samples)],
         relative=summarize_beside(samples, metrics),
     )

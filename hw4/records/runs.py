@@ -34,7 +34,7 @@ def load_runs(path: Path) -> Folder:
         UserError: the folder does not exist or holds no run.
     """
     if not path.is_dir():
-        raise UserError(f"{path} is not a folder; give report.dir=<folder of a finished run or sweep>.")
+        raise UserError(f"{path} is not a folder; give that of a finished run or sweep.")
     marks = (path / SWEEP_CONFIG).exists() or (path / PLAN).exists()
     inside = sorted(_runs_below(path, deep=marks), key=partial(_in_order, path))
     if is_run(path) and not marks:
@@ -46,7 +46,7 @@ def load_runs(path: Path) -> Folder:
     else:
         raise UserError(
             f"{path} holds no run (no {RESULTS}, {SAMPLES} or {HYDRA_FOLDER} in it or one level below); "
-            "give report.dir=<folder of a finished run or sweep>."
+            "give the folder of a finished run or sweep."
         )
     _set_labels(folder.runs)
     return folder

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,16 @@ from hw4.config import DataConfig, InputConfig, PairsConfig, SampleConfig, Scene
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import plugins
 from hw4.data.pairs.samples import load_pairs, load_photo_pairs, load_truth
-from hw4.data.registry import GROUP, data_sets, data_with, pair_source, scene_files, scene_photos, spec_of
+from hw4.data.registry import (
+    GROUP,
+    data_sets,
+    data_with,
+    pair_source,
+    readers_of,
+    scene_files,
+    scene_photos,
+    spec_of,
+)
 from hw4.data.sample import ensure_sample
 from hw4.launch.explain import explain
 from hw4.launch.help import help_text
@@ -199,3 +208,21 @@ def test_a_data_set_that_cannot_be_used_is_one_sentence(
     with pytest.raises(UserError, match=words) as caught:
         data_sets()
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_its_data_set_is_told_who_reads_it(
+    pairs_folder: Callable[..., tuple[Path, object]], tmp_path: Path
+) -> None:
+    """`data.root=` alone is the sample set's, which makes its content in an empty folder."""
+    root, _ = pairs_folder(1)
+    assert "pairs" in readers_of(root) and "sample" not in readers_of(root)
+    with pytest.raises(
+        UserError, match=r"something else .* data=sample: to read what is there, add .*data=pairs"
+    ):
+        ensure_sample(SampleConfig(root=str(root)))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").touch()
+    assert readers_of(other) == []
+    with pytest.raises(UserError, match="give an empty or new folder"):
+        ensure_sample(SampleConfig(root=str(other)))

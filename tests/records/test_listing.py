@@ -14,10 +14,13 @@ from hw4.core.errors import UserError
 from hw4.jobs.run import run_job
 from hw4.launch.cli import main
 from hw4.launch.list_runs import list_runs
+from hw4.metrics import pose_headline
 from hw4.models.sfm.config import SfmConfig
 from hw4.pose.metrics import Measured, PoseSummary
 from hw4.pose.results import PoseResult
+from hw4.records.run import load_run
 from hw4.splat.result import SplatResult
+from tests.support.report_folders import POSE, write_pose_job
 
 
 def write_run(folder: Path, model: str, started: str, mre: float | None, psnr: float | None = None) -> None:
@@ -61,6 +64,19 @@ def test_sorting_puts_missing_values_last_either_way(runs: Path) -> None:
     assert shown(runs, "--sort", "MRE") == ["a", "sweep/0", "sweep/2", "sweep/1"]
     assert shown(runs, "--sort", "-MRE")[:2] == ["sweep/0", "a"]
     assert shown(runs, "--sort", "-started", "--limit", "1") == ["sweep/1"]
+
+
+def test_answering_the_easy_samples_alone_wins_no_rank(tmp_path: Path) -> None:
+    """Six of fifteen at 2 degrees, of the others nothing: 108.8 degrees where a failure counts as 180."""
+    write_pose_job(tmp_path / "few", POSE, [2.0] * 6 + [None] * 9)
+    write_pose_job(tmp_path / "all", POSE, [10.0] * 15)
+    assert shown(tmp_path, "--sort=MRE") == ["all", "few"]
+    assert shown(tmp_path, "--sort=-AUC@30") == ["all", "few"]
+    table = list_runs([str(tmp_path), "--sort=MRE"])
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [(row["valid"], row["MRE"]) for row in rows] == [("15/15", "10.000°"), ("6/15", "2.000°")]
+    assert table.notes == ["in the order of MRE, samples without a result counted as the worst error"]
+    assert load_run(tmp_path / "few", "few").rank(pose_headline()) == pytest.approx((6 * 2 + 9 * 180) / 15)
 
 
 def test_conditions_on_metrics_and_settings(runs: Path) -> None:

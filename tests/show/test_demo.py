@@ -16,6 +16,7 @@ from hw4.config import Config, DemoConfig, PairsConfig, SampleConfig
 from hw4.config.root import CacheConfig, WandbConfig
 from hw4.core.errors import ConfigError, UserError
 from hw4.data.photos import spread
+from hw4.jobs import demo as demo_job
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.models.base import ReconstructionFailed
@@ -223,6 +224,15 @@ def test_job_and_its_errors(photos: list[Path], tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(KnownModel, "reconstruct", fail)
     with pytest.raises(UserError, match="known could not reconstruct the 3 photos: nothing matches"):
         run_demo(photos, KnownModel(), DemoConfig(), tmp_path / "out")
+
+
+def test_a_scenes_folder_stands_for_its_images(photos: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "scene").mkdir()
+    (tmp_path / "scene" / "cameras.txt").touch()
+    photos[0].parent.rename(tmp_path / "scene" / "images")
+    for given in (tmp_path / "scene", tmp_path / "scene" / "images"):
+        config = Config(task="demo", model=SfmConfig(), demo=DemoConfig(images=str(given)))
+        assert demo_job._source(config) == tmp_path / "scene" / "images"
 
 
 def test_keys_that_the_demo_reads() -> None:

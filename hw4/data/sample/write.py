@@ -186,6 +186,16 @@ def sample_root(config: SampleConfig) -> Path:
     return cache_home() / "sample" / digest([GENERATOR_VERSION, values])
 
 
+def _not_a_sample_set(root: Path) -> str:
+    """The sentence for a folder that holds something else: mostly a data set whose `data=` was forgotten."""
+    # Here, for it imports the config of every data set, this one's too.
+    from hw4.data.registry import readers_of
+
+    others = " or ".join(f"data={name}" for name in readers_of(root))
+    advice = f"to read what is there, add {others}" if others else "give an empty or new folder"
+    return f"data.root={root} holds something else than the generated data of data=sample: {advice}."
+
+
 def ensure_sample(config: SampleConfig) -> Path:
     """The sample set's folder, generated first if it is not there yet; safe between processes.
 
@@ -200,7 +210,7 @@ def ensure_sample(config: SampleConfig) -> Path:
             if (root / FINISHED).is_file():
                 return root
             if root.exists() and any(root.iterdir()):
-                raise UserError(f"data.root={root} holds something else; give an empty or new folder.")
+                raise UserError(_not_a_sample_set(root))
             prefix = f".{root.name}.building-"
             for killed in root.parent.glob(f"{glob.escape(prefix)}*"):
                 shutil.rmtree(killed, ignore_errors=True)
