@@ -1,4 +1,4 @@
-"""The command line: one run, a sweep, something that is only printed, or ``hw4 runs``."""
+"""The command line: one run, a sweep, something that is only printed, ``hw4 runs`` or ``hw4 doctor``."""
 
 import os
 import signal
@@ -40,7 +40,8 @@ def main() -> None:
         os.environ["HW4_TRACEBACK"] = "1"
     try:
         ensure_home()
-        status = _list_runs(sys.argv[2:]) if sys.argv[1:2] == ["runs"] else _run(sys.argv[1:])
+        command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+        status = command(sys.argv[2:]) if command else _run(sys.argv[1:])
     except KeyboardInterrupt:
         status = say(signal.SIGINT)
     except Terminated:
@@ -65,6 +66,16 @@ def _list_runs(arguments: Sequence[str]) -> int:
 
     make_console().print(list_runs(arguments).rich(whole_first=True))
     return 0
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    from hw4.launch.doctor.run import run_doctor
+
+    return run_doctor(arguments)
+
+
+# Words in the place of a task, which Hydra does not see.
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"runs": _list_runs, "doctor": _doctor}
 
 
 def _run(arguments: Sequence[str]) -> int:

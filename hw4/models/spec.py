@@ -9,6 +9,7 @@ from hw4.config.model import ModelConfig
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
     from hw4.models.network.training import Trainable
+    from hw4.models.network.weights import KnownWeights
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class ModelSpec:
             Its configuration is then a `hw4.config.model.NetworkConfig`.
         dense: whether it gives points and depth for every pixel.
         headline: its place among the models that a report is to compare; None: it is no such model.
+        weights: its weights that have names, for what `hw4 doctor` says; None: it has none.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ModelSpec:
     trainable: "Callable[[], Trainable] | None" = None
     dense: bool = False
     headline: int | None = None
+    weights: "Callable[[], KnownWeights] | None" = None
 
     def __post_init__(self) -> None:
         if not issubclass(self.config, ModelConfig):

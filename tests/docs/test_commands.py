@@ -46,6 +46,8 @@ def kind(command: str) -> str:
         words = shlex.split(command)[3:]
         if words[:1] == ["runs"]:
             return "listing"
+        if words[:1] == ["doctor"]:
+            return "printing"
         if any(word.startswith("--") for word in words):
             return "printing"
         return "launched" if any(word.startswith("hydra") for word in words) else "job"
@@ -73,8 +75,8 @@ def test_every_command_is_tried() -> None:
     assert len(JOBS) > 25
     tried = ("job", "launched", "listing", "printing", "python", "make", "pip", "wandb")
     assert {kind(command) for command in commands()} <= set(tried)
-    # test_cli reads what these print.
-    assert set(of("printing")) == {"python -m hw4 --cfg job", "python -m hw4 --help"}
+    # test_cli and test_doctor read what these print.
+    assert set(of("printing")) == {"python -m hw4 --cfg job", "python -m hw4 --help", "python -m hw4 doctor"}
 
 
 def typed(command: str, cwd: Path, *more: str, **env: str) -> subprocess.CompletedProcess[str]:

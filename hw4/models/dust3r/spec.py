@@ -8,6 +8,7 @@ from hw4.models.spec import ModelLabels, ModelSpec
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
     from hw4.models.network.training import Trainable
+    from hw4.models.network.weights import KnownWeights
 
 
 def _build(config: Dust3rConfig) -> "ReconstructionModel":
@@ -23,10 +24,18 @@ def _labels(config: Dust3rConfig) -> ModelLabels:
     return network_labels(config, WEIGHTS)
 
 
+def _weights() -> "KnownWeights":
+    from hw4.models.dust3r.weights import WEIGHTS
+
+    return WEIGHTS
+
+
 def _trainable() -> "Trainable":
     from hw4.models.dust3r.training import TRAINABLE
 
     return TRAINABLE
 
 
-SPEC = ModelSpec("dust3r", "DUSt3R", Dust3rConfig, _build, _labels, _trainable, dense=True, headline=0)
+SPEC = ModelSpec(
+    "dust3r", "DUSt3R", Dust3rConfig, _build, _labels, _trainable, dense=True, headline=0, weights=_weights
+)

@@ -152,7 +152,7 @@ def _fetch(repo: str) -> Path:
     hub_logging.set_verbosity_error()
     filename = "model.safetensors"
     try:
-        cached = _cached(repo)
+        cached = cached_on_hub(repo)
         if cached is not None:
             return cached
         filename = _weights_name(repo)
@@ -169,7 +169,7 @@ def _fetch(repo: str) -> Path:
         hub_logging.set_verbosity(verbosity)
 
 
-def _cached(repo: str) -> Path | None:
+def cached_on_hub(repo: str) -> Path | None:
     """The one weights file of the repository's snapshot in the hub's cache, without asking the network."""
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError

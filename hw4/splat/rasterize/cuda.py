@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,6 +62,15 @@ def _first_error(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     complaints = (line for line in lines if re.search(r"\berror( \w+)?:", line) and len(line) < 400)
     return next(complaints, lines[0][:200] if lines else "no message")
+
+
+def built_extension() -> str | None:
+    """Where gsplat's compiled extension lies; None: the first use compiles it. Nothing of it is loaded."""
+    package, root = find_spec("gsplat"), _build_root()
+    folders = [Path(str(package.origin)).parent] if package else []
+    prebuilt = [path for folder in folders for path in folder.glob("csrc*.so")]
+    compiled = [*root.glob("gsplat_cuda/gsplat_cuda.so"), *root.glob("*/gsplat_cuda/gsplat_cuda.so")]
+    return next(map(str, sorted([*prebuilt, *compiled])), None)
 
 
 def _build_root() -> Path:
