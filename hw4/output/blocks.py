@@ -67,14 +67,6 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Folded:
-    """Tables that are there on request: long lists."""
-
-    title: str
-    tables: Sequence[Table]
-
-
-@dataclass(frozen=True)
 class Numbers:
     """Numbers that only the CSV holds; `text` says which."""
 
@@ -83,15 +75,46 @@ class Numbers:
     data: Table
 
 
-Block = Text | Table | Chart | Gallery | Folded | Numbers
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are there on request: long lists, the numbers behind an answer."""
+
+    title: str
+    blocks: Sequence["Block"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Blocks side by side where there is room: words on the left, what shows them on the right."""
+
+    left: Sequence["Block"]
+    right: Sequence["Block"]
+
+
+Block = Text | Table | Chart | Gallery | Folded | Numbers | Columns
+Figure = Chart | Gallery | Numbers
+
+
+def figures_in(blocks: Sequence[Block]) -> list[Figure]:
+    """Everything in them that has a CSV, in order."""
+    found: list[Figure] = []
+    for block in blocks:
+        if isinstance(block, Figure):
+            found.append(block)
+        elif isinstance(block, Folded):
+            found += figures_in(block.blocks)
+        elif isinstance(block, Columns):
+            found += figures_in([*block.left, *block.right])
+    return found
 
 
 @dataclass
 class Section:
-    """A heading and what follows it."""
+    """A heading and what follows it; `folded`: only on request."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)
+    folded: bool = False
 
 
 @dataclass
@@ -102,7 +125,6 @@ class Document:
     subtitle: str
     sections: list[Section]
 
-    def figures(self) -> list[Chart | Gallery | Numbers]:
+    def figures(self) -> list[Figure]:
         """Everything that has a CSV, in order."""
-        kinds = Chart | Gallery | Numbers
-        return [b for section in self.sections for b in section.blocks if isinstance(b, kinds)]
+        return [figure for section in self.sections for figure in figures_in(section.blocks)]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hw4.output.blocks import Block, Chart, Document
+from hw4.output.distribution import style as strip_style
 from hw4.output.svg import style as chart_style
 from hw4.output.tables import Table
 
@@ -21,7 +22,9 @@ KEY = re.compile(r"[a-z_]+\.[\w.]+")
 def to_html(document: Document, data_folder: str) -> str:
     """The whole file; `data_folder` is where the CSV files lie, named for people who want them."""
     template = _environment().get_template("report.html.j2")
-    return template.render(document=document, data_folder=data_folder, chart_style=chart_style())
+    return template.render(
+        document=document, data_folder=data_folder, chart_style=chart_style() + strip_style()
+    )
 
 
 @cache

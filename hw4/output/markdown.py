@@ -1,6 +1,8 @@
 """A report as Markdown: the same blocks, with figures as files beside it."""
 
-from hw4.output.blocks import WARNING, Block, Chart, Document, Folded, Gallery, Numbers, Text
+from collections.abc import Sequence
+
+from hw4.output.blocks import WARNING, Block, Chart, Columns, Document, Folded, Gallery, Numbers, Text
 from hw4.output.tables import Table
 
 
@@ -11,6 +13,10 @@ def to_markdown(document: Document, data_folder: str) -> str:
         parts.append(f"## {_plain(section.title)}")
         parts += [_block(block, data_folder) for block in section.blocks]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _blocks(blocks: Sequence[Block], data_folder: str) -> str:
+    return "\n\n".join(_block(block, data_folder).strip("\n") for block in blocks)
 
 
 def _plain(text: str) -> str:
@@ -31,8 +37,10 @@ def _block(block: Block, data_folder: str) -> str:
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Folded):
-        tables = "\n".join(map(_table, block.tables))
-        return f"<details><summary>{_plain(block.title)}</summary>\n\n{tables}\n</details>"
+        inside = _blocks(block.blocks, data_folder)
+        return f"<details><summary>{_plain(block.title)}</summary>\n\n{inside}\n\n</details>"
+    if isinstance(block, Columns):
+        return _blocks([*block.left, *block.right], data_folder)
     csv = f"[data]({data_folder}/{block.name}.csv)"
     if isinstance(block, Numbers):
         return f"{_plain(block.text)} ({csv})"

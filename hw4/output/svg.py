@@ -31,9 +31,10 @@ def style() -> str:
         return "".join(f".chart .s{i}{{--c:{value}}}" for i, value in enumerate(values))
 
     return (
-        ".chart{--ink:#1c2430;--faint:#c9d0d8;--ground:#ffffff}"
+        ".chart{--ink:#1c2430;--faint:#c9d0d8;--ground:#ffffff;--rest:#6a7683}"
         f"{colors(COLORS_LIGHT)}"
-        "@media (prefers-color-scheme:dark){.chart{--ink:#e4e9ef;--faint:#46505c;--ground:#161b22}"
+        "@media (prefers-color-scheme:dark)"
+        "{.chart{--ink:#e4e9ef;--faint:#46505c;--ground:#161b22;--rest:#9aa6b4}"
         f"{colors(COLORS_DARK)}}}"
         f".chart text{{fill:var(--ink);font:{FONT_SIZE}px system-ui,sans-serif}}"
         ".chart .grid{stroke:var(--faint);stroke-width:.6}.chart .frame{stroke:var(--ink);fill:none}"
@@ -107,7 +108,7 @@ def chart(
     legend, legend_height = _legend(series)
     top = TOP + legend_height
     height = HEIGHT + legend_height
-    y_labels = [(tick, _number(tick)) for tick in y.ticks()]
+    y_labels = [(tick, short_number(tick)) for tick in y.ticks()]
     y_title = wrapped(y.label, HEIGHT - TOP - TICKS_BELOW - LINE)
     left = LINE * len(y_title) + 10 + max((text_width(label) for _, label in y_labels), default=0)
     x_title = wrapped(x.label, WIDTH - left - RIGHT)
@@ -122,18 +123,18 @@ def chart(
 
     parts = [legend]
     for tick in x.ticks():
-        parts.append(_line(px(tick), top, px(tick), bottom, "grid"))
-        parts.append(_x_label(px(tick), bottom + 14, _number(tick)))
+        parts.append(line_at(px(tick), top, px(tick), bottom, "grid"))
+        parts.append(tick_label(px(tick), bottom + 14, short_number(tick)))
     for tick, label in y_labels:
-        parts.append(_line(left, py(tick), WIDTH - RIGHT, py(tick), "grid"))
-        parts.append(_text(left - 5, py(tick) + 4, label, "end"))
-    parts += [_line(px(g), top, px(g), bottom, "guide") for g in guides if x.low <= g <= x.high]
+        parts.append(line_at(left, py(tick), WIDTH - RIGHT, py(tick), "grid"))
+        parts.append(text_at(left - 5, py(tick) + 4, label, "end"))
+    parts += [line_at(px(g), top, px(g), bottom, "guide") for g in guides if x.low <= g <= x.high]
     if diagonal:
         low, high = max(x.low, y.low), min(x.high, y.high)
-        parts.append(_line(px(low), py(low), px(high), py(high), "guide"))
+        parts.append(line_at(px(low), py(low), px(high), py(high), "guide"))
     parts.append(f'<rect class="frame" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{tall}"/>')
     for i, line in enumerate(x_title):
-        parts.append(_text(left + width / 2, bottom + TICKS_BELOW + LINE * (i + 1) - 3, line, "middle"))
+        parts.append(text_at(left + width / 2, bottom + TICKS_BELOW + LINE * (i + 1) - 3, line, "middle"))
     for i, line in enumerate(y_title):
         turned = f"translate({LINE * (i + 1) - 2} {top + tall / 2:.1f}) rotate(-90)"
         parts.append(f'<text text-anchor="middle" transform="{turned}">{escape(line)}</text>')
@@ -201,33 +202,38 @@ def _legend(series: Sequence[Series]) -> tuple[str, int]:
         y = TOP + 4 + row * LEGEND_ROW
         group = f"s{item.color % len(COLORS_LIGHT)}"
         sign = (
-            _line(left, y, left + 12, y, "line") if item.line else _marker(item.color, (left + 6, y), "mark")
+            line_at(left, y, left + 12, y, "line")
+            if item.line
+            else _marker(item.color, (left + 6, y), "mark")
         )
         parts.append(f'<g class="{group}">{sign}</g>')
         for i, line in enumerate(lines):
-            parts.append(_text(left + sign_width, y + 4 + i * LEGEND_ROW, line, "start"))
+            parts.append(text_at(left + sign_width, y + 4 + i * LEGEND_ROW, line, "start"))
         row += len(lines) - 1
         left += width + gap
     return "".join(parts), (row + 1) * LEGEND_ROW + BELOW_LEGEND
 
 
-def _x_label(x: float, y: float, content: str) -> str:
+def tick_label(x: float, y: float, content: str) -> str:
     """A tick's label, centred below it unless that would leave the drawing."""
     half = text_width(content) / 2
     if x + half > WIDTH - 1:
-        return _text(WIDTH - 1, y, content, "end")
-    return _text(1, y, content, "start") if x - half < 1 else _text(x, y, content, "middle")
+        return text_at(WIDTH - 1, y, content, "end")
+    return text_at(1, y, content, "start") if x - half < 1 else text_at(x, y, content, "middle")
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+def line_at(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """A ``<line>`` of a class."""
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _text(x: float, y: float, content: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
+def text_at(x: float, y: float, content: str, anchor: str, kind: str = "") -> str:
+    """A ``<text>``, of a class where `kind` names one."""
+    of = f' class="{kind}"' if kind else ""
+    return f'<text{of} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
-def _number(value: float) -> str:
+def short_number(value: float) -> str:
     """A tick's number, short: 12.5k, 3M."""
     for size, suffix in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= max(size, 1e4):

@@ -90,8 +90,8 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The name that the user gave it (`name=`), or the job's."""
-        return str(self.option("name") or self.name)
+        """What it is called in sentences: its label, or the job's name where it has none yet."""
+        return self.label or self.name
 
     @cached_property
     def typed(self) -> Config | None:

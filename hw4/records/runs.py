@@ -1,14 +1,13 @@
 """The runs of a folder: one run, or the jobs of a sweep. The one reader of what runs left on disk."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from hw4.config.stages import SCORE
 from hw4.core.errors import UserError
 from hw4.records.files import HYDRA_FOLDER, MARKS, PLAN, RESULTS, SAMPLES, SWEEP_CONFIG, read_json
+from hw4.records.labels import set_labels
 from hw4.records.run import Run, load_run
 
 
@@ -48,7 +47,7 @@ def load_runs(path: Path) -> Folder:
             f"{path} holds no run (no {RESULTS}, {SAMPLES} or {HYDRA_FOLDER} in it or one level below); "
             "give the folder of a finished run or sweep."
         )
-    _set_labels(folder.runs)
+    set_labels(folder.runs)
     return folder
 
 
@@ -70,20 +69,3 @@ def _in_order(path: Path, run: Path) -> list[tuple[bool, int, str]]:
 def _planned(path: Path) -> int | None:
     count = (read_json(path / PLAN) or {}).get("n_jobs")
     return count if isinstance(count, int) else None
-
-
-def _set_labels(runs: Sequence[Run]) -> None:
-    for run in runs:
-        name = run.option("name")
-        if name:
-            run.label = str(name)
-        elif run.pose is not None and run.option("task") == SCORE:
-            run.label = run.pose.weights
-        elif run.pose is not None:
-            run.label = f"{run.pose.model or run.option('model.name')}, {run.input_label}"
-        else:
-            run.label = run.name
-    counts = Counter(run.label for run in runs)
-    for run in runs:
-        if counts[run.label] > 1:
-            run.label = f"{run.label} ({run.name})"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hw4.config import ReportConfig
 from hw4.core.durable import parse_json, write_bytes, write_json, write_text
-from hw4.output.blocks import Chart, Document, Gallery, Numbers
+from hw4.output.blocks import Chart, Document, Figure, Gallery
 from hw4.output.html import to_html
 from hw4.output.markdown import to_markdown
 from hw4.output.svg import standalone
@@ -16,6 +16,7 @@ from hw4.report.findings import find
 from hw4.report.sections.comparisons import comparison_section
 from hw4.report.sections.configuration import configuration_section
 from hw4.report.sections.failures import failures_section
+from hw4.report.sections.missing import missing_section
 from hw4.report.sections.origin import origin_section
 from hw4.report.sections.overview import overview_section
 from hw4.report.sections.pose_charts import charts_section
@@ -25,6 +26,7 @@ from hw4.report.sections.summary import summary_section
 # In the order in which a reader needs them; each makes its section of `Findings`, or None.
 SECTIONS = (
     overview_section,
+    missing_section,
     summary_section,
     comparison_section,
     charts_section,
@@ -66,7 +68,7 @@ def write_report(path: Path, options: ReportConfig | None = None) -> Written:
     return written
 
 
-def _write_figures(figures: Sequence[Chart | Gallery | Numbers], folder: Path) -> None:
+def _write_figures(figures: Sequence[Figure], folder: Path) -> None:
     """Each figure with its CSV; those of an earlier report that this one no longer has are removed."""
     files: dict[str, bytes] = {}
     for figure in figures:
@@ -89,7 +91,7 @@ def _write_figures(figures: Sequence[Chart | Gallery | Numbers], folder: Path) -
 
 
 def build_document(folder: Folder, options: ReportConfig) -> Document:
-    """The report of what a folder holds; what is missing is said first."""
+    """The report of what a folder holds: the answer first, then what is missing, then what both stand on."""
     findings = find(folder, options)
     sections = [section for make in SECTIONS if (section := make(findings)) is not None]
     kind = "sweep" if folder.is_sweep else "run"
@@ -104,4 +106,4 @@ def _subtitle(folder: Folder) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     found = f"{len(runs)} of {folder.planned} planned" if folder.planned is not None else f"{len(runs)}"
     jobs = f"{found} jobs: {counts or 'none has started'}" if folder.is_sweep else f"Status: {counts}"
-    return f"{jobs}. Made from the files in {folder.path.resolve()}."
+    return f"{jobs}."

@@ -25,6 +25,11 @@ class Findings:
         return self.folder.runs
 
     @property
+    def settings(self) -> list[tuple[str, Sequence[Run]]]:
+        """Each setting with its runs, by a label."""
+        return [(run.title, [run]) for run in self.runs]
+
+    @property
     def with_pose(self) -> list[Run]:
         """Runs that have pose results."""
         return [run for run in self.runs if run.pose]

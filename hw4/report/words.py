@@ -1,5 +1,7 @@
 """Numbers of a comparison as people read them."""
 
+from collections.abc import Sequence
+
 from hw4.core.scale import MISSING, Scale
 from hw4.report.statistics.paired import Delta
 
@@ -32,3 +34,11 @@ def p_equals(p: float | None) -> str:
 def counted(n: int, noun: str) -> str:
     """``1 sample``, ``2 samples``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def who(names: Sequence[str], every: Sequence[str]) -> str:
+    """Names once each, or that it is all of them."""
+    found = list(dict.fromkeys(names))
+    if len(every) > 1 and set(every) <= set(found):
+        return f"all {len(every)}"
+    return "; ".join(found) if any("," in name for name in found) else ", ".join(found)

@@ -8,6 +8,7 @@ import pytest
 from hw4.output.blocks import (
     Block,
     Chart,
+    Columns,
     Document,
     Folded,
     Gallery,
@@ -35,6 +36,7 @@ def page(*blocks: Block) -> str:
         Chart(HOSTILE, HOSTILE, "<svg></svg>", DATA, HOSTILE),
         Gallery(HOSTILE, HOSTILE, [Picture(HOSTILE, HOSTILE, b"")], DATA, HOSTILE),
         Folded(HOSTILE, [Table(HOSTILE, [HOSTILE], [])]),
+        Columns([Text(HOSTILE)], [Chart(HOSTILE, HOSTILE, "<svg></svg>", DATA, HOSTILE)]),
         Numbers(HOSTILE, HOSTILE, DATA),
     ],
     ids=lambda block: type(block).__name__,

@@ -55,7 +55,7 @@ def compared(root: Path) -> Comparison:
 
 def overview(root: Path) -> str:
     """The lines of the overview that answer a question."""
-    text = write_report(root).markdown.read_text().split("## Pose: evaluation summaries")[0]
+    text = write_report(root).markdown.read_text().split("## Pose: summaries")[0]
     return "\n".join(line for line in text.splitlines() if "on this data?" in line)
 
 
@@ -298,8 +298,8 @@ def test_runs_of_the_same_question_are_told_apart(tmp_path: Path) -> None:
         write_pose_job(tmp_path / str(number), config, [e - 0.1 * number for e in BASE])
     found = told_apart(all_comparisons(load_runs(tmp_path).runs, 0.05, 15.0))
     assert [title_of(c) for c in found if c.kind == "input"] == [
-        "Interpolated against pair (sfm) (job 1 against job 0)",
-        "Interpolated against pair (sfm) (job 2 against job 0)",
+        "Interpolated against pair (sfm) (sfm, interpolated, max_frames=4 against sfm, pair)",
+        "Interpolated against pair (sfm) (sfm, interpolated, max_frames=8 against sfm, pair)",
     ]
 
 

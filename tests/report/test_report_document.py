@@ -136,6 +136,7 @@ def test_figures_lie_beside_their_numbers(tmp_path: Path) -> None:
     assert [p.stem for p in drawings] == [
         "error_against_yaw",
         "error_distribution",
+        "errors_by_setting",
         "scatter_0_input_pair_interpolated",
     ]
     for drawing in drawings:
@@ -154,7 +155,7 @@ def test_figures_lie_beside_their_numbers(tmp_path: Path) -> None:
     )
     assert scatter[5] == ["4", "", "2.0"] and len(scatter) == 11
     # Every sample is a mark, those without a result hollow.
-    for drawing, expected in ((drawings[0], (18, 2)), (drawings[2], (8, 2))):
+    for drawing, expected in ((drawings[0], (18, 2)), (drawings[3], (8, 2))):
         # The legend has no tooltips, marks have.
         marks = [e.get("class") for e in ET.parse(drawing).iter() if e.find("{*}title") is not None]
         assert (marks.count("mark"), marks.count("open")) == expected
@@ -174,7 +175,8 @@ def test_the_page_loads_nothing(tmp_path: Path) -> None:
     assert all(
         r.startswith(("#", "data:image/png;base64,", "data:text/csv;base64,")) for r in page.references
     )
-    assert page.tags.count("img") == 3
+    # The photo and both renders, small on the first screen and large below.
+    assert page.tags.count("img") == 6
     assert "url(" not in content and "@import" not in content
     assert "prefers-color-scheme:dark" in content and "width=device-width" in content
 
@@ -209,11 +211,11 @@ def test_a_partial_sweep_says_what_is_missing(tmp_path: Path) -> None:
     text = written.markdown.read_text()
     lost = read_table(text, "What is missing")
     assert lost["2 of 7 planned jobs never started: the sweep was interrupted"] == ["sweep"]
-    assert lost["unfinished: no results.json: killed, or still running"] == ["job 1, job 2"]
-    assert lost["pose numbers come from the 3 samples that reached the disk"] == ["job 1"]
-    assert lost["failed: the disk is full"] == ["job 3"]
+    assert lost["unfinished: no results.json: killed, or still running"] == ["sfm, interpolated; job 2"]
+    assert lost["pose numbers come from the 3 samples that reached the disk"] == ["sfm, interpolated"]
+    assert lost["failed: the disk is full"] == ["interpolated"]
     assert lost["unfinished: results.json is not readable"] == ["job 4"]
-    assert lost["no pose results"] == ["job 3"]
+    assert lost["no pose results"] == ["interpolated"]
     assert lost["the configuration is lost"] == ["job 2, job 4"]
     assert (killed / "samples.jsonl").read_text() == log
     table = read_table(text, "Every pose run")
@@ -227,7 +229,7 @@ def test_a_run_without_a_valid_sample_has_dashes_and_reasons(tmp_path: Path) -> 
     run = write_pose_job(tmp_path / "run", POSE, [None, None])
     text = write_report(run).markdown.read_text()
     assert read_table(text, "Every pose run")["MRE"] == ["—"]
-    assert read_table(text, "What is missing")["MRE: too few matches"] == ["run"]
+    assert read_table(text, "What is missing")["MRE: too few matches"] == ["sfm, pair"]
     assert read_table(text, "Samples without a result, by reason")["too few matches"] == ["2"]
     assert "Nothing can be compared" in text and "DUSt3R against VGGT is missing" in text
 
@@ -244,7 +246,9 @@ def test_a_confounded_comparison_carries_a_warning(tmp_path: Path) -> None:
     write_pose_job(tmp_path / "1", other, BETTER_ERRORS)
     written = write_report(tmp_path)
     for text in (written.markdown.read_text(), Page(written.html.read_text()).text):
-        assert "WARNING: job 0 and job 1 differ in 2 factors: input.name (pair → interpolated); " in text
+        two = "sfm, pair, protocol=relative and sfm, interpolated, protocol=homework"
+        assert f"WARNING: {two} differ in 2 factors: " in text
+        assert "input.name (pair → interpolated); " in text
         assert "metrics.protocol (relative → homework)" in text
         assert (
             "Yes, its rotation errors are lower on the 8 of 10 samples solved by both. But more than" in text
@@ -294,14 +298,16 @@ def test_splats_side_by_side_from_a_moved_folder(tmp_path: Path) -> None:
     text = written.markdown.read_text()
     scores = read_table(text, "Scores on the test views")
     assert scores["PSNR (dB)"] == ["20.00", "21.50", "19.00"] and scores["LPIPS"] == ["—"] * 3
-    assert "job 0, job 1, job 2: lpips is missing: no VGG weights here" in text
-    changes = read_table(text, "Change against job 0, on the same test views")
-    assert changes["job 1"][:3] == ["+1.50", "+1.50 … +1.50", "2 of 2"]
-    assert changes["job 2"][:3] == ["−1.00", "−1.00 … −1.00", "0 of 2"]
-    assert "⚠" in changes["job 2"][3] and "⚠" not in changes["job 1"][3]
-    assert text.count("WARNING: job 0 and job 2 differ in 2 factors") == 1
-    assert "WARNING: job 0 and job 1" not in text
-    assert "One thing differs between job 2 and job 1." in text
+    assert "all 3: lpips is missing: no VGG weights here" in text
+    first, second, third = scores[""][1:]
+    assert first == "lr=0.00016, scale_lr=0.005" and third == "lr=0.001, scale_lr=1.0"
+    changes = read_table(text, f"Change against {first}, on the same test views")
+    assert changes[second][:3] == ["+1.50", "+1.50 … +1.50", "2 of 2"]
+    assert changes[third][:3] == ["−1.00", "−1.00 … −1.00", "0 of 2"]
+    assert "⚠" in changes[third][3] and "⚠" not in changes[second][3]
+    assert text.count(f"WARNING: {first} and {third} differ in 2 factors") == 1
+    assert f"WARNING: {first} and {second}" not in text
+    assert f"One thing differs between {third} and {second}." in text
     pictures = sorted(p.name for p in written.data.glob("splat_same_view_*.png"))
     assert [name.removeprefix("splat_same_view_") for name in pictures] == [
         "render_0.png",
@@ -312,7 +318,7 @@ def test_splats_side_by_side_from_a_moved_folder(tmp_path: Path) -> None:
     with Image.open(written.data / "splat_same_view_truth.png") as truth:
         assert truth.size == (24, 16)
     loss = list(csv.reader((written.data / "splat_loss.csv").read_text().splitlines()))
-    assert loss[1:4] == [["job 0", "5", "0.2"], ["job 0", "10", "0.1"], ["job 0", "20", "0.05"]]
+    assert loss[1:4] == [[first, "5", "0.2"], [first, "10", "0.1"], [first, "20", "0.05"]]
     assert (written.data / "splat_n_gaussians.csv").is_file()
 
 

@@ -40,17 +40,13 @@ def sweep(tmp_path: Path) -> Path:
 def test_equal_results_are_one(sweep: Path) -> None:
     written = write_report(sweep)
     text = written.markdown.read_text()
-    labels = [
-        "sfm, pair (job 0)",
-        "sfm, interpolated (job 1)",
-        "sfm, pair (job 2)",
-        "sfm, interpolated (job 3)",
-    ]
-    first, second = (f"{labels[i]} = {labels[i + 1]}" for i in (0, 2))
+    # Splatting reads the learning rate alone of what differs.
+    first, second = "lr=0.001", "lr=0.002"
     scores = read_table(text, "Scores on the test views")
     assert scores[""] == ["run", first, second]
     assert scores["PSNR (dB)"] == ["20.00", "21.00"] and scores["training (s)"] == ["1.0", "1.0"]
-    assert f"- {labels[1]}: the same result as {labels[0]}, taken from the cache\n" in text
+    same = "sfm, interpolated, lr=0.001: the same result as sfm, pair, lr=0.001, taken from the cache"
+    assert f"- {same}\n" in text
     changes = read_table(text, f"Change against {first}, on the same test views")
     assert list(changes) == ["", second] and changes[second][0] == "+1.00"
     assert len(list(written.data.glob("splat_same_view_render_*.png"))) == 2
@@ -64,7 +60,7 @@ def test_results_that_differ_in_one_view_stay_two(sweep: Path) -> None:
     results["splat"]["views"][0]["psnr"] += 0.01
     (sweep / "1" / "results.json").write_text(json.dumps(results))
     scores = read_table(write_report(sweep).markdown.read_text(), "Scores on the test views")
-    assert scores[""][1:3] == ["sfm, pair (job 0)", "sfm, interpolated (job 1)"]
+    assert scores[""][1:3] == ["sfm, pair, lr=0.001", "sfm, interpolated, lr=0.001"]
 
 
 def test_the_same_computed_twice_is_said_to_be_that(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ MAX_MATRIX = 12
 
 def configuration_section(findings: Findings) -> Section:
     """Every key in which the runs differ, and how many factors that makes between every two of them."""
-    section = Section("Configuration: every key that differs")
+    section = Section("Configuration")
     known = [run for run in findings.runs if run.config]
     keys, settings = differing_settings([run.config for run in known])
     if not known:

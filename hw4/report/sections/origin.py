@@ -13,7 +13,7 @@ from hw4.report.statistics.confounds import show
 
 def origin_section(findings: Findings) -> Section:
     """Command, commit, versions and hardware; equal columns once."""
-    section = Section("Where the numbers come from")
+    section = Section("Origin")
     groups: dict[str, tuple[list[str], list[list[str]]]] = {}
     for run in findings.runs:
         p = run.results.get("provenance")

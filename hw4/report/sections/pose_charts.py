@@ -33,7 +33,7 @@ def charts_section(findings: Findings) -> Section | None:
     """Errors of every sample: their distribution, over the true yaw, and in one run against another."""
     if not findings.asks_pose:
         return None
-    section = Section("Pose: error by sample")
+    section = Section("Pose: samples")
     with_pose = findings.with_pose
     found = [error_curves(with_pose), yaw_chart(with_pose)]
     shown = [c for c in findings.comparisons if c.kind != SETTING][:MAX_SCATTERS]
@@ -61,14 +61,15 @@ def _errors(run: Run) -> list[tuple[SampleResult, float | None]]:
     return [(one, error_of(one.error, run.pose.summary.mode)) for one in run.pose.samples]
 
 
-def _error_axis(label: str, errors: Sequence[float | None]) -> Axis:
+def error_axis(label: str, errors: Sequence[float | None]) -> Axis:
     """Logarithmic, from the decade of the smallest error (at most 0.1, at least 0.001 degrees) to 180."""
     smallest = min((e for e in errors if e), default=ERROR_LOW)
     low = 10.0 ** math.floor(math.log10(min(max(smallest, 1e-3), ERROR_LOW)))
     return Axis(label, low, ERROR_HIGH, log=True)
 
 
-def _axis_label(runs: Sequence[Run]) -> str:
+def axis_label(runs: Sequence[Run]) -> str:
+    """Which error is drawn, with its unit."""
     modes = {run.pose.summary.mode for run in runs if run.pose}
     names = {ROTATION: "rotation error", TRANSLATION: "translation error", LARGER: "larger of both errors"}
     return f"{names[modes.pop()] if len(modes) == 1 else 'error'} (°)"
@@ -80,7 +81,7 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
     shown = solved[:MAX_SERIES]
     if not shown:
         return None
-    axis = _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)])
+    axis = error_axis(axis_label(shown), [e for run in shown for _, e in _errors(run)])
     series, rows = [], []
     for color, run in enumerate(shown):
         pairs = sorted((e, s.sample.idx) for s, e in _errors(run) if e is not None)
@@ -138,7 +139,7 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
     svg = chart(
         series,
         Axis(f"true {name} between the photos (°)", 0, max(10.0, 10 * np.ceil(widest / 10))),
-        _error_axis(_axis_label(shown), [e for run in shown for _, e in _errors(run)]),
+        error_axis(axis_label(shown), [e for run in shown for _, e in _errors(run)]),
         f"Error against true {name}",
     )
     data = Table("", ["run", "idx", f"abs_{key}", "error_deg"], rows)
@@ -166,11 +167,11 @@ def scatter(c: Comparison, number: int) -> Chart | None:
         hollow=[x is None or y is None for x, y, _ in errors],
         color=number % 4,
     )
-    axis, every = _axis_label([c.a]), [e for x, y, _ in errors for e in (x, y)]
+    axis, every = axis_label([c.a]), [e for x, y, _ in errors for e in (x, y)]
     svg = chart(
         [series],
-        _error_axis(f"{a}: {axis}", every),
-        _error_axis(f"{b}: {axis}", every),
+        error_axis(f"{a}: {axis}", every),
+        error_axis(f"{b}: {axis}", every),
         f"{b} against {a}, one mark per sample",
         diagonal=True,
     )

@@ -16,6 +16,7 @@ from hw4.report.sections.splat_curves import splat_curves
 from hw4.report.sections.splat_views import missing_view, same_view
 from hw4.report.splat_results import Result, distinct_results
 from hw4.report.statistics.confounds import factors, is_confounded, show, warning
+from hw4.report.words import who
 
 
 def splat_section(findings: Findings) -> Section | None:
@@ -84,20 +85,20 @@ def _scores(results: Sequence[Result]) -> Table:
         if s.aligned_test_views:
             notes.append((name, "test cameras were optimised before scoring"))
         notes.append((name, f"{s.n_train} training views, initialised from {s.origin}"))
-    return Table("Scores on the test views", columns, rows, _merged(notes)).transposed()
+    named = [result.label for result in results]
+    return Table("Scores on the test views", columns, rows, _merged(notes, named)).transposed()
 
 
 def _reused(run: Run) -> str:
     return ", taken from the cache" if run.splat and run.splat.reused else ", computed again"
 
 
-def _merged(notes: Sequence[tuple[str, str]]) -> list[str]:
+def _merged(notes: Sequence[tuple[str, str]], every: Sequence[str]) -> list[str]:
     """Notes that several runs share, once, with the runs' names before them."""
     by_text: dict[str, list[str]] = {}
     for name, text in notes:
         by_text.setdefault(text, []).append(name)
-    between = "; " if any("," in name for name, _ in notes) else ", "
-    return [f"{between.join(dict.fromkeys(names))}: {text}" for text, names in by_text.items()]
+    return [f"{who(names, every)}: {text}" for text, names in by_text.items()]
 
 
 def _changes(results: Sequence[Result]) -> Table:

@@ -14,10 +14,13 @@ from hw4.metrics import SplatMetric, splat_headline, splat_results
 from hw4.output.blocks import Gallery, Picture
 from hw4.output.figures import panel_grid
 from hw4.output.tables import Table
+from hw4.report.ranking import Ranking
 from hw4.report.splat_results import Result
 from hw4.splat.result import SplatResult
 
-LONGEST_EDGE = 800
+LONGEST_EDGE, SMALL_EDGE = 800, 400
+# Renders beside the photo on the first screen.
+FIRST_LOOK = 5
 COLUMNS = 4
 VIEWS_NAMED = 12
 
@@ -152,7 +155,36 @@ def same_view(results: Sequence[Result], wanted: str | None = None) -> Gallery |
     return Gallery("splat_same_view", "The same view under all settings", pictures, data, caption)
 
 
-def _shrunk(pixels: np.ndarray) -> bytes:
+def first_look(results: Sequence[Result], ranking: Ranking | None, wanted: str | None) -> Gallery | None:
+    """The same view, small, of the photo, the best setting and some others; None where there is no render."""
+    view = shared_view([Setting(r.label, r.splat, r.first.file) for r in results if r.splat.views], wanted)
+    if view is None or view.photo is None:
+        return None
+    headline = splat_headline()
+    best = None if ranking is None or ranking.best is None else ranking.entries[ranking.best].first
+    stars = {r.label for r in results if best in r.runs} if len(results) > 1 else set()
+    found = [(setting, render) for setting, render in view.renders if render is not None]
+    # The best first, then the others in their order.
+    found.sort(key=lambda item: item[0].label not in stars)
+    rows, pictures = [], [Picture("truth", f"photo {view.name}", _shrunk(view.photo, SMALL_EDGE))]
+    for i, (setting, render) in enumerate(found[:FIRST_LOOK]):
+        score = setting.score(view.name, headline)
+        star = "★ " if setting.label in stars else ""
+        pictures.append(
+            Picture(
+                f"render_{i}", f"{star}{setting.label}: {headline.said(score)}", _shrunk(render, SMALL_EDGE)
+            )
+        )
+        rows.append([setting.label, view.name, "" if score is None else str(score)])
+    if len(pictures) < 2:
+        return None
+    more = f" {len(found) - FIRST_LOOK} more below." if len(found) > FIRST_LOOK else ""
+    caption = f"{headline.label} of this view alone.{more}"
+    data = Table("", ["setting", "view", headline.name], rows)
+    return Gallery("first_look", "The same test view, which no training saw", pictures, data, caption)
+
+
+def _shrunk(pixels: np.ndarray, longest: int = LONGEST_EDGE) -> bytes:
     buffer = io.BytesIO()
-    limited(Image.fromarray(pixels), LONGEST_EDGE).save(buffer, "PNG", optimize=True)
+    limited(Image.fromarray(pixels), longest).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -15,7 +15,7 @@ def summary_section(findings: Findings) -> Section | None:
     """Every pose run's metrics with intervals, exactly as its results.json has them."""
     if not findings.asks_pose:
         return None
-    section = Section("Pose: evaluation summaries")
+    section = Section("Pose: summaries")
     with_pose = [(run, run.pose) for run in findings.with_pose if run.pose]
     if not with_pose:
         section.blocks.append(Text("No run here has pose results.", NOTE))

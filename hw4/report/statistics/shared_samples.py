@@ -39,16 +39,18 @@ class Changes:
     missing: dict[str, str] = field(default_factory=dict)
 
 
+def sample_key(one: SampleResult) -> tuple[Any, ...]:
+    """What two records of one sample have in common: number and photos."""
+    return (one.sample.idx, one.sample.image_paths[0].name, one.sample.image_paths[-1].name)
+
+
 def matched(a: Run, b: Run) -> list[tuple[SampleResult, SampleResult]]:
     """Records of the samples that both runs have: same number, photos and true rotation."""
 
-    def key(one: SampleResult) -> tuple[Any, ...]:
-        return (one.sample.idx, one.sample.image_paths[0].name, one.sample.image_paths[-1].name)
-
-    second = {key(one): one for one in (b.pose.samples if b.pose else ())}
+    second = {sample_key(one): one for one in (b.pose.samples if b.pose else ())}
     pairs = []
     for one in a.pose.samples if a.pose else ():
-        other = second.get(key(one))
+        other = second.get(sample_key(one))
         if other is None:
             continue
         angle, other_angle = one.true_angle_deg, other.true_angle_deg

@@ -1,0 +1,99 @@
+"""The picture of the first screen: every setting's errors or scores as a strip, the best one marked."""
+
+from collections.abc import Sequence
+
+from hw4.metrics import splat_headline
+from hw4.output.blocks import Chart
+from hw4.output.distribution import Row, distribution
+from hw4.output.svg import Axis
+from hw4.output.tables import Table
+from hw4.pose.metrics import error_of
+from hw4.report.findings import Findings
+from hw4.report.ranking import Entry, Ranking
+from hw4.report.sections.pose_charts import FAILED_AT, axis_label, error_axis
+from hw4.report.statistics.shared_samples import MEANS
+
+MAX_ROWS = 10
+
+
+def _shown(ranking: Ranking) -> Sequence[int]:
+    """In the order of the settings; where they are many, the best ones in order."""
+    if len(ranking.entries) <= MAX_ROWS:
+        return list(range(len(ranking.entries)))
+    return ranking.order[:MAX_ROWS]
+
+
+def _rest(ranking: Ranking) -> str:
+    more = len(ranking.entries) - MAX_ROWS
+    return f" The best {MAX_ROWS} of {len(ranking.entries)} are drawn." if more > 0 else ""
+
+
+def pose_distribution(findings: Findings, ranking: Ranking | None) -> Chart | None:
+    """Errors of every sample in every setting; None where the settings are not ranked."""
+    if ranking is None:
+        return None
+    pose = ranking.entries[0].first.pose
+    assert pose is not None
+    mode = pose.summary.mode
+    rows, data, every = [], [], []
+    for i in _shown(ranking):
+        entry = ranking.entries[i]
+        values, tips, hollow = [], [], []
+        for run in entry.runs:
+            for one in run.pose.samples if run.pose else ():
+                error, idx = error_of(one.error, mode), one.sample.idx
+                values.append(FAILED_AT if error is None else error)
+                tips.append(f"{run.title}, idx {idx}: {'no result' if error is None else f'{error:.2f}°'}")
+                hollow.append(error is None)
+                data.append([entry.label, run.title, str(idx), "" if error is None else str(error)])
+        every += values
+        rows.append(_row(ranking, i, entry, f"{entry.mean:.2f}°", values, tips, hollow))
+    svg = distribution(rows, error_axis(axis_label(findings.with_pose), every), "Errors of every sample")
+    caption = f"One mark a sample; diamond: {MEANS[mode]} with its 95 % interval; thin line: median."
+    if any(mark for row in rows for mark in row.hollow):
+        caption += f" Hollow at 180°: no result, which counts as {ranking.worst or FAILED_AT:g}°."
+    title = f"{axis_label(findings.with_pose).split(' (')[0].capitalize()} of every sample"
+    table = Table("", ["setting", "run", "idx", "error_deg"], data)
+    return Chart("errors_by_setting", title, svg, table, caption + _rest(ranking))
+
+
+def splat_distribution(findings: Findings, ranking: Ranking | None) -> Chart | None:
+    """The headline metric of every test view in every setting; None where the settings are not ranked."""
+    if ranking is None:
+        return None
+    metric = splat_headline()
+    rows, data, every = [], [], []
+    for i in _shown(ranking):
+        entry = ranking.entries[i]
+        scores = [
+            (run.title, view.name, value)
+            for run in entry.runs
+            for view in (run.splat.views if run.splat else ())
+            if (value := view.scores.get(metric.name)) is not None
+        ]
+        values = [value for _, _, value in scores]
+        tips = [f"{run}, {view}: {metric.said(value)}" for run, view, value in scores]
+        every += values
+        rows.append(_row(ranking, i, entry, metric.said(entry.mean), values, tips, ()))
+        data += [[entry.label, run, view, str(value)] for run, view, value in scores]
+    margin = 0.05 * (max(every) - min(every)) or 1.0
+    axis = Axis(metric.title, min(every) - margin, max(every) + margin)
+    svg = distribution(rows, axis, f"{metric.label} of every test view")
+    caption = "One mark a test view; diamond: mean with its 95 % interval; thin line: median."
+    table = Table("", ["setting", "run", "view", metric.name], data)
+    title = f"{metric.label} of every test view"
+    return Chart("scores_by_setting", title, svg, table, caption + _rest(ranking))
+
+
+def _row(
+    ranking: Ranking,
+    i: int,
+    entry: Entry,
+    said: str,
+    values: Sequence[float],
+    tips: Sequence[str],
+    hollow: Sequence[bool],
+) -> Row:
+    best = ranking.tells and i in ranking.tied
+    word = "★ " if best else ""
+    return Row(entry.label, word + said, values, tips, entry.mean, entry.low, entry.high, hollow, best)
