@@ -1,6 +1,7 @@
 """What splatting writes, against independent readers: PLY, video, the camera path; and LPIPS."""
 
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hw4.splat import pictures
 from hw4.splat.gaussians import TRAINED, load_ply, make_gaussians, save_ply
 from hw4.splat.scoring.evaluate import render_view
 from hw4.splat.scoring.lpips import load_lpips, lpips_distance
+from hw4.splat.scoring.lpips_weights import checkpoints_folder, find_weights
 from hw4.splat.video import fly_through
 from tests.support.splat_scenes import HEIGHT, WIDTH, true_scene
 
@@ -213,3 +215,37 @@ def test_a_header_that_lies_is_one_sentence(tmp_path: Path, form: str, count: in
     for read in (load_ply, read_ply_points):
         with pytest.raises(UserError, match=r"points\.ply"):
             read(path)
+
+
+def test_torchs_folder_is_told_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for names in ({}, {"XDG_CACHE_HOME": str(tmp_path)}, {"TORCH_HOME": "~/weights", "XDG_CACHE_HOME": "/x"}):
+        with monkeypatch.context() as patch:
+            for name in ("XDG_CACHE_HOME", "TORCH_HOME"):
+                patch.delenv(name, raising=False)
+            for name, value in names.items():
+                patch.setenv(name, value)
+            assert checkpoints_folder() == Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def test_a_server_that_does_not_answer_is_asked_once_in_a_while(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    asked = []
+
+    def unreachable(url: str, *_: object, **__: object) -> None:
+        asked.append(url)
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    config = EvalConfig(lpips_net="alex")
+    with pytest.raises(MetricUnavailable, match=r"could not be downloaded \(OSError\)"):
+        find_weights(config)
+    with pytest.raises(MetricUnavailable, match="less than 10 minutes ago"):
+        find_weights(config)
+    assert len(asked) == 1
+    (marker,) = checkpoints_folder().iterdir()
+    os.utime(marker, (0, 0))
+    with pytest.raises(MetricUnavailable, match="OSError"):
+        find_weights(config)
+    assert len(asked) == 2

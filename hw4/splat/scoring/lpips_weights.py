@@ -3,7 +3,9 @@
 Without torch at its head: a result from the cache asks nothing else of it.
 """
 
+import os
 import socket
+import time
 from pathlib import Path
 
 from hw4.config import EvalConfig
@@ -14,12 +16,30 @@ from hw4.core.metric import MetricUnavailable
 BACKBONES = {"vgg": "vgg16-397923af.pth", "alex": "alexnet-owt-7be5be79.pth"}
 URL = "https://download.pytorch.org/models/"
 TIMEOUT_S = 10
+# Jobs of a sweep do not each wait for a server that just did not answer.
+RETRY_S = 600
 
 
-def _cached(file: str) -> Path:
-    import torch
+def checkpoints_folder() -> Path:
+    """Where ``torch.hub`` keeps weights, told without importing torch."""
+    home = os.getenv("TORCH_HOME") or Path(os.getenv("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints"
 
-    return Path(torch.hub.get_dir()) / "checkpoints" / file
+
+def _failed_lately(marker: Path) -> bool:
+    try:
+        return 0 <= time.time() - marker.stat().st_mtime < RETRY_S
+    except OSError:
+        return False
+
+
+def _remember(marker: Path) -> None:
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError:
+        # A folder that cannot be written costs the next job its own try.
+        return
 
 
 def configured_weights(config: EvalConfig) -> Path | None:
@@ -47,12 +67,18 @@ def find_weights(config: EvalConfig) -> Path:
     configured = configured_weights(config)
     if configured is not None:
         return configured
-    path = _cached(file)
+    path = checkpoints_folder() / file
     if path.is_file():
         return path
     how = f"download {URL}{file} elsewhere and set splat.eval.lpips_weights to it"
     if not config.lpips_download:
         raise MetricUnavailable(f"{file} is not in {path.parent} and splat.eval.lpips_download=false; {how}")
+    marker = path.with_name(f".{file}.unreachable")
+    if _failed_lately(marker):
+        raise MetricUnavailable(
+            f"the weights {file} could not be downloaded less than {RETRY_S // 60} minutes ago "
+            f"(remove {marker} to try again at once); {how}"
+        )
     import torch
 
     before = socket.getdefaulttimeout()
@@ -61,9 +87,11 @@ def find_weights(config: EvalConfig) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(URL + file, str(path), hash_prefix=file[-12:-4], progress=False)
     except Exception as error:
+        _remember(marker)
         raise MetricUnavailable(
             f"the weights {file} could not be downloaded ({type(error).__name__}); {how}"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
+    marker.unlink(missing_ok=True)
     return path
