@@ -1,4 +1,4 @@
-"""Peak memory of a part of the program."""
+"""Memory: the peak of a part of the program, and what is left."""
 
 import contextlib
 import resource
@@ -9,6 +9,8 @@ from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
+_MEMINFO = Path("/proc/meminfo")
+_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass
@@ -71,3 +73,31 @@ def peak_memory() -> Iterator[PeakMemory]:
         peak.host_bytes = _host_peak()
         if _cuda():
             peak.cuda_bytes = sys.modules["torch"].cuda.max_memory_allocated()
+
+
+def free_bytes() -> int | None:
+    """Memory that the process may still take: the system's, or less where its group is limited.
+
+    None where the system does not tell. Source: ``MemAvailable`` of Linux and control groups, version 2.
+    """
+    free = [_free_of_system(), _free_of_group()]
+    known = [value for value in free if value is not None]
+    return min(known) if known else None
+
+
+def _free_of_system() -> int | None:
+    try:
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def _free_of_group() -> int | None:
+    try:
+        limit, used = ((_GROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return None
+    return max(0, int(limit) - int(used)) if limit.isdigit() and used.isdigit() else None

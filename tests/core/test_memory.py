@@ -54,3 +54,19 @@ def test_the_gpu_counts_where_it_is_in_use(monkeypatch: pytest.MonkeyPatch) -> N
     with peak_memory() as peak:
         assert said == ["reset"]
     assert peak.cuda_bytes == 7 * MB and str(peak).endswith(", 7 MB on the GPU")
+
+
+def test_free_memory_is_the_smaller_of_the_systems_and_the_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meminfo, group = tmp_path / "meminfo", tmp_path / "group"
+    monkeypatch.setattr(memory, "_MEMINFO", meminfo)
+    monkeypatch.setattr(memory, "_GROUP", group)
+    assert memory.free_bytes() is None
+    meminfo.write_text("MemTotal: 900 kB\nMemAvailable:   500 kB\n")
+    assert memory.free_bytes() == 500 * 1024
+    group.mkdir()
+    (group / "memory.current").write_text("1000\n")
+    for limit, free in (("max", 500 * 1024), ("3000", 2000), ("10", 0)):
+        (group / "memory.max").write_text(f"{limit}\n")
+        assert memory.free_bytes() == free

@@ -148,20 +148,33 @@ class FastAligner:
             self.scene.im_depthmaps.copy_(torch.from_numpy(self.log_depth))
 
 
-def optimise(scene: Any, iterations: int, lr: float, schedule: str) -> None:
+def optimise(
+    scene: Any, iterations: int, lr: float, schedule: str, frees: bool = False
+) -> tuple[float, float]:
     """Optimise an initialised scene of upstream's in place, as its `global_alignment_loop` would.
 
     Args:
         scene: see `FastAligner`.
         iterations, lr, schedule: as upstream's.
+        frees: the scene gives up its predicted points on a CPU, and with them its own objective: two copies
+            of those of many views are what a machine has no room for.
+
+    Returns:
+        Upstream's objective before and after.
     """
     if scene.device.type == "cpu":
         aligner = FastAligner(scene)
+        for name in ("_stacked_pred_i", "_stacked_pred_j", "_weight_i", "_weight_j") if frees else ():
+            delattr(scene, name)
         # A divergence shows in the values; its overflows need no warnings.
         with np.errstate(all="ignore"):
+            before = aligner.objective()
             aligner.run(iterations, lr, schedule)
+            after = aligner.objective()
         aligner.write_back()
-        return
+        return before, after
+    with torch.no_grad():
+        before = float(scene())
     parameters = [p for p in scene.parameters() if p.requires_grad]
     adam = torch.optim.Adam(parameters, lr=lr, betas=(BETA, BETA), fused=True)
     for step in range(iterations):
@@ -170,6 +183,8 @@ def optimise(scene: Any, iterations: int, lr: float, schedule: str) -> None:
         adam.zero_grad()
         scene().backward()
         adam.step()
+    with torch.no_grad():
+        return before, float(scene())
 
 
 def learning_rate(t: float, lr: float, schedule: str) -> float:

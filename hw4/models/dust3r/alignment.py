@@ -121,7 +121,8 @@ def align_views(
     """More views: minimum-spanning-tree start, then Adam on cameras, depths and focal lengths.
 
     Args:
-        output: of upstream's inference on the scene graph's pairs; non-finite points in it are replaced.
+        output: of upstream's inference on the scene graph's pairs; it is emptied, so that the points of many
+            views are not held longer than needed.
         n_views: number of photos N.
         config: iterations, learning rate, schedule, thresholds.
         seed: of OpenCV's and torch's generators.
@@ -136,26 +137,18 @@ def align_views(
     guard = InitGuard(modules.init_im_poses, fallbacks=config.on_pnp_failure == FAIL)
     cv2.setRNGSeed(seed)
     with seeded(seed), quiet(), _failing_cleanly("global alignment"):
-        parts = [output[key] for key in ("view1", "view2", "pred1", "pred2")]
+        parts = [output.pop(key) for key in ("view1", "view2", "pred1", "pred2")]
         scene = modules.optimizer.PointCloudOptimizer(
             *parts, verbose=False, min_conf_thr=config.min_conf_thr
         ).to(device)
+        parts.clear()
         with guard.active():
             modules.init_im_poses.init_minimum_spanning_tree(scene, niter_PnP=config.pnp_iterations)
+        # The start alone reads them; the objective has its own stacks.
+        for name in ("pred_i", "pred_j", "conf_i", "conf_j"):
+            setattr(scene, name, torch.nn.ParameterDict())
         start = {name: value.clone() for name, value in scene.state_dict().items()}
-        with torch.no_grad():
-            initial_loss = float(scene())
-        if config.backend == "fast":
-            # Here, because numba takes its time to import and a pair does without.
-            from hw4.models.dust3r.aligner import optimise
-
-            optimise(scene, config.iterations, config.lr, config.schedule)
-        else:
-            modules.base_opt.global_alignment_loop(
-                scene, lr=config.lr, niter=config.iterations, schedule=config.schedule
-            )
-        with torch.no_grad():
-            loss = float(scene())
+        initial_loss, loss = _optimised(scene, config, modules)
         diverged = not (np.isfinite(loss) and bool(torch.isfinite(scene.get_im_poses()).all()))
         if diverged:
             scene.load_state_dict(start)
@@ -178,6 +171,22 @@ def align_views(
         "assumed_focals": guard.assumed_focals,
     }
     return _finish(alignment, points, problems)
+
+
+def _optimised(scene: Any, config: AlignmentConfig, modules: SimpleNamespace) -> tuple[float, float]:
+    """The objective before and after the iterations, which change the scene."""
+    if config.backend == "fast":
+        # Here, because numba takes its time to import and a pair does without.
+        from hw4.models.dust3r.aligner import optimise
+
+        return optimise(scene, config.iterations, config.lr, config.schedule, frees=True)
+    with torch.no_grad():
+        before = float(scene())
+    modules.base_opt.global_alignment_loop(
+        scene, lr=config.lr, niter=config.iterations, schedule=config.schedule
+    )
+    with torch.no_grad():
+        return before, float(scene())
 
 
 @contextlib.contextmanager

@@ -59,8 +59,8 @@ class AlignmentConfig(Checked, at="model.alignment"):
 class Dust3rConfig(NetworkConfig):
     """DUSt3R (Wang et al., CVPR 2024). `image_size` is the long edge in pixels; null: the weights' own.
 
-    `batch_size`: image pairs that go through the network together, for two views; with more views the network
-    chooses what suits it.
+    `batch_size`: image pairs that go through a network together that is not upstream's own; hw4's pass over
+    upstream's chooses what suits it.
     """
 
     name: str = "dust3r"

@@ -9,6 +9,7 @@ import numpy as np
 from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.dust3r import pairs as dust3r_fast
 from hw4.models.dust3r.alignment import Alignment, align_pair, align_views
+from hw4.models.dust3r.budget import check_budget
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.network import load_network
 from hw4.models.dust3r.upstream import import_inference
@@ -47,8 +48,11 @@ class Dust3rModel(ViewsModel):
     def predict_pairs(self, views: Sequence[ModelView], scene_graph: str) -> dict[str, Any]:
         """Upstream's inference on the symmetrised pairs of a scene graph; its output, on the CPU.
 
-        More than two views go through `hw4.models.dust3r.pairs` where it knows the network: the same values
-        up to rounding, without the images that upstream hands on.
+        By `hw4.models.dust3r.pairs` where it knows the network: the same values up to rounding, each view
+        encoded once, without the images that upstream hands on.
+
+        Raises:
+            ReconstructionFailed: the points of all pairs do not fit into memory.
         """
         upstream = import_inference()
         images: list[dict[str, Any]] = [
@@ -63,8 +67,9 @@ class Dust3rModel(ViewsModel):
         pairs = upstream.make_pairs(images, scene_graph=scene_graph, prefilter=None, symmetrize=True)
         # Upstream's small windows wrap around to the view itself.
         pairs = [(first, second) for first, second in pairs if first["idx"] != second["idx"]]
-        if len(views) > 2 and dust3r_fast.supported(self.network):
-            edges = [(first["idx"], second["idx"]) for first, second in pairs]
+        edges = [(first["idx"], second["idx"]) for first, second in pairs]
+        check_budget([(view.pixels.shape[1], view.pixels.shape[2]) for view in views], edges)
+        if dust3r_fast.supported(self.network):
             with quiet(), precision(self.device, self.dtype):
                 return dust3r_fast.infer(self.network, [image["img"][0] for image in images], edges)
 
@@ -94,8 +99,9 @@ class Dust3rModel(ViewsModel):
         else:
             options = self.config.alignment
             options.check_views(n)
-            output = self.predict_pairs(views, options.scene_graph)
-            alignment = align_views(output, n, options, seed, self.device)
+            alignment = align_views(
+                self.predict_pairs(views, options.scene_graph), n, options, seed, self.device
+            )
             alignment.notes["scene_graph"] = options.scene_graph
         if self.license is not None:
             alignment.notes["license"] = self.license

@@ -5,7 +5,7 @@ once, and what in the decoder and the heads depends on one view alone is compute
 the rest in chunks of bounded size, with scaled-dot-product attention. Results differ by rounding only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from hw4.models.dust3r.blocks import Asked, Rope, Told, meet, self_attention
 from hw4.models.dust3r.upstream import import_model, import_part
+
+Prediction = dict[str, Tensor]
 
 # Tokens, and pixels for the DPT heads, that are worked on at once: larger chunks gain nothing on a CPU.
 TOKENS_PER_CHUNK = {"cpu": 2048, "cuda": 16384}
@@ -127,14 +129,15 @@ class PairPredictor:
                 self._place[view] = len(self._groups), position
             self._groups.append(_Group(network, torch.stack([images[v] for v in views]).to(device)))
 
-    def predict(self, pairs: Sequence[tuple[int, int]]) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
-        """Pointmaps (H, W, 3) and confidences (H, W) of ordered pairs, on the CPU.
+    def predict(
+        self, pairs: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, tuple[Prediction, Prediction]]]:
+        """Pointmaps (H, W, 3) and confidences (H, W) of ordered pairs, on the CPU, in no order.
 
-        Returns:
-            For each pair upstream's two predictions (``pts3d`` and ``conf``, ``pts3d_in_other_view`` and
-            ``conf``), without their batch dimension.
+        Yields:
+            The place of a pair among `pairs`, and upstream's two predictions for it (``pts3d`` and ``conf``,
+            ``pts3d_in_other_view`` and ``conf``), without their batch dimension.
         """
-        results: dict[int, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
         alike: dict[tuple[int, int], list[int]] = {}
         for number, (first, second) in enumerate(pairs):
             alike.setdefault((self._place[first][0], self._place[second][0]), []).append(number)
@@ -145,13 +148,12 @@ class PairPredictor:
             for begin in range(0, len(numbers), step):
                 chunk = numbers[begin : begin + step]
                 members = [[self._place[pairs[number][side]][1] for number in chunk] for side in (0, 1)]
-                for number, prediction in zip(chunk, self._chunk(groups, members), strict=True):
-                    results[number] = prediction
-        return [results[number] for number in range(len(pairs))]
+                yield from zip(chunk, self._chunk(groups, members), strict=True)
 
+    @torch.inference_mode()
     def _chunk(
         self, groups: tuple[_Group, _Group], members: list[list[int]]
-    ) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
+    ) -> list[tuple[Prediction, Prediction]]:
         network = self.network
         device = groups[0].encoded.device
         index = [torch.tensor(m, device=device) for m in members]
@@ -213,9 +215,19 @@ def infer(network: nn.Module, images: Sequence[Tensor], pairs: Sequence[tuple[in
         ``view1``, ``view2`` (``idx``, ``instance``, ``true_shape``) and ``pred1``, ``pred2``: stacked where
         all shapes agree, else lists.
     """
-    with torch.inference_mode():
-        predictions = PairPredictor(network, images).predict(pairs)
     uniform = all(len({_shape(images, pair[side]) for pair in pairs}) == 1 for side in (0, 1))
+    kept: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    with torch.inference_mode():
+        predictor = PairPredictor(network, images)
+    # Outside of it, for tensors that may be changed in place.
+    for number, prediction in predictor.predict(pairs):
+        # At once to its place: the predictions of many views are not held twice.
+        for place, values in zip(kept, prediction, strict=True):
+            for key, value in values.items():
+                if key not in place:
+                    shape = (len(pairs), *value.shape)
+                    place[key] = torch.empty(shape, dtype=value.dtype) if uniform else [None] * len(pairs)
+                place[key][number] = value if uniform else value.clone()
     output: dict[str, Any] = {"loss": None}
     for side in (0, 1):
         shapes = torch.tensor([_shape(images, pair[side]) for pair in pairs], dtype=torch.int32)
@@ -224,11 +236,7 @@ def infer(network: nn.Module, images: Sequence[Tensor], pairs: Sequence[tuple[in
             "instance": [str(pair[side]) for pair in pairs],
             "true_shape": shapes if uniform else list(shapes),
         }
-        ours = [prediction[side] for prediction in predictions]
-        output[f"pred{side + 1}"] = {
-            key: torch.stack([o[key] for o in ours]) if uniform else [o[key].clone() for o in ours]
-            for key in ours[0]
-        }
+        output[f"pred{side + 1}"] = kept[side]
     return output
 
 

@@ -195,7 +195,7 @@ def test_degenerate_scenes_end_alike_with_both_backends(tmp_path, shape):
 def test_divergence_is_noticed_and_the_start_kept(tmp_path):
     output = scene_output(tmp_path, 3)
     config = AlignmentConfig(iterations=5, lr=1e4)
-    result = align_views(output, 3, config, 0, CPU)
+    result = align_views(dict(output), 3, config, 0, CPU)
     start = align_views(output, 3, AlignmentConfig(iterations=0), 0, CPU)
     assert all("diverged" in str(entry) for entry in result.diagnoses)
     assert result.notes["alignment_loss"] is None
