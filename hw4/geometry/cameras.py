@@ -12,6 +12,22 @@ def camera_centers(cam_from_world: np.ndarray) -> np.ndarray:
     return -np.einsum("nji,nj->ni", cam_from_world[:, :3, :3], cam_from_world[:, :3, 3])
 
 
+def yaw_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Signed turn in degrees of the second optical axis about the first camera's vertical, in (-180, 180].
+
+    Positive towards the first camera's right (OpenCV axes). (..., 3, 3) world-to-camera rotations, which
+    broadcast.
+    """
+    axis = np.einsum("...ij,...j->...i", first, np.asarray(second)[..., 2, :])
+    return np.degrees(np.arctan2(axis[..., 0], axis[..., 2]))
+
+
+def widest_turn_deg(rotations: np.ndarray) -> float:
+    """The largest angle in degrees between two of (N, 3, 3) rotations."""
+    cosines = (np.einsum("iab,jab->ij", rotations, rotations) - 1) / 2
+    return float(np.degrees(np.arccos(np.clip(cosines, -1, 1)).max()))
+
+
 def four_by_four(transforms: np.ndarray) -> np.ndarray:
     """(N, 4, 4) from (N, 3, 4) or (N, 4, 4) affine transforms; always a copy."""
     result = np.tile(np.eye(4), (len(transforms), 1, 1))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hw4.config import MetricsConfig
 from hw4.data.pairs.repeats import repeats
 from hw4.data.pairs.samples import PairSample
+from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
 from hw4.pose.from_model import FromModel
 from hw4.pose.remarks import left_at_identity
@@ -34,7 +35,8 @@ def evaluate_pose(
     """Score predictions of samples; one that goes wrong has its reason in the result and never ends the run.
 
     Args:
-        samples: what to evaluate, in order.
+        samples: what to evaluate, in order: pairs, or `hw4.data.views.sample.SampleViews` of N views, each of
+            which is scored.
         source: a model, or where else predictions come from: `hw4.pose.from_model.FromModel` keeps a model's
             on disk, `hw4.pose.candidates.FromCandidates` picks among several, `hw4.pose.predictions.FromFile`
             reads them.
@@ -70,6 +72,10 @@ def evaluate_pose(
         n_reused=n_reused,
         cache_dir=None if source.cache_dir is None else str(source.cache_dir),
         seconds=time.perf_counter() - started,
-        remarks=[*source.remarks, *repeats(samples), *left_at_identity(results)],
+        remarks=[
+            *source.remarks,
+            *repeats([sample for sample in samples if not isinstance(sample, SampleViews)]),
+            *left_at_identity(results),
+        ],
         relative=summarize_beside(results, metrics),
     )

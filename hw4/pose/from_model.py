@@ -4,11 +4,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from hw4.core.durable import exclusive
+from hw4.core.durable import exclusive, jsonable
 from hw4.core.fingerprint import digest
 from hw4.core.stored import SealedLog
 from hw4.data.pairs.samples import PairSample
 from hw4.data.photos import photo_digests
+from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
 from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
 from hw4.pose.results import FAILED, OK, Prediction
@@ -18,10 +19,16 @@ MakeModel = Callable[[], ReconstructionModel]
 
 
 def inputs_digests(samples: Sequence[PairSample]) -> list[str]:
-    """Identifies what a model reads of each sample: the content of its image files, and intrinsics."""
+    """Identifies what a model reads of each sample: the content of its image files, and intrinsics.
+
+    Of the same photos a pair keeps the first and last camera, `SampleViews` all of them.
+    """
     contents = photo_digests(path for sample in samples for path in sample.image_paths)
     return [
-        digest([[contents[p] for p in s.image_paths], None if s.Ks is None else s.Ks.tolist()])
+        digest(
+            [[contents[p] for p in s.image_paths], None if s.Ks is None else jsonable(s.Ks)]
+            + (["all views"] if isinstance(s, SampleViews) else [])
+        )
         for s in samples
     ]
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample
+from hw4.data.views.sample import SampleViews
 from hw4.geometry.cameras import four_by_four
 from hw4.models.base import (
     BatchedModel,
@@ -22,6 +25,7 @@ from hw4.models.base import (
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import diagnose_sequence
 from hw4.pose.results import BAD_INPUT, BROKEN, FAILED, OK, Prediction
+from hw4.pose.views import not_placed
 
 if TYPE_CHECKING:
     # torch takes seconds to import, and a model without a network does without.
@@ -95,6 +99,8 @@ def _prediction(
     if cache_dir is not None:
         cloud = cloud_name(prepared.sample)
         write_bytes(cache_dir / cloud, cloud_npz(outcome))
+    if isinstance(prepared.sample, SampleViews):
+        return _views_prediction(idx, outcome, seconds, diagnoses, cloud)
     last = outcome.n_views - 1
     lost = [view for view in (0, last) if not outcome.is_valid(view)]
     reason = None
@@ -106,6 +112,22 @@ def _prediction(
     cameras = None if lost else four_by_four(outcome.cam_from_world[[0, -1]])
     status = FAILED if lost else OK
     return Prediction(idx, status, reason, cameras, seconds, diagnoses, dict(outcome.notes), cloud)
+
+
+def _views_prediction(
+    idx: int, outcome: Reconstruction, seconds: float, diagnoses: dict[str, str], cloud: str | None
+) -> Prediction:
+    """All views of a sample that has the truth of all; those that were not placed are NaN."""
+    placed = sum(map(outcome.is_valid, range(outcome.n_views)))
+    cameras = four_by_four(outcome.cam_from_world)
+    cameras[~np.isfinite(cameras).all(axis=(1, 2))] = np.nan
+    status, reason = OK, None
+    if placed < 2:
+        status, reason = FAILED, not_placed(cameras, diagnoses)
+    Ks = outcome.Ks_original
+    return Prediction(
+        idx, status, reason, cameras, seconds, diagnoses, dict(outcome.notes), cloud, np.asarray(Ks, float)
+    )
 
 
 def _reconstruct(model: ReconstructionModel, prepared: _Prepared, seed: int) -> Reconstruction | Exception:

@@ -1,4 +1,7 @@
-"""The predictions file: `{str idx: (2, 4, 4) world-from-camera}`, written by runs, scored by `task=score`."""
+"""The predictions file: `{str idx: (N, 4, 4) world-from-camera}`, written by runs, scored by `task=score`.
+
+N is 2, the first and last photo, or the number of views of a `SampleViews`; NaN where a view was not placed.
+"""
 
 import io
 from collections.abc import Generator, Sequence
@@ -10,8 +13,10 @@ from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample
 from hw4.data.pickles import load_npy_dict
+from hw4.data.views.sample import SampleViews
 from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction, SampleResult
 from hw4.pose.source import Answer, Source
+from hw4.pose.views import not_placed
 
 
 def write_predictions(path: Path, samples: Sequence[SampleResult]) -> None:
@@ -26,19 +31,26 @@ def write_predictions(path: Path, samples: Sequence[SampleResult]) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def _as_prediction(idx: int, value: object) -> Prediction:
+def _as_prediction(sample: PairSample, value: object) -> Prediction:
+    idx, has_all = sample.idx, isinstance(sample, SampleViews)
+    n = len(sample.image_paths) if has_all else 2
     try:
         world_from_cam = np.array(value, dtype=float)
     except (TypeError, ValueError):
         return Prediction(idx, BAD_INPUT, "its entry in the predictions file is not a number array")
-    if world_from_cam.shape != (2, 4, 4):
-        reason = f"its entry in the predictions file has shape {world_from_cam.shape}, not (2, 4, 4)"
+    if world_from_cam.shape != (n, 4, 4):
+        reason = f"its entry in the predictions file has shape {world_from_cam.shape}, not ({n}, 4, 4)"
         return Prediction(idx, BAD_INPUT, reason)
-    if not np.isfinite(world_from_cam).all():
+    placed = ~np.isnan(world_from_cam).all(axis=(1, 2)) if has_all else np.ones(n, bool)
+    if not np.isfinite(world_from_cam[placed]).all():
         return Prediction(idx, BAD_INPUT, "its entry in the predictions file holds NaN or infinity")
-    if np.abs(np.linalg.det(world_from_cam)).min() < 1e-9:
+    if np.abs(np.linalg.det(world_from_cam[placed])).min(initial=np.inf) < 1e-9:
         return Prediction(idx, BAD_INPUT, "its entry in the predictions file is not invertible")
-    return Prediction(idx, OK, None, np.linalg.inv(world_from_cam))
+    cam_from_world = np.full((n, 4, 4), np.nan)
+    cam_from_world[placed] = np.linalg.inv(world_from_cam[placed])
+    if placed.sum() < 2:
+        return Prediction(idx, FAILED, not_placed(cam_from_world, {}))
+    return Prediction(idx, OK, None, cam_from_world)
 
 
 class FromFile(Source):
@@ -70,6 +82,6 @@ class FromFile(Source):
             )
         for sample in samples:
             if str(sample.idx) in self._content:
-                yield Answer(sample, _as_prediction(sample.idx, self._content[str(sample.idx)]))
+                yield Answer(sample, _as_prediction(sample, self._content[str(sample.idx)]))
             else:
                 yield Answer(sample, Prediction(sample.idx, FAILED, "not in the predictions file"))

@@ -10,6 +10,8 @@ import numpy as np
 from hw4.config import MetricsConfig
 from hw4.core.stored import require
 from hw4.data.pairs.samples import PairSample
+from hw4.data.views.sample import SampleViews
+from hw4.geometry.cameras import widest_turn_deg, yaw_deg
 from hw4.pose.beside import relative_config
 from hw4.pose.metrics import (
     NO_DIRECTION,
@@ -20,6 +22,7 @@ from hw4.pose.metrics import (
     rotation_error_deg,
     summarize,
 )
+from hw4.pose.views import views_error
 
 OK, FAILED, BAD_INPUT, BROKEN = "ok", "failed", "bad_input", "broken"
 # What a result must have to be read back; what came later than the first version has a default.
@@ -38,11 +41,13 @@ class Prediction:
         status: ``ok``; ``failed`` (the model found no cameras); ``bad_input`` (the sample cannot be read);
             ``broken`` (an error of the program or the machine: out of memory...).
         reason: why, unless ok.
-        cam_from_world: (2, 4, 4) world-to-camera of the first and last view, or None.
+        cam_from_world: (2, 4, 4) world-to-camera of the first and last view, or None. Of a
+            `hw4.data.views.sample.SampleViews` (N, 4, 4) of all views, NaN where one was not placed.
         seconds: wall time of the model on this sample.
         diagnoses: what was wrong with single views, by view number, and with the frames (``sequence``).
         notes: the model's own facts.
         cloud: file name of the sample's point cloud in the cache folder, or None.
+        Ks: (N, 3, 3) intrinsics in pixels of the photos, NaN where unknown; of `SampleViews` only.
     """
 
     idx: int
@@ -53,6 +58,7 @@ class Prediction:
     diagnoses: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     cloud: str | None = None
+    Ks: np.ndarray | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back exactly (floats keep all digits)."""
@@ -62,8 +68,9 @@ class Prediction:
     def from_json(cls, record: dict[str, Any]) -> "Prediction":
         """The inverse of `to_json`; unknown keys are ignored."""
         known = {key: record[key] for key in cls.__dataclass_fields__ if key in record}
-        if known.get("cam_from_world") is not None:
-            known["cam_from_world"] = np.array(known["cam_from_world"], dtype=float)
+        for key in ("cam_from_world", "Ks"):
+            if known.get(key) is not None:
+                known[key] = np.array(known[key], dtype=float)
         return cls(**known)
 
 
@@ -72,12 +79,14 @@ class SampleResult:
     """One sample: what went in, what came out, and its errors.
 
     Attributes:
-        sample: what was evaluated; read back from a record, it has the two photos and nothing else.
+        sample: what was evaluated; read back from a record, it has its photos and names and nothing else.
         prediction: what the model said.
-        error: against the truth.
-        true_angle_deg: angle of the true relative rotation (how wide the pair is), or None without a truth.
+        error: against the truth; of `SampleViews` see `hw4.pose.views.views_error`.
+        true_angle_deg: angle of the true relative rotation (how wide the pair is), the largest of N views, or
+            None without a truth.
         true_yaw_deg: signed turn of the true optical axis about the first camera's vertical, in (-180, 180],
-            positive towards that camera's right (OpenCV axes: x right, y down, z forward), or None.
+            positive towards that camera's right (OpenCV axes: x right, y down, z forward), or None, as for
+            more than two views.
         n_views: photos and frames that the model saw.
         selection: which of several candidates the prediction is, and the distances behind the choice; None
             where there was nothing to pick.
@@ -116,6 +125,7 @@ class SampleResult:
             "diagnoses": self.prediction.diagnoses,
             "notes": self.prediction.notes,
             "cam_from_world": self.prediction.cam_from_world,
+            **_views_of(self.sample, self.prediction),
             **({} if self.selection is None else {"selection": self.selection}),
             **({} if self.relative is None else _beside(self.relative)),
         }
@@ -127,11 +137,11 @@ class SampleResult:
         Raises:
             KeyError: a key is missing that every version has written.
         """
-        photos = (Path(record["img1"]), Path(record["img2"]))
+        sample = _recorded_sample(record)
         reason = record.get("reason")
         of_model = None if record["status"] == OK else reason
         return cls(
-            PairSample(record["idx"], photos, None, None),
+            sample,
             Prediction.from_json({**record, "reason": of_model}),
             PoseError(
                 record["rotation_error_deg"],
@@ -141,10 +151,26 @@ class SampleResult:
             ),
             record.get("true_angle_deg"),
             record.get("true_yaw_deg"),
-            record.get("n_views", len(photos)),
+            record.get("n_views", len(sample.image_paths)),
             record.get("selection"),
             _recorded_relative(record),
         )
+
+
+def _views_of(sample: PairSample, prediction: Prediction) -> dict[str, Any]:
+    """What a record says of a sample of N views beyond its first and last photo."""
+    if not isinstance(sample, SampleViews):
+        return {}
+    images = list(map(str, sample.image_paths))
+    return {"scene": sample.scene, "views": list(sample.names), "images": images, "Ks": prediction.Ks}
+
+
+def _recorded_sample(record: dict[str, Any]) -> PairSample:
+    idx = record["idx"]
+    if "views" not in record:
+        return PairSample(idx, (Path(record["img1"]), Path(record["img2"])), None, None)
+    paths = tuple(map(Path, record["images"]))
+    return SampleViews(idx, paths, None, None, scene=record["scene"], names=tuple(record["views"]))
 
 
 def _beside(error: PoseError) -> dict[str, float | None]:
@@ -264,7 +290,10 @@ def _error(sample: PairSample, prediction: Prediction, config: MetricsConfig) ->
     if sample.cam_from_world is None:
         return PoseError(None, None, sample.problem, has_true_direction=None)
     if prediction.cam_from_world is None:
-        return PoseError(None, None, prediction.reason, has_true_direction(sample.cam_from_world))
+        directed = has_true_direction(sample.cam_from_world[[0, -1]])
+        return PoseError(None, None, prediction.reason, directed)
+    if isinstance(sample, SampleViews):
+        return views_error(sample.cam_from_world, prediction.cam_from_world, config, prediction.diagnoses)
     return pair_error(sample.cam_from_world, prediction.cam_from_world, config)
 
 
@@ -272,10 +301,11 @@ def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
     """Angle and yaw, as `SampleResult` has them."""
     if sample.cam_from_world is None:
         return None, None
-    first, second = sample.cam_from_world[:, :3, :3]
-    turn = second @ first.T
-    x, _, z = turn[2]
-    return rotation_error_deg(np.eye(3), turn), float(np.degrees(np.arctan2(x, z)))
+    rotations = sample.cam_from_world[:, :3, :3]
+    if len(rotations) > 2:
+        return widest_turn_deg(rotations), None
+    first, second = rotations
+    return rotation_error_deg(np.eye(3), second @ first.T), float(yaw_deg(first, second))
 
 
 def summarize_samples(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary:

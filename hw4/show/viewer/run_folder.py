@@ -82,6 +82,8 @@ def _pose_view(run: Run, data: _Data, one: SampleResult) -> View3D:
     paths: Sequence[Path | None]
     if sample is not None:
         paths, truth = _views(sample, one), sample.cam_from_world
+        # Of many views the ends are enough to see how the truth lies.
+        truth = None if truth is None else truth[[0, -1]]
     else:
         paths, truth = [found_file(str(path), run) for path in one.sample.image_paths], None
         view.words.append(f"The ground truth is missing: {problem}")
@@ -153,7 +155,9 @@ def _add_prediction(
         if two_cameras is None:
             return
         cameras = np.array(two_cameras, float)[:, :3]
-        Ks, sizes, paths = np.full((2, 3, 3), np.nan), np.full((2, 2), 1), [paths[0], paths[-1]]
+        n = len(cameras)
+        Ks, sizes = np.full((n, 3, 3), np.nan), np.full((n, 2), 1)
+        paths = paths if len(paths) == n else [paths[0], paths[-1]]
     if cloud is not None and view.conf is None:
         view.words.append("No confidence: the model gives none.")
     if len(paths) != len(cameras):
