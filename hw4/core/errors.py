@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+# Letters of another library's words within a sentence.
+LONGEST = 200
+
 
 class UserError(Exception):
     """Something the user can mend: the message says what is wrong, where, and what to do.
@@ -29,3 +32,12 @@ def causes(error: BaseException, implied: bool = False) -> Iterator[BaseExceptio
         yield current
         context = current.__context__ if implied and not current.__suppress_context__ else None
         current = current.__cause__ or context
+
+
+def brief(error: BaseException) -> str:
+    """The first line of an error's words, or its kind; cut and printable: it may quote a whole file."""
+    lines = str(error).strip().splitlines()
+    text = "".join(letter if letter.isprintable() else "?" for letter in lines[0]) if lines else ""
+    if not text:
+        return type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps
 
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.fingerprint import file_digests
 from hw4.core.regular import regular
 from hw4.data.photo_files import HEIF, READ, photo_files
@@ -59,11 +59,13 @@ def without_suffix(name: str) -> str:
 
 
 def refuse_outside(names: Sequence[str], where: Path | str) -> None:
-    """Raise UserError where a name leads out of the folder of the photos."""
+    """Raise UserError where a name leads out of the folder of the photos, or is none."""
     for name in names:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise UserError(f"{where} names an image {name!r}, which leads out of the photos' folder.")
+        if "\0" in name:
+            raise UserError(f"{where} names an image {name!r}, which no file can be called.")
 
 
 def render_names(names: Sequence[str], where: Path | str) -> list[str]:
@@ -142,8 +144,11 @@ def open_upright(path: Path) -> Image.Image:
         raise UserError(f"image {path} does not exist.") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"image {path} is refused: {error}.") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except (UserError, MemoryError):
+        raise
+    # A damaged header or stream raises whatever its bytes happen to ask for.
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or brief(error)
         raise UserError(
             f"cannot read image {path} ({reason}); the file is damaged or not an image."
         ) from error

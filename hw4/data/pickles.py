@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.regular import regular
 
 # Booleans, integers, floats, bytes and text; no objects, records, dates or complex numbers.
@@ -233,16 +233,15 @@ def load_npy_dict(path: Path) -> dict[Any, Any]:
         _, _, dtype = read_header(stream)
     # numpy evaluates the header as a Python literal: a nested one ends in RecursionError or MemoryError.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} is not a .npy file ({reason}); save a dict with np.save.") from error
+        raise UserError(f"{path} is not a .npy file ({brief(error)}); save a dict with np.save.") from error
     if not dtype.hasobject:
         raise UserError(f"{path} holds a plain array of {dtype}; a dict saved with np.save is expected.")
     try:
         value = _finished(_RestrictedUnpickler(stream, encoding="latin1").load(), {})
     except Exception as error:
         raise UserError(
-            f"{path} was refused: {error}. A ground-truth or predictions file may hold only dicts, strings, "
-            "numbers and numpy arrays; write it again as such, or as .json."
+            f"{path} was refused: {brief(error)}. A ground-truth or predictions file may hold only dicts, "
+            "strings, numbers and numpy arrays; write it again as such, or as .json."
         ) from error
     if not isinstance(value, dict):
         raise UserError(f"{path} holds a {type(value).__name__}; a dict saved with np.save is expected.")

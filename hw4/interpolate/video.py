@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from hw4.config.interpolate import VideoConfig
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.data.photos import resized
 from hw4.interpolate.base import InterpolationFailed, Interpolator
 
@@ -48,9 +48,7 @@ class VideoInterpolator(Interpolator):
         try:
             self._pipeline: Any = DiffusionPipeline.from_pretrained(config.model, torch_dtype=torch.bfloat16)
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"cannot load interpolate.video.model={config.model}: {str(error).splitlines()[0]}"
-            ) from error
+            raise UserError(f"cannot load interpolate.video.model={config.model}: {brief(error)}") from error
         self._pipeline.enable_model_cpu_offload()
         self._config = config
 
@@ -81,7 +79,7 @@ class VideoInterpolator(Interpolator):
                 output_type="np",
             )
         except (RuntimeError, ValueError, TypeError) as error:
-            raise InterpolationFailed(f"{config.model}: {str(error).splitlines()[0]}") from error
+            raise InterpolationFailed(f"{config.model}: {brief(error)}") from error
         video = np.asarray(output.frames[0])
         picks = np.rint(np.linspace(0, len(video) - 1, count)).astype(int)
         kept = [np.rint(255 * np.clip(video[pick], 0, 1)).astype(np.uint8) for pick in picks]

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hw4.config import Config, DataConfig, ModelConfig
 from hw4.config.root import config_type
-from hw4.core.errors import ConfigError, UserError
+from hw4.core.errors import ConfigError, UserError, brief
 from hw4.data.registry import check, data_configs
 from hw4.launch.help import register_words
 from hw4.models.registry import model_configs
@@ -37,9 +37,8 @@ def _store(group: str, name: str, node: type) -> None:
     try:
         ConfigStore.instance().store(group=group, name=name, node=node)
     except (OmegaConfBaseException, ValueError) as error:
-        reason = str(error).splitlines()[0]
         raise UserError(
-            f"the keys of {group}={name} cannot be read by Hydra ({reason}); mend {node.__module__}."
+            f"the keys of {group}={name} cannot be read by Hydra ({brief(error)}); mend {node.__module__}."
         ) from error
 
 

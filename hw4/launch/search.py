@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.launch.quoting import quoted
 
 STUDY_FILE = "search.db"
@@ -79,9 +79,7 @@ def _open_study(storage: str, name: str) -> Any:
             return None
         return optuna.load_study(study_name=name, storage=opened)
     except (SQLAlchemyError, ValueError, ImportError, RuntimeError) as error:
-        raise UserError(
-            f"hydra.sweeper.storage={storage} cannot be opened: {str(error).splitlines()[0]}"
-        ) from error
+        raise UserError(f"hydra.sweeper.storage={storage} cannot be opened: {brief(error)}") from error
 
 
 def _requeue(study: Any) -> int:

@@ -36,7 +36,7 @@ def _as_prediction(sample: PairSample, value: object) -> Prediction:
     n = len(sample.image_paths) if has_all else 2
     try:
         world_from_cam = np.array(value, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return Prediction(idx, BAD_INPUT, "its entry in the predictions file is not a number array")
     if world_from_cam.shape != (n, 4, 4):
         reason = f"its entry in the predictions file has shape {world_from_cam.shape}, not ({n}, 4, 4)"

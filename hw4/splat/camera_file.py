@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from hw4.core.durable import parse_json, write_json
+from hw4.core.errors import brief
+from hw4.core.regular import regular
 from hw4.data.scenes.scene import Scene, TestViews
 
 TRAIN, TEST = "train", "test"
+ROLES = {TRAIN: TRAIN, TEST: TEST}
 # Cameras with their intrinsics: (N, 4, 4) cam_from_world, (N, 3, 3) Ks.
 Cameras = tuple[np.ndarray, np.ndarray]
 
@@ -74,16 +77,19 @@ def read_cameras(path: Path) -> list[SavedCamera]:
     """The cameras of a file of `write_cameras`.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: there is no such file, or another program wrote it.
+        ValueError: there is no such file, or another program wrote it.
     """
-    return [
-        SavedCamera(
-            one["role"],
-            one["name"],
-            np.array(one["cam_from_world"], float).reshape(3, 4),
-            np.array(one["K"], float).reshape(3, 3),
-            (int(one["size"][0]), int(one["size"][1])),
-            one["photo"],
-        )
-        for one in parse_json(path.read_text())
-    ]
+    try:
+        return [
+            SavedCamera(
+                ROLES[one["role"]],
+                str(one["name"]),
+                np.array(one["cam_from_world"], float).reshape(3, 4),
+                np.array(one["K"], float).reshape(3, 3),
+                (int(one["size"][0]), int(one["size"][1])),
+                str(one["photo"]),
+            )
+            for one in parse_json(regular(path).read_text())
+        ]
+    except (OSError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path} holds no cameras ({brief(error)})") from error

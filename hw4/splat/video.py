@@ -11,7 +11,7 @@ from imageio_ffmpeg import count_frames_and_secs
 from torch.nn import ParameterDict
 
 from hw4.core.durable import write_bytes
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.geometry.paths import camera_path
 from hw4.splat.gaussians import render_gaussians
 
@@ -60,9 +60,8 @@ def fly_through(
                 raise OSError("frames are missing")
             content = encoded.read_bytes()
         except (OSError, RuntimeError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(
-                f"ffmpeg could not encode the fly-through ({reason}): free some space in "
+                f"ffmpeg could not encode the fly-through ({brief(error)}): free some space in "
                 f"{Path(folder).parent}, give another folder with TMPDIR=..., or use splat.video_frames=0."
             ) from error
     write_bytes(path, content)

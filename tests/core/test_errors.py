@@ -1,6 +1,6 @@
 """The causes of an error, as libraries chain them."""
 
-from hw4.core.errors import causes
+from hw4.core.errors import brief, causes
 
 
 def raised(*links: tuple[Exception, Exception | None, Exception | None]) -> Exception:
@@ -33,3 +33,10 @@ def test_a_context_that_is_suppressed_is_no_cause() -> None:
             raise ValueError("said") from None
     except ValueError as error:
         assert list(causes(error, implied=True)) == [error]
+
+
+def test_a_librarys_words_fit_into_a_sentence() -> None:
+    assert brief(ValueError("first\nsecond")) == "first"
+    assert brief(ValueError("a\x00b\x1bc")) == "a?b?c"
+    assert brief(ValueError("  \n")) == "ValueError" == brief(ValueError())
+    assert brief(OSError("x" * 1000)) == "x" * 200 + "..."

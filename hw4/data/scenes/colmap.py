@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.core.colmap import pycolmap
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.data.photos import refuse_outside
 from hw4.data.scenes.colmap_binary import check_binary
 from hw4.data.scenes.colmap_files import CAMERA_FILES, PARTS, has_colmap, model_suffix
@@ -85,15 +85,25 @@ def _parsed(folder: Path, paths: list[Path], replaced: dict[str, bytes]) -> pyco
                 (Path(name) / file).write_bytes(content)
             return pycolmap.Reconstruction(name)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"cannot read the COLMAP model in {folder} ({reason}).") from error
+        raise UserError(f"cannot read the COLMAP model in {folder} ({brief(error)}).") from error
+
+
+def _name(image: pycolmap.Image, folder: Path) -> str:
+    try:
+        return str(image.name)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"image {image.image_id} in {folder} has a name that is no UTF-8 ({error.object!a}): rename "
+            "the photo and export the model again, or export it as text."
+        ) from error
 
 
 def _cam_from_world(image: pycolmap.Image, name: str, folder: Path) -> np.ndarray:
     """(3, 4) world-to-camera of an image, its quaternion brought to unit length."""
     found = image.cam_from_world()
     quat_xyzw, translation = np.array(found.rotation.quat), np.array(found.translation)
-    norm = np.linalg.norm(quat_xyzw)
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = np.linalg.norm(quat_xyzw)
     if not np.isfinite([*quat_xyzw, *translation, norm]).all() or norm < UNIT_TOLERANCE:
         raise UserError(
             f"image {name} in {folder} has no camera: its quaternion is {quat_xyzw.tolist()} (x, y, z, w), "
@@ -144,7 +154,9 @@ def read_colmap(folder: Path) -> PosedViews:
         raise UserError(f"{folder} holds no COLMAP model (cameras.txt or cameras.bin).")
     files = _read(folder)
     model = files.model
-    named = {number: files.names.get(number, image.name) for number, image in model.images.items()}
+    named = {
+        number: files.names.get(number) or _name(image, folder) for number, image in model.images.items()
+    }
     images = sorted(
         (image for image in model.images.values() if image.has_pose), key=lambda image: named[image.image_id]
     )
@@ -165,7 +177,11 @@ def read_colmap(folder: Path) -> PosedViews:
         # pycolmap keeps them in no order.
         numbers = sorted(model.points3D)
         places = {number: place for place, number in enumerate(numbers)}
-        observed_points, observed_by, observed_xy = _observations(images, places)
+        observed_points, observed_by, observed_xy, n_lost = _observations(images, places)
+        if n_lost:
+            found.notes.append(
+                f"{n_lost} observations in {folder} are of points that its points3D does not have: left out"
+            )
         return replace(
             found,
             points=np.stack([model.points3D[number].xyz for number in numbers]),
@@ -182,13 +198,18 @@ def read_colmap(folder: Path) -> PosedViews:
 
 def _observations(
     images: list[pycolmap.Image], places: dict[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Point, image and pixel of each observation; `places` are those of the points by their COLMAP ids."""
-    rows = [
-        (places[seen.point3D_id], view, *seen.xy)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Point, image and pixel of each observation, and how many are of points that are not there.
+
+    `places` are those of the points by their COLMAP ids.
+    """
+    all_rows = [
+        (places.get(seen.point3D_id), view, *seen.xy)
         for view, image in enumerate(images)
         for seen in image.points2D
         if seen.has_point3D()
     ]
+    rows = [row for row in all_rows if row[0] is not None]
     table = np.array(rows, np.float64).reshape(-1, 4)
-    return table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:]
+    n_lost = len(all_rows) - len(rows)
+    return table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:], n_lost

@@ -113,10 +113,10 @@ def read_image_rows(path: Path) -> tuple[list[ImageRow], str | None]:
 def plain_images(rows: list[ImageRow]) -> tuple[bytes, dict[int, str]]:
     """An ``images.txt`` that pycolmap reads whole: its names are the image numbers; the names by number."""
     lines = [f"{' '.join(row.numbers)} {int(row.numbers[0])}\n{row.observations}\n" for row in rows]
-    return "".join(lines).encode(), {int(row.numbers[0]): row.name for row in rows}
+    return "".join(lines).encode("utf-8", "surrogateescape"), {int(row.numbers[0]): row.name for row in rows}
 
 
 def plain_points(path: Path) -> bytes:
     """A ``points3D.txt`` without tracks: they name 2D points that its ``images.txt`` does not have."""
     rows = (line.split()[:8] for line in read_text(path).split("\n") if not line.startswith("#"))
-    return "".join(f"{' '.join(row)}\n" for row in rows if row).encode()
+    return "".join(f"{' '.join(row)}\n" for row in rows if row).encode("utf-8", "surrogateescape")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from plyfile import PlyData, PlyParseError
 
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.regular import regular
 
 # In the order of preference.
@@ -19,13 +19,16 @@ def read_vertices(path: Path) -> np.ndarray:
         ValueError: the file is no PLY with vertices of numbers, or is not as long as its header says.
     """
     try:
-        vertices: np.ndarray = PlyData.read(str(regular(path)))["vertex"].data
+        # A copy: the library's own array is the file itself, which may be written anew while it is used.
+        # What does not fit its type becomes infinite or another number, which is judged where it matters.
+        with np.errstate(all="ignore"):
+            vertices = np.array(PlyData.read(str(regular(path)))["vertex"].data)
     except OSError as error:
         raise ValueError(error.strerror or str(error)) from error
     except KeyError as error:
         raise ValueError(f"it has no {error.args[0]}") from error
     except (PlyParseError, ValueError, TypeError, OverflowError) as error:
-        raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        raise ValueError(brief(error)) from error
     except MemoryError as error:
         raise ValueError("its header announces more than fits into memory") from error
     lists = [name for name in vertices.dtype.names or () if vertices.dtype[name].hasobject]
@@ -42,7 +45,9 @@ def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """
     try:
         vertices = read_vertices(path)
-        points = np.stack([np.asarray(vertices[axis], dtype=np.float64) for axis in "xyz"], axis=1)
+        # Some bits of a NaN are said to be invalid; it stays one.
+        with np.errstate(invalid="ignore"):
+            points = np.stack([np.asarray(vertices[axis], dtype=np.float64) for axis in "xyz"], axis=1)
     except ValueError as error:
         raise UserError(
             f"cannot read the point cloud {path} ({error}); it needs vertices x, y, z."

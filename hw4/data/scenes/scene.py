@@ -11,6 +11,7 @@ import numpy as np
 
 from hw4.config import DataConfig
 from hw4.core.errors import UserError
+from hw4.core.npz import read_npy
 from hw4.data.orientation import (
     APPLY,
     AS_CAMERAS_SAY,
@@ -145,12 +146,9 @@ def _test_views(part: Part, resolution: int | None, exif: str, over: float | Non
 
 def _load_confidence(path: Path, n_points: int) -> np.ndarray:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.ndarray):
-            raise ValueError("it is an archive of arrays, not one array")
-        conf = loaded.astype(np.float32).reshape(-1)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"cannot read {path} ({error}); it must be a .npy of one number a point.") from error
+        conf = read_npy(path).astype(np.float32).reshape(-1)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{error}; it must be a .npy of one number a point.") from error
     if len(conf) != n_points:
         raise UserError(f"{path} has {len(conf)} values for {n_points} points of points3D.")
     return conf

@@ -12,6 +12,7 @@ from plyfile import PlyData, PlyElement
 
 from hw4.core.durable import write_bytes
 from hw4.data.photos import limited
+from hw4.data.scenes.ply import read_vertices
 from hw4.geometry.cameras import FRUSTUM_EDGES, as_world_of_first, frustum_depth, moved
 from hw4.models.base import Reconstruction
 from hw4.models.clouds import Cloud
@@ -44,12 +45,12 @@ def read_points_ply(path: Path) -> Cloud:
     """A cloud that `write_points_ply` wrote.
 
     Raises:
-        OSError, ValueError, KeyError: it is no such file.
+        ValueError: it is no such file.
     """
-    vertex = PlyData.read(str(path))["vertex"]
+    vertex = read_vertices(path)
     points = np.stack([np.asarray(vertex[name], np.float64) for name in "xyz"], axis=1)
     colors = np.stack([np.asarray(vertex[name]) for name in ("red", "green", "blue")], axis=1)
-    named = vertex.data.dtype.names
+    named = vertex.dtype.names or ()
     conf = np.asarray(vertex["confidence"], np.float32) if "confidence" in named else None
     return Cloud(points, colors.astype(np.uint8), conf, len(points))
 

@@ -59,7 +59,7 @@ def _trained_cameras(run: Run, result: SplatResult) -> tuple[list[ShownCamera], 
         return [], [*said, "The cameras after training are missing: the run left no cameras.json."]
     try:
         saved = read_cameras(file)
-    except (OSError, ValueError, KeyError, TypeError):
+    except ValueError:
         return [], [*said, f"The cameras after training are missing: {file} cannot be read."]
     cameras = [
         ShownCamera(

@@ -233,3 +233,13 @@ def test_ply_colours_of_any_type(tmp_path: Path, kind: str, factor: float, names
         vertices[name] = colors[:, channel] * factor
     PlyData([PlyElement.describe(vertices, "vertex")]).write(str(tmp_path / "points3D.ply"))
     np.testing.assert_array_equal(read_ply_points(tmp_path / "points3D.ply")[1], colors)
+
+
+def test_observations_of_points_that_are_gone_are_left_out_and_said(text: Path) -> None:
+    """As of points that were filtered by hand: pycolmap reads them without a word."""
+    lines = (text / "points3D.txt").read_text().splitlines()
+    (text / "points3D.txt").write_text("\n".join(lines[:-1]) + "\n")
+    model = read_colmap(text)
+    assert model.points is not None and len(model.points) == N_POINTS - 1
+    assert len(model.observed_points) == N_VIEWS * (N_POINTS - 1)
+    assert [f"{N_VIEWS} observations" in note and "left out" in note for note in model.notes] == [True]
