@@ -14,7 +14,8 @@ export MPLBACKEND ?= Agg
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## the environment, in .venv
+setup: $(STAMP)  ## the environment, in .venv, and upstream's sources
+	@$(BIN)/python -m hw4.models.fetch
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; give another with PYTHON=python3.10"; exit 1; }

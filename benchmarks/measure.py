@@ -13,6 +13,8 @@ import numpy as np
 
 from hw4.core.durable import write_json
 from hw4.core.provenance import provenance
+from hw4.models.network.instantsplat import INSTANTSPLAT
+from hw4.models.network.upstream import origin
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -139,6 +141,7 @@ def start(name: str, description: str, argv: Sequence[str] | None = None) -> Rec
     parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
     quick = parser.parse_args(argv).quick
     about = provenance()
+    about["packages"][INSTANTSPLAT.distribution] = origin(INSTANTSPLAT)
     record = Record(name, quick, about, os.getloadavg()[0])
     packages = ", ".join(f"{k} {v}" for k, v in about["packages"].items() if k in ("torch", "numpy", "numba"))
     print(f"{about['cpu']}, {about['cpu_count']} cores; Python {about['python']}, {packages}")

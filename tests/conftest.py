@@ -1,14 +1,18 @@
 """Fixtures of many rooms: small pair folders with exact cameras, and the real photos where they are."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hw4.models.network.sources import FOLDER, sources_root
 from tests.support.pairs import random_cameras, write_pairs
 from tests.support.paths import ROOT
 
+# Tests that move the user's cache find upstream's sources where they are.
+os.environ.setdefault(FOLDER, str(sources_root()))
 SHARED = ROOT.parent / "shared" / "data"
 
 

@@ -20,7 +20,6 @@ PACKAGES = (
     "numpy",
     "hydra-core",
     "omegaconf",
-    "instantsplat",
     "gsplat",
     "opencv-python",
     "pycolmap",

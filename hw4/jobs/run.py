@@ -19,6 +19,7 @@ from hw4.data.registry import data_with
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.context import JobContext
 from hw4.jobs.report import report_at_the_end
+from hw4.models.registry import upstream_versions
 from hw4.models.toy_weights import doubt_of_weights
 from hw4.records.files import INCOMPLETE, OK, RESULTS
 from hw4.splat.source import uses_model
@@ -53,8 +54,10 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
     context = JobContext(config, out_dir, console, Tracker(), results)
     rows = selected_rows(config)
     named = {"model.name": config.model.name, "input.name": config.input.name}
-    read = [value for key, value in named.items() if any(row.names(config, key) for row in rows)]
-    tags = [config.task, *read]
+    read = {key: value for key, value in named.items() if any(row.names(config, key) for row in rows)}
+    tags = [config.task, *read.values()]
+    if "model.name" in read:
+        results["provenance"]["upstream"] = upstream_versions(config.model)
     computes = any(row.computes for row in rows)
     if computes:
         context.tracker = open_tracker(

@@ -78,6 +78,17 @@ def build_model(config: ModelConfig) -> "ReconstructionModel":
     return spec_of(config).build(config)
 
 
+def upstream_versions(config: ModelConfig) -> dict[str, str]:
+    """Where a model's upstream packages are from, by distribution: a version, or the folder of a checkout.
+
+    Raises:
+        ConfigError: the configuration is of no model.
+    """
+    from hw4.models.network.upstream import origin
+
+    return {wheel.distribution: origin(wheel) for wheel in spec_of(config).wheels}
+
+
 def trainable(name: str) -> "Trainable":
     """How the small network of a model is trained.
 

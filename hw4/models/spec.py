@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from hw4.config.model import ModelConfig
+from hw4.models.wheel import Wheel
 
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
@@ -43,6 +44,7 @@ class ModelSpec:
         dense: whether it gives points and depth for every pixel.
         headline: its place among the models that a report is to compare; None: it is no such model.
         weights: its weights that have names, for what `hw4 doctor` says; None: it has none.
+        wheels: those that have the packages of its authors, where they are not installed.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ModelSpec:
     dense: bool = False
     headline: int | None = None
     weights: "Callable[[], KnownWeights] | None" = None
+    wheels: tuple[Wheel, ...] = ()
 
     def __post_init__(self) -> None:
         if not issubclass(self.config, ModelConfig):

@@ -14,6 +14,7 @@ from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.dust3r.network import load_network as load_dust3r_network
 from hw4.models.dust3r.upstream import import_part
+from hw4.models.network.instantsplat import INSTANTSPLAT
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.upstream import import_upstream, quiet
 from hw4.models.network.weights import WeightsSource
@@ -236,12 +237,14 @@ def test_vggt_as_upstreams_own_functions(tmp_path, monkeypatch, n, source):
     paths = make_photos(tmp_path, n, ((300, 41),))
     network = small_vggt(14, monkeypatch)
     with quiet(), torch.no_grad():
-        images = import_upstream("vggt.utils.load_fn").load_and_preprocess_images([str(p) for p in paths])
-        predictions = network(images)
-        extrinsics, intrinsics = import_upstream("vggt.utils.pose_enc").pose_encoding_to_extri_intri(
-            predictions["pose_enc"], images.shape[-2:]
+        images = import_upstream("vggt.utils.load_fn", INSTANTSPLAT).load_and_preprocess_images(
+            [str(p) for p in paths]
         )
-        unprojected = import_upstream("vggt.utils.geometry").unproject_depth_map_to_point_map(
+        predictions = network(images)
+        extrinsics, intrinsics = import_upstream(
+            "vggt.utils.pose_enc", INSTANTSPLAT
+        ).pose_encoding_to_extri_intri(predictions["pose_enc"], images.shape[-2:])
+        unprojected = import_upstream("vggt.utils.geometry", INSTANTSPLAT).unproject_depth_map_to_point_map(
             predictions["depth"][0], extrinsics[0], intrinsics[0]
         )
 
@@ -271,7 +274,7 @@ def test_vggt_small_configuration_as_upstreams_network(tmp_path):
     images = torch.stack([view.pixels for view in load_vggt_views(paths, WIDTH, "crop", PATCH)])
     with quiet(), torch.no_grad():
         predictions = network(images[None])
-        extrinsics, _ = import_upstream("vggt.utils.pose_enc").pose_encoding_to_extri_intri(
+        extrinsics, _ = import_upstream("vggt.utils.pose_enc", INSTANTSPLAT).pose_encoding_to_extri_intri(
             predictions["pose_enc"], images.shape[-2:]
         )
     reconstruction = VggtModel(load_vggt_network(config), config).reconstruct(paths)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.network.instantsplat import INSTANTSPLAT
 from hw4.models.spec import ModelLabels, ModelSpec
 
 if TYPE_CHECKING:
@@ -37,5 +38,14 @@ def _trainable() -> "Trainable":
 
 
 SPEC = ModelSpec(
-    "dust3r", "DUSt3R", Dust3rConfig, _build, _labels, _trainable, dense=True, headline=0, weights=_weights
+    "dust3r",
+    "DUSt3R",
+    Dust3rConfig,
+    _build,
+    _labels,
+    _trainable,
+    dense=True,
+    headline=0,
+    weights=_weights,
+    wheels=(INSTANTSPLAT,),
 )

@@ -3,6 +3,7 @@
 import sys
 from types import ModuleType, SimpleNamespace
 
+from hw4.models.network.instantsplat import INSTANTSPLAT
 from hw4.models.network.upstream import import_upstream
 
 # Compiled for another torch: with these out of reach, upstream falls back to its PyTorch RoPE.
@@ -13,11 +14,11 @@ def import_part(name: str) -> ModuleType:
     """A module of upstream, without its compiled RoPE.
 
     Raises:
-        UserError: the package is not installed.
+        UserError: as `import_upstream`.
     """
     for blocked in _COMPILED_ROPE:
         sys.modules.setdefault(blocked, None)  # type: ignore[arg-type]
-    return import_upstream(name)
+    return import_upstream(name, INSTANTSPLAT)
 
 
 def import_model() -> ModuleType:

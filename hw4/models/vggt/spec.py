@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from hw4.models.network.instantsplat import INSTANTSPLAT
 from hw4.models.spec import ModelLabels, ModelSpec
 from hw4.models.vggt.config import VggtConfig
 
@@ -37,5 +38,14 @@ def _trainable() -> "Trainable":
 
 
 SPEC = ModelSpec(
-    "vggt", "VGGT", VggtConfig, _build, _labels, _trainable, dense=True, headline=1, weights=_weights
+    "vggt",
+    "VGGT",
+    VggtConfig,
+    _build,
+    _labels,
+    _trainable,
+    dense=True,
+    headline=1,
+    weights=_weights,
+    wheels=(INSTANTSPLAT,),
 )

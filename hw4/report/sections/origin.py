@@ -20,6 +20,7 @@ def origin_section(findings: Findings) -> Section:
         if not p:
             continue
         dirty = {True: " (with uncommitted changes)", False: "", None: ""}[p.get("git_dirty")]
+        upstream = p.get("upstream")
         rows = [
             ["command", " ".join(["python -m hw4", *p.get("command", [])[1:]])],
             ["commit", f"{show(p.get('git_commit'))}{dirty}"],
@@ -28,6 +29,7 @@ def origin_section(findings: Findings) -> Section:
             ["CPU", f"{show(p.get('cpu'))}, {show(p.get('cpu_count'))} cores"],
             ["GPU", ", ".join(p.get("gpus") or []) or "none seen"],
             ["packages", ", ".join(f"{k} {show(v)}" for k, v in (p.get("packages") or {}).items())],
+            *([["sources of models", ", ".join(map(" ".join, upstream.items()))]] if upstream else []),
         ]
         groups.setdefault(json.dumps(rows), ([], rows))[0].append(run.name)
     tables = [Table(", ".join(names), ["what", "value"], rows) for names, rows in groups.values()]

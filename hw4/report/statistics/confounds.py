@@ -100,6 +100,12 @@ def environment_differences(a: Run, b: Run) -> list[str]:
         for name in sorted(versions_a.keys() | versions_b.keys())
         if versions_a.get(name) != versions_b.get(name)
     ]
+    sources_a, sources_b = first.get("upstream") or {}, second.get("upstream") or {}
+    found += [
+        f"{name}: {show(sources_a[name])} → {show(sources_b[name])}"
+        for name in sorted(sources_a.keys() & sources_b.keys())
+        if sources_a[name] != sources_b[name]
+    ]
     return found
 
 

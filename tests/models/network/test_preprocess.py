@@ -11,6 +11,7 @@ from hw4.core.errors import UserError
 from hw4.data.photos import open_upright
 from hw4.models.dust3r.upstream import import_part
 from hw4.models.dust3r.views import load_view as load_dust3r_view
+from hw4.models.network.instantsplat import INSTANTSPLAT
 from hw4.models.network.upstream import import_upstream, quiet
 from hw4.models.vggt.views import load_views as load_vggt_views
 
@@ -40,7 +41,7 @@ def dust3r_loader():
 
 @pytest.fixture(scope="module")
 def vggt_loader():
-    return import_upstream("vggt.utils.load_fn").load_and_preprocess_images
+    return import_upstream("vggt.utils.load_fn", INSTANTSPLAT).load_and_preprocess_images
 
 
 @pytest.mark.parametrize("name", SIZES)
