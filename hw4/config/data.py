@@ -64,7 +64,7 @@ class SampleConfig(DataConfig):
     name: str = key("sample", decides="files")
     generator: str = key("sample", **GENERATOR)
     root: str | None = key(None, decides="files")
-    seed: int = key(1000, low=0, high=MAX_SEED, decides="files")
+    seed: int = key(1000, low=0, high=MAX_SEED, replicate=True, decides="files")
     pairs: int = key(40, low=1, high=10000, decides="files")
     frames: int = key(6, low=3, high=64, decides="files", stages=FRAMES)
     width: int = key(160, low=32, high=4096, decides="files")

@@ -67,6 +67,11 @@ def decides(config: Config, key: str) -> Decides:
     return next((leaf.decides for leaf in leaves(config) if leaf.key == key), "result")
 
 
+def replicate_keys(config: Config) -> set[str]:
+    """The keys of a configuration that repeat a setting instead of making another: its seeds."""
+    return {leaf.key for leaf in leaves(config) if leaf.is_replicate}
+
+
 @cache
 def tells_runs_apart(key: str) -> bool:
     """Whether two runs that differ in a key differ in what they are, not only in where they are kept."""

@@ -36,6 +36,8 @@ class Key:
         stages: those of our own stages that read it; None: every one whose row names the group. A stage of
             another package reads all of a group that its row names.
         read_if: whether a stage of a run reads it, given the whole `Config` and the stage's name.
+        replicate: its values are repetitions of one setting (a seed), not settings of their own: tables show
+            their mean and spread.
     """
 
     low: float = -math.inf
@@ -48,6 +50,7 @@ class Key:
     decides: Decides | None = None
     stages: tuple[str, ...] | None = None
     read_if: Callable[[Any, str], bool] | None = None
+    replicate: bool = False
 
 
 def key(default: Any, **says: Any) -> Any:
@@ -106,6 +109,11 @@ class Leaf:
     def decides(self) -> Decides:
         """How far a change of the value reaches; the innermost word counts."""
         return next((known.decides for known in reversed(self.known) if known.decides), "result")
+
+    @property
+    def is_replicate(self) -> bool:
+        """Whether its values repeat one setting."""
+        return any(known.replicate for known in self.known)
 
 
 def leaves(node: Checked, prefix: str = "", around: tuple[Key, ...] = ()) -> Iterator[Leaf]:

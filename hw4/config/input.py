@@ -28,7 +28,7 @@ class CandidatesConfig(Checked, at="input.candidates"):
     subsets: int = key(11, low=1, high=1000)
     frames: int = key(3, low=1)
     bias: bool = key(True, read_if=lambda config, _: config.input.selection == MEDOID)
-    seed: int = key(0, low=0, high=MAX_SEED)
+    seed: int = key(0, low=0, high=MAX_SEED, replicate=True)
 
 
 @dataclass

@@ -22,7 +22,7 @@ class VideoConfig(Checked, at="interpolate.video"):
     frames: int = key(81, low=3)
     steps: int = key(50, low=1)
     guidance: float = 5.5
-    seed: int = key(0, low=0, high=MAX_SEED)
+    seed: int = key(0, low=0, high=MAX_SEED, replicate=True)
     reverse: bool = False
 
 

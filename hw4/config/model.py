@@ -44,4 +44,4 @@ class NetworkConfig(ModelConfig):
     device: str = key("auto", choices=("auto", "cpu", "cuda"))
     dtype: str = key("auto", choices=("auto", "float32", "bfloat16"))
     # OpenCV's generator takes 31 bits.
-    seed: int = key(0, low=0, high=MAX_SEED, read_if=_seed_is_read)
+    seed: int = key(0, low=0, high=MAX_SEED, replicate=True, read_if=_seed_is_read)

@@ -26,7 +26,7 @@ class MetricsConfig(Checked, at="metrics"):
     failures: str = key("exclude", choices=("exclude", "penalize"))
     fold_translation: bool | None = None
     bootstrap: int = key(2000, low=0, high=100_000, decides="output")
-    seed: int = key(0, low=0, high=MAX_SEED, decides="output")
+    seed: int = key(0, low=0, high=MAX_SEED, replicate=True, decides="output")
 
     @property
     def errors_mode(self) -> str:
@@ -69,7 +69,7 @@ class PretrainConfig(Checked, at="pretrain"):
     checkpoint_every: int = key(200, low=1, decides="nothing")
     validate_every: int = key(500, low=1)
     validation_scenes: int = key(48, low=1)
-    seed: int = key(0, low=0, high=MAX_SEED)
+    seed: int = key(0, low=0, high=MAX_SEED, replicate=True)
     out: str | None = key(None, decides="nothing")
 
 

@@ -162,7 +162,7 @@ class SplatConfig(Checked, at="splat"):
     sh_every: int = key(1000, low=1)
     background: str = key("black", choices=("black", "white", "random"))
     rasterizer: str = key("auto", choices=("auto", "gsplat", "cpu"))
-    seed: int = key(0, low=0, high=MAX_SEED)
+    seed: int = key(0, low=0, high=MAX_SEED, replicate=True)
     checkpoint_every: int = key(250, low=1, decides="nothing")
     log_every: int = key(25, low=1, decides="nothing")
     render_every: int = key(250, low=1, decides="nothing")

@@ -6,12 +6,13 @@ from pathlib import Path
 from hw4.core.durable import write_json, write_text
 from hw4.output.sweep_table import comparison_table
 from hw4.output.tables import Table
-from hw4.records.comparison import Job, compare
+from hw4.records.comparison import compare
 from hw4.records.files import COMPARISON, OK, SAME_VIEW
 from hw4.records.runs import load_runs
+from hw4.records.settings import Setting
 
-# More jobs than this stand below each other, as rows.
-WIDE_JOBS = 6
+# More settings than this stand below each other, as rows.
+WIDE_SETTINGS = 6
 
 
 def write_comparison(sweep_dir: Path) -> tuple[Table, bool]:
@@ -25,24 +26,32 @@ def write_comparison(sweep_dir: Path) -> tuple[Table, bool]:
     """
     runs = load_runs(sweep_dir).runs
     comparison = compare(runs)
-    table = comparison_table(comparison, f"Comparison of {len(runs)} jobs")
-    for_people = table.transposed() if len(runs) <= WIDE_JOBS else table
+    settings = comparison.settings
+    of = f" ({len(settings)} settings)" if len(settings) < len(runs) else ""
+    table = comparison_table(comparison, f"Comparison of {len(runs)} jobs{of}")
+    for_people = table.transposed() if len(settings) <= WIDE_SETTINGS else table
     write_text(sweep_dir / f"{COMPARISON}.md", for_people.markdown())
     write_text(sweep_dir / f"{COMPARISON}.csv", table.csv())
     write_json(sweep_dir / f"{COMPARISON}.json", comparison.to_json())
-    _write_strip(sweep_dir, comparison.jobs)
+    _write_strip(sweep_dir, comparison.settings)
     return for_people, all(run.status == OK for run in runs)
 
 
-def _write_strip(sweep_dir: Path, jobs: Sequence[Job]) -> None:
-    splats = [
-        (str(job.run.option("name") or f"job {job.name}"), job.run.splat) for job in jobs if job.run.splat
-    ]
+def _write_strip(sweep_dir: Path, settings: Sequence[Setting]) -> None:
+    """One view under every setting, of its first seed."""
+    splats = [(_called(setting), setting.runs[0].splat) for setting in settings if setting.runs[0].splat]
     if len(splats) < 2:
         return
     from hw4.output.figures import save_figure
     from hw4.report.sections.splat_views import settings_strip
 
-    strip = settings_strip(splats, jobs[0].run.option("report.view"))
+    strip = settings_strip(splats, settings[0].runs[0].option("report.view"))
     if strip is not None:
         save_figure(strip[1], sweep_dir / SAME_VIEW)
+
+
+def _called(setting: Setting) -> str:
+    if setting.is_repeated:
+        return setting.label
+    (run,) = setting.runs
+    return str(run.option("name") or f"job {run.name.removeprefix('job ')}")

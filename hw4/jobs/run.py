@@ -1,7 +1,7 @@
 """One job: the selected stages, in order, and ``results.json``."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -26,15 +26,36 @@ from hw4.splat.source import uses_model
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
+# W&B's limit.
+MAX_TAG = 64
 
-def run_job(config: Config, out_dir: Path, console: Console, group: str | None = None) -> None:
+
+@dataclass(frozen=True)
+class SweepGroup:
+    """What a job of a sweep is grouped under in W&B.
+
+    Attributes:
+        sweep: the sweep's name.
+        setting: what the jobs that repeat one setting have in common; empty where the sweep repeats nothing.
+    """
+
+    sweep: str
+    setting: str = ""
+
+    @property
+    def name(self) -> str:
+        """The jobs of a sweep are one group; where it repeats settings, those of a setting are."""
+        return f"{self.sweep} {self.setting}".strip()
+
+
+def run_job(config: Config, out_dir: Path, console: Console, group: SweepGroup | None = None) -> None:
     """Run the stages that `config.task` selects.
 
     Args:
         config: checked configuration.
         out_dir: receives ``results.json``, ``samples.jsonl``, ``predictions.npy``, tables and figures.
         console: where tables and progress go.
-        group: W&B group, shared by the jobs of one sweep.
+        group: what the job is part of, in a sweep.
 
     Raises:
         UserError: the job cannot run, or it ran but some of its input could not be read; in the latter case
@@ -55,13 +76,15 @@ def run_job(config: Config, out_dir: Path, console: Console, group: str | None =
     rows = selected_rows(config)
     named = {"model.name": config.model.name, "input.name": config.input.name}
     read = {key: value for key, value in named.items() if any(row.names(config, key) for row in rows)}
-    tags = [config.task, *read.values()]
+    # By which a sweep of several groups is found.
+    tags = [config.task, *read.values(), *([group.sweep[:MAX_TAG]] if group and group.setting else [])]
     if "model.name" in read:
         results["provenance"]["upstream"] = upstream_versions(config.model)
     computes = any(row.computes for row in rows)
     if computes:
+        name = group.name if group else None
         context.tracker = open_tracker(
-            config.wandb, out_dir, results["config"], config.task, group, tags, context.warn
+            config.wandb, out_dir, results["config"], config.task, name, tags, context.warn
         )
     doubt = doubt_of_weights(config)
     if doubt and any(stage_reads(row.name, config, "model.weights", uses_model) for row in rows):

@@ -172,7 +172,8 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     # Last, and resolved: Hydra would resolve ${now:...} again, to another second.
     own = [f"{SWEEP if planned.multirun else RUN}={quoted(str(folder))}"]
     if planned.multirun:
-        write_json(folder / PLAN, {"n_jobs": planned.n_jobs, "overrides": [*overrides, *own]})
+        plan = {"n_jobs": planned.n_jobs, "swept": [*planned.swept], "seeds": planned.seeds}
+        write_json(folder / PLAN, {**plan, "overrides": [*overrides, *own]})
     if planned.search is not None:
         own += search_overrides(planned.search, folder)
         install_search()

@@ -2,14 +2,19 @@
 
 import re
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from hw4.core.errors import ConfigError, UserError
+from hw4.core.fingerprint import digest
+from hw4.records.files import PLAN, read_json
 
 RUN, SWEEP = "hydra.run.dir", "hydra.sweep.dir"
+# W&B's groups and names end at 128 characters.
+MAX_SETTING = 80
 # Hydra's own; two runs in the same second would share a folder.
 _DEFAULTS = {
     RUN: "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}",
@@ -77,6 +82,24 @@ def usable_folder(folder: Path, key: str) -> Path:
             return folder
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; set {key}=...") from error
+
+
+def setting_of(sweep_dir: Path, overrides: Sequence[str]) -> str:
+    """What jobs of a sweep have in common that differ in their seeds alone: their other swept values.
+
+    Args:
+        sweep_dir: the sweep's folder, with its plan.
+        overrides: of one job, as Hydra has them.
+
+    Returns:
+        such as ``splat.lr=0.001``; empty where the sweep repeats nothing.
+    """
+    plan = read_json(sweep_dir / PLAN) or {}
+    if not plan.get("seeds"):
+        return ""
+    others = {*plan.get("swept", [])} - {*plan["seeds"]}
+    text = " ".join(one for one in overrides if one.split("=")[0].lstrip("+") in others)
+    return text if len(text) <= MAX_SETTING else f"{text[: MAX_SETTING - 21]} {digest(text)}"
 
 
 def group_of(sweep_dir: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hw4.metrics import pose_headline
 from hw4.output.runs_table import runs_table
 from hw4.output.tables import Table
-from hw4.records.listing import check_known, find_runs, holds, ordered, parsed
+from hw4.records.listing import by_setting, check_known, find_runs, holds, ordered, parsed
 
 
 def list_runs(arguments: Sequence[str]) -> Table:
@@ -28,6 +28,9 @@ def list_runs(arguments: Sequence[str]) -> Table:
         "--sort", default="started", metavar="KEY", help="a metric or key; -KEY: largest first"
     )
     parser.add_argument("--show", action="append", default=[], metavar="KEY", help="a further config key")
+    parser.add_argument(
+        "--each", action="store_true", help="a row for each job, also of those that differ in seeds alone"
+    )
     parser.add_argument("--limit", type=int, help="show so many at most")
     # argparse takes a metric behind a minus for an option unless it is joined to --sort.
     joined = re.sub(r"(^|\0)--sort\0", r"\1--sort=", "\0".join(arguments)).split("\0") if arguments else []
@@ -39,5 +42,6 @@ def list_runs(arguments: Sequence[str]) -> Table:
     for option, wanted in (("--sort", key), *(("--show", shown) for shown in options.show)):
         check_known(wanted, f"{option} {wanted}", runs)
     kept = [r for r in runs if all(holds(r, *condition) for condition in conditions)]
+    kept = kept if options.each else by_setting(kept)
     chosen = ordered(kept, key, options.sort.startswith("-"))[: options.limit]
     return runs_table(chosen, options.show, key)

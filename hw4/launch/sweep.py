@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
-from hw4.config.decides import reads
+from hw4.config.decides import reads, replicate_keys
 from hw4.config.root import config_type
 from hw4.config.stages import selected
 from hw4.core.errors import ConfigError
@@ -39,6 +39,7 @@ class Plan:
         n_jobs: number of jobs, where the command line alone decides it.
         search: the composed ``hydra.sweeper`` where Optuna chooses the jobs.
         launcher: the class of the launcher that runs them.
+        swept: the keys and groups that the command line or an experiment sweeps over.
     """
 
     multirun: bool
@@ -47,6 +48,13 @@ class Plan:
     n_jobs: int | None = None
     search: DictConfig | None = None
     launcher: str = ""
+    swept: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> list[str]:
+        """Those of the swept keys that repeat settings."""
+        known = {key for job in self.jobs for key in replicate_keys(job)}
+        return [key for key in self.swept if key in known]
 
 
 def _checked(overrides: Sequence[str]) -> Config:
@@ -124,9 +132,14 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
         if search is not None:
             check_search(search, swept, jobs)
         for override in swept:
-            _refuse_unread((override.key_or_group or "").lstrip("+"), jobs)
+            _refuse_unread(_key(override), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
-        return Plan(True, jobs, folder, len(combinations) if fixed_number else None, search, launcher)
+        n_jobs = len(combinations) if fixed_number else None
+        return Plan(True, jobs, folder, n_jobs, search, launcher, tuple(map(_key, swept)))
+
+
+def _key(override: Override) -> str:
+    return (override.key_or_group or "").lstrip("+")
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:

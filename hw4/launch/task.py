@@ -16,7 +16,7 @@ from hw4.config.stages import result_files
 from hw4.core.durable import jsonable, locked, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.data.stamps import inputs_stamp
-from hw4.launch.folders import group_of
+from hw4.launch.folders import group_of, setting_of
 from hw4.launch.register import to_config
 from hw4.launch.system_errors import message_of
 from hw4.records.files import CONFIG, FAILED, INCOMPLETE, OK, RESULTS, read_json
@@ -56,7 +56,7 @@ def run_task(composed: DictConfig) -> float | None:
     Raises:
         JobFailed: from the job's error, in a single run. In a sweep the next job goes on instead.
     """
-    from hw4.jobs.run import run_job
+    from hw4.jobs.run import SweepGroup, run_job
     from hw4.launch.objective import objective_value
     from hw4.output.terminal import make_console
 
@@ -82,7 +82,9 @@ def run_task(composed: DictConfig) -> float | None:
         _forget(out_dir)
         own_folder = True
         write_text(out_dir / CONFIG, OmegaConf.to_yaml(composed, resolve=True))
-        run_job(config, out_dir, console, group_of(Path(hydra.sweep.dir)) if sweep else None)
+        sweep_dir = Path(hydra.sweep.dir)
+        group = SweepGroup(group_of(sweep_dir), setting_of(sweep_dir, hydra.overrides.task))
+        run_job(config, out_dir, console, group if sweep else None)
     except Exception as error:
         message = message_of(error)
         # An incomplete job has written all it could compute, and why it is incomplete.

@@ -40,7 +40,7 @@ def pose_table(result: PoseResult, title: str) -> Table:
         + ", ".join(f"{count} are within {limit}°" for limit, count in summary.n_below.items()),
         f"protocol {summary.protocol}, mode {summary.mode}"
         + (", translation folded" if summary.fold_translation else "")
-        + "; intervals: 95 % bootstrap over samples",
+        + f"; intervals: 95 % bootstrap over {summary.drawn}",
     ]
     if undirected:
         notes.append(

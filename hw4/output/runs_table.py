@@ -9,17 +9,25 @@ VALID = "valid"
 
 
 def runs_table(runs: Sequence[Listed], keys: Sequence[str] = (), by: str = "") -> Table:
-    """One row per run; `keys` are configuration keys to show besides, `by` is what they are sorted by."""
+    """One row per run, or per setting of a sweep.
+
+    Args:
+        runs: in order.
+        keys: configuration keys to show besides.
+        by: what they are sorted by.
+    """
     used = [row for row in listed_metrics() if any(r.metrics[row.label] is not None for r in runs)]
     rows = []
     for listed in runs:
         config = [listed.value(key) for key in (*SETTINGS, *keys)]
         if config[2] is not None:
             config[2] = listed.run.input_label
-        cells = [row.scale.text(listed.metrics[row.label]) for row in used]
-        settings = [MISSING if value is None else str(value) for value in (*config, listed.run.valid)]
-        rows.append((str(listed.run.folder), listed.run.status, *settings, *cells))
+        cells = [listed.cell(row) for row in used]
+        settings = [MISSING if value is None else str(value) for value in (*config, listed.valid)]
+        rows.append((listed.folder, listed.status, *settings, *cells))
     columns = ("run", "status", *SETTINGS, *keys, VALID, *(row.label for row in used))
-    lost = any(row.label == by and r.run.rank(row) != r.metrics[by] for row in used for r in runs)
+    lost = any(row.label == by and r.rank(row) != r.metrics[by] for row in used for r in runs)
     notes = [f"in the order of {by}, samples without a result counted as the worst error"] if lost else []
-    return Table("1 run" if len(runs) == 1 else f"{len(runs)} runs", columns, rows, notes)
+    notes += ["± standard deviation over seeds"] if any(listed.setting for listed in runs) else []
+    count = sum(len(listed.runs) for listed in runs)
+    return Table("1 run" if count == 1 else f"{count} runs", columns, rows, notes)

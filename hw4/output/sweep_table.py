@@ -1,19 +1,20 @@
-"""One table over the jobs of a sweep."""
+"""One table over the settings of a sweep."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from hw4.core.protocols import RELATIVE
-from hw4.core.scale import DEGREES, MISSING
+from hw4.core.scale import DEGREES, MISSING, Scale
 from hw4.metrics import PoseMetric, splat_metrics, summary_metrics
-from hw4.output.tables import Table, number
+from hw4.output.tables import Table
 from hw4.pose.beside import why_they_differ
-from hw4.pose.metrics import Measured
+from hw4.pose.metrics import Measured, PoseSummary
 from hw4.pose.results import PoseResult
 from hw4.records.comparison import Comparison, Job
 from hw4.records.files import OK
-from hw4.splat.result import SplatResult
+from hw4.records.run import Run
+from hw4.records.settings import Setting, Spread
 
 # Limit in degrees of the column that counts samples, failures among them.
 BELOW = 15
@@ -26,9 +27,9 @@ PRETRAIN_METRICS = {
 }
 
 
-def _pose(job: Job) -> PoseResult | None:
+def _pose(run: Run) -> PoseResult | None:
     # What a killed job had of it is the report's to show.
-    return None if job.run.partial else job.run.pose
+    return None if run.partial else run.pose
 
 
 def _has_interval(row: PoseMetric) -> bool:
@@ -36,7 +37,11 @@ def _has_interval(row: PoseMetric) -> bool:
     return row.scale == DEGREES
 
 
-def _metric_cell(row: PoseMetric, metric: Measured | None) -> str:
+def _metric_cell(row: PoseMetric, found: Sequence[Measured | None]) -> str:
+    """One run's value with its interval, or the mean and spread of several."""
+    if len(found) > 1:
+        return Spread(tuple(None if one is None else one.value for one in found)).text(row.scale)
+    metric = found[0]
     if metric is None or metric.value is None:
         return MISSING
     cell = row.scale.text(metric.value)
@@ -62,38 +67,52 @@ def _pose_columns(poses: Sequence[PoseResult]) -> list[str]:
     return ["valid", f"<{BELOW}° of all", *labels, *beside]
 
 
-def _pose_cells(pose: PoseResult | None, poses: Sequence[PoseResult]) -> list[str]:
+def _pose_cells(setting: Setting, poses: Sequence[PoseResult]) -> list[str]:
     columns = _pose_columns(poses)
-    if pose is None:
+    found = [_pose(run) for run in setting.runs]
+    own = [pose for pose in found if pose is not None]
+    if not own:
         return [MISSING] * len(columns)
-    summary, rows = pose.summary, _pose_rows(poses)
-    cells = [f"{count}/{summary.n_total}" for count in (summary.n_valid, summary.n_below[BELOW])]
-    cells += [_metric_cell(row, summary.metrics.get(row.name)) for row in rows]
-    if pose.relative is not None:
-        cells += [_metric_cell(row, pose.relative.metrics.get(row.name)) for row in _rows_beside(poses)]
+    total = sum(pose.summary.n_total for pose in own)
+    counts = [sum(pose.summary.n_valid for pose in own), sum(pose.summary.n_below[BELOW] for pose in own)]
+    cells = [f"{count}/{total}" for count in counts]
+    summaries = [None if pose is None else pose.summary for pose in found]
+    beside = [None if pose is None else pose.relative for pose in found]
+    cells += [_metric_cell(row, _measured(row, summaries)) for row in _pose_rows(poses)]
+    if any(beside):
+        cells += [_metric_cell(row, _measured(row, beside)) for row in _rows_beside(poses)]
     return cells + [MISSING] * (len(columns) - len(cells))
+
+
+def _measured(row: PoseMetric, summaries: Sequence[PoseSummary | None]) -> list[Measured | None]:
+    return [None if summary is None else summary.metrics.get(row.name) for summary in summaries]
 
 
 def _splat_columns() -> list[str]:
     return [*(row.label for row in splat_metrics()), "Gaussians", "training s"]
 
 
-def _splat_cells(splat: SplatResult | None) -> list[str]:
-    if splat is None:
+def _splat_cells(setting: Setting) -> list[str]:
+    splats = [run.splat for run in setting.runs]
+    if not any(splats):
         return [MISSING] * len(_splat_columns())
-    scores = [row.scale.text(splat.scores[row.name]) for row in splat_metrics()]
-    return [*scores, str(splat.n_gaussians), number(splat.train_seconds, 1)]
+    counts = Spread(tuple(None if splat is None else float(splat.n_gaussians) for splat in splats))
+    seconds = Spread(tuple(None if splat is None else splat.train_seconds for splat in splats))
+    scores = [setting.spread(row).text(row.scale) for row in splat_metrics()]
+    return [*scores, counts.text(Scale(0, 0)), seconds.text(Scale(1, 1))]
 
 
-def _pretrain_cells(pretrain: dict[str, Any]) -> list[str]:
-    validation = pretrain.get("validation") or {}
-    cells = [number(validation.get(key), 3) for key in PRETRAIN_METRICS.values()]
-    return [str(pretrain.get("steps", MISSING)), *cells]
+def _pretrain_cells(setting: Setting) -> list[str]:
+    found = [run.results.get("pretrain") or {} for run in setting.runs]
+    steps = dict.fromkeys(str(pretrain.get("steps", MISSING)) for pretrain in found)
+    values = [pretrain.get("validation") or {} for pretrain in found]
+    spreads = [Spread(tuple(one.get(key) for one in values)) for key in PRETRAIN_METRICS.values()]
+    return [", ".join(steps), *(spread.text(Scale(3, 1)) for spread in spreads)]
 
 
 def _notes(job: Job) -> list[str]:
     """What is to be said of one job, pose first."""
-    pose, splat, about = _pose(job), job.run.splat, f"job {job.name}"
+    pose, splat, about = _pose(job.run), job.run.splat, f"job {job.name}"
     notes = [] if pose is None else [f"{about}: {remark}" for remark in pose.remarks]
     differing = None if pose is None else why_they_differ(pose.summary, pose.relative)
     notes += [f"{about}: {differing}"] if differing else []
@@ -123,27 +142,31 @@ def _own_settings(jobs: Sequence[Job], shared: Sequence[str]) -> list[tuple[Job,
 
 
 def comparison_table(comparison: Comparison, title: str) -> Table:
-    """Jobs as rows; first the keys in which all jobs differ, then the metrics that any job has.
+    """Settings as rows; first the keys in which all differ, then the metrics that any has.
 
-    Keys that only some jobs have are listed in the notes, so that the table keeps a readable width.
+    Jobs that differ in their seeds alone are one setting: its cells are means with their spread. Keys that
+    only some jobs have are listed in the notes, so that the table keeps a readable width.
     """
-    jobs = comparison.jobs
-    poses = [pose for job in jobs if (pose := _pose(job)) is not None]
+    jobs, settings = comparison.jobs, comparison.settings
+    poses = [pose for job in jobs if (pose := _pose(job.run)) is not None]
     has_splat = any(job.run.splat for job in jobs)
     has_pretrain = any(job.run.results.get("pretrain") for job in jobs)
+    repeated = any(setting.is_repeated for setting in settings)
     shared = [k for k in comparison.differing_keys if all(k in job.settings for job in jobs)]
-    columns = ["job", *shared]
+    columns = ["job", *(["seeds"] if repeated else []), *shared]
     columns += _pose_columns(poses) if poses else []
     columns += _splat_columns() if has_splat else []
     columns += ["steps", *PRETRAIN_METRICS] if has_pretrain else ()
     rows = []
-    for job in jobs:
-        row = [job.name, *(_setting(job.settings[key]) for key in shared)]
-        row += _pose_cells(_pose(job), poses) if poses else []
-        row += _splat_cells(job.run.splat) if has_splat else []
-        row += _pretrain_cells(job.run.results.get("pretrain") or {}) if has_pretrain else []
+    for setting in settings:
+        row = [setting.names, *([str(len(setting.runs))] if repeated else [])]
+        row += [_setting(setting.values[key]) for key in shared]
+        row += _pose_cells(setting, poses) if poses else []
+        row += _splat_cells(setting) if has_splat else []
+        row += _pretrain_cells(setting) if has_pretrain else []
         rows.append(row)
-    weights = {f"job {j.name}: {p.model}, weights: {p.weights}" for j in jobs if (p := _pose(j)) is not None}
+    about = ((job, pose) for job in jobs if (pose := _pose(job.run)) is not None)
+    weights = {f"job {job.name}: {pose.model}, weights: {pose.weights}" for job, pose in about}
     kinds = {(s.protocol, s.mode, s.failures) for s in (pose.summary for pose in poses)}
     notes = [note for job in jobs for note in _notes(job)]
     notes += [
@@ -151,9 +174,19 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
     ]
     notes += [
         f"only job {job.name} and its like have: {', '.join(f'{k}={_setting(v)}' for k, v in own.items())}"
-        for job, own in _own_settings(jobs, shared)
+        for job, own in _own_settings(jobs, [*shared, *comparison.seed_keys])
     ]
-    if poses:
+    notes += [_about_seeds(settings)] if repeated else []
+    if poses and not all(setting.is_repeated for setting in settings):
         with_interval = ", ".join(row.label for row in _pose_rows(poses) if _has_interval(row))
-        notes.append(f"{with_interval} with 95 % bootstrap intervals over samples")
+        drawn = dict.fromkeys(pose.summary.drawn for pose in poses)
+        notes.append(f"{with_interval} with 95 % bootstrap intervals over {'; '.join(drawn)}")
     return Table(title, columns, rows, [*sorted(weights), *dict.fromkeys(notes)])
+
+
+def _about_seeds(settings: Sequence[Setting]) -> str:
+    seeds = dict.fromkeys(setting.seeds_text for setting in settings if setting.is_repeated)
+    return (
+        f"{' / '.join(seeds)}: jobs that differ in their seeds alone are one row, mean ± standard deviation "
+        "over the seeds; counts are of all of them"
+    )

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from hw4.config import MetricsConfig
+from hw4.data.clusters import clusters
 from hw4.data.pairs.repeats import repeats
 from hw4.data.pairs.samples import PairSample
 from hw4.data.views.sample import SampleViews
@@ -51,15 +52,16 @@ def evaluate_pose(
     source = FromModel(source) if isinstance(source, ReconstructionModel) else source
     results: list[SampleResult] = []
     n_reused = 0
+    groups = clusters(samples)
     # Closed, so that a source lets go of its locks whatever ends the loop.
     with closing(source.answers([s for s in samples if s.problem is None])) as answers:
-        for sample in samples:
+        for sample, cluster in zip(samples, groups, strict=True):
             if sample.problem is None:
                 answer = next(answers)
             else:
                 answer = Answer(sample, Prediction(sample.idx, BAD_INPUT, sample.problem))
             scored = score_sample(answer.sample, answer.prediction, metrics)
-            results.append(replace(scored, selection=answer.selection))
+            results.append(replace(scored, selection=answer.selection, cluster=cluster))
             n_reused += answer.reused
             if on_sample:
                 on_sample(results[-1], answer.reused)

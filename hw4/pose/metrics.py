@@ -1,7 +1,7 @@
 """Pose errors of one pair, and the summary of many with bootstrap intervals."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from hw4.config import MetricsConfig
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
+from hw4.pose.resampling import cluster_codes, resample, t_interval
 
 # The value of `metrics.failures` under which a sample without a result counts as the worst.
 PENALIZE = "penalize"
@@ -56,6 +57,8 @@ class PoseSummary:
     """All metrics of one run.
 
     `metrics` has a value for each row of `hw4.metrics.summary_metrics`: means in degrees, shares in [0, 1].
+    `n_clusters`: how many groups of samples share no scene and no picture with each other; intervals draw
+    these. None: an older version drew samples.
     """
 
     metrics: dict[str, Measured]
@@ -67,6 +70,15 @@ class PoseSummary:
     mode: str
     failures: str
     fold_translation: bool = False
+    n_clusters: int | None = None
+
+    @property
+    def drawn(self) -> str:
+        """What intervals and tests take as independent, in words."""
+        if self.n_clusters is None or self.n_clusters == self.n_total:
+            return "samples"
+        groups = "group" if self.n_clusters == 1 else "groups"
+        return f"{self.n_clusters} {groups} of samples that share a scene or a picture"
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "PoseSummary":
@@ -152,18 +164,36 @@ def has_true_direction(cam_from_world_true: np.ndarray) -> bool:
 
 
 def with_interval(
-    errors_deg: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], config: MetricsConfig
+    errors_deg: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    config: MetricsConfig,
+    clusters: Sequence[Hashable] | None = None,
 ) -> Measured:
-    """A statistic with its 95 % percentile bootstrap interval over the samples."""
+    """A statistic with its 95 % interval, see `hw4.pose.resampling`.
+
+    Args:
+        errors_deg: (n,) errors.
+        statistic: reduces the last axis.
+        config: draws and their seed.
+        clusters: the label of each error's cluster, equal where samples share a scene; None: all independent.
+    """
     value = float(statistic(errors_deg))
-    n = len(errors_deg)
+    codes = cluster_codes(range(len(errors_deg)) if clusters is None else clusters)
+    n = int(codes.max()) + 1
     if config.bootstrap == 0:
         return Measured(value, reason="no interval, because metrics.bootstrap=0")
     if n < 2:
-        return Measured(value, reason="no interval, because one sample has no spread")
-    draws = np.random.default_rng(config.seed).integers(0, n, (config.bootstrap, n))
-    low, high = np.percentile(statistic(errors_deg[draws]), [2.5, 97.5])
-    return Measured(value, float(low), float(high))
+        one = "one sample has" if len(codes) == 1 else f"all {len(codes)} samples share a scene or a picture:"
+        return Measured(value, reason=f"no interval, because {one} no spread")
+    (drawn,) = resample([errors_deg], statistic, codes, config.bootstrap, config.seed)
+    return Measured(value, *t_interval(value, drawn, n, _bounds(statistic, value)))
+
+
+def _bounds(statistic: Callable[[np.ndarray], np.ndarray], value: float) -> tuple[float, float] | None:
+    """The least and largest value that a statistic has of one error; None where of many it has others."""
+    of_one = statistic(np.linspace(0, FAILURE_ERROR_DEG, 181)[:, None])
+    low, high = float(of_one.min()), float(of_one.max())
+    return (low, high) if low <= value <= high else None
 
 
 def error_of(error: PoseError, mode: str) -> float | None:
@@ -205,11 +235,20 @@ def usable_errors(
             that there is: 180 degrees, or 90 for a translation that is folded.
         fold_translation: whether opposite translations count as equal.
     """
-    values = [error_of(error, mode) for error in counted(errors, mode)]
+    return _usable(errors, mode, failures, fold_translation)[1]
+
+
+def _usable(
+    errors: Sequence[PoseError], mode: str, failures: str, fold_translation: bool
+) -> tuple[list[int], np.ndarray]:
+    """The numbers of the samples that metrics of a mode are made of, and their errors."""
+    kept = set(map(id, counted(errors, mode)))
+    found = [(number, error_of(e, mode)) for number, e in enumerate(errors) if id(e) in kept]
     if failures == PENALIZE:
         worst = worst_deg(mode, fold_translation)
-        return np.array([worst if v is None else v for v in values], dtype=float)
-    return np.array([v for v in values if v is not None], dtype=float)
+        found = [(number, worst if value is None else value) for number, value in found]
+    known = [(number, value) for number, value in found if value is not None]
+    return [number for number, _ in known], np.array([value for _, value in known], dtype=float)
 
 
 def _why_missing(errors: Sequence[PoseError], mode: str) -> str:
@@ -226,22 +265,27 @@ def _why_missing(errors: Sequence[PoseError], mode: str) -> str:
     return "; ".join(f"{reason} ({n} of {len(reasons)} samples)" for reason, n in counts)
 
 
-def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary:
+def summarize(
+    errors: Sequence[PoseError], config: MetricsConfig, clusters: Sequence[str] | None = None
+) -> PoseSummary:
     """Metrics over all samples of a run.
 
     Args:
         errors: one per sample, failed ones with ``rotation_deg=None``.
         config: mode, failures policy and bootstrap.
+        clusters: a label per sample, equal where samples share a scene or a picture; None: none do.
 
     Returns:
         the summary; a metric that no sample defines has value None and its reason.
     """
     metrics: dict[str, Measured] = {}
+    labels = [str(number) for number in range(len(errors))] if clusters is None else clusters
     for row in summary_metrics(config.protocol):
         mode = row.mode(config.errors_mode)
-        usable = usable_errors(errors, mode, config.failures, config.folds)
+        numbers, usable = _usable(errors, mode, config.failures, config.folds)
         if len(usable):
-            metrics[row.name] = with_interval(usable, row.statistic, config)
+            of_them = [labels[number] for number in numbers]
+            metrics[row.name] = with_interval(usable, row.statistic, config, of_them)
         else:
             metrics[row.name] = Measured(None, reason=_why_missing(errors, mode))
     headline = [error_of(e, config.errors_mode) for e in counted(errors, config.errors_mode)]
@@ -256,4 +300,5 @@ def summarize(errors: Sequence[PoseError], config: MetricsConfig) -> PoseSummary
         mode=config.errors_mode,
         failures=config.failures,
         fold_translation=config.folds,
+        n_clusters=len(set(labels)),
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from hw4.config import MetricsConfig
 from hw4.core.stored import require
+from hw4.data.clusters import labelled
 from hw4.data.pairs.samples import PairSample
 from hw4.data.views.sample import SampleViews
 from hw4.geometry.cameras import widest_turn_deg, yaw_deg
@@ -91,6 +92,8 @@ class SampleResult:
         selection: which of several candidates the prediction is, and the distances behind the choice; None
             where there was nothing to pick.
         relative: the error by relative poses, where another protocol's has it beside (`hw4.pose.beside`).
+        cluster: equal in samples that share a scene or a picture (`hw4.data.clusters`); None: an older
+            version did not say.
     """
 
     sample: PairSample
@@ -101,6 +104,7 @@ class SampleResult:
     n_views: int
     selection: dict[str, Any] | None = None
     relative: PoseError | None = None
+    cluster: str | None = None
 
     @property
     def reason(self) -> str | None:
@@ -119,6 +123,7 @@ class SampleResult:
             "true_angle_deg": self.true_angle_deg,
             "true_yaw_deg": self.true_yaw_deg,
             "n_views": self.n_views,
+            "cluster": self.cluster,
             "seconds": self.prediction.seconds,
             "img1": str(self.sample.image_paths[0]),
             "img2": str(self.sample.image_paths[-1]),
@@ -154,6 +159,7 @@ class SampleResult:
             record.get("n_views", len(sample.image_paths)),
             record.get("selection"),
             _recorded_relative(record),
+            record.get("cluster"),
         )
 
 
@@ -308,13 +314,22 @@ def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
     return rotation_error_deg(np.eye(3), second @ first.T), float(yaw_deg(first, second))
 
 
+def clusters_of(samples: Sequence[SampleResult]) -> list[str]:
+    """The label of each sample's cluster; where none is recorded, samples with a photo in common are one."""
+    if all(sample.cluster is not None for sample in samples):
+        return [str(sample.cluster) for sample in samples]
+    return labelled([[str(path) for path in sample.sample.image_paths] for sample in samples])
+
+
 def summarize_samples(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary:
     """`summarize` over sample results."""
-    return summarize([s.error for s in samples], config)
+    return summarize([s.error for s in samples], config, clusters_of(samples))
 
 
 def summarize_beside(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary | None:
     """The same of the relative poses, where the protocol has them beside and every sample was scored so."""
     beside = relative_config(config)
     errors = [s.relative for s in samples if s.relative is not None]
-    return None if beside is None or len(errors) < len(samples) else summarize(errors, beside)
+    if beside is None or len(errors) < len(samples):
+        return None
+    return summarize(errors, beside, clusters_of(samples))

@@ -1,12 +1,14 @@
-"""The jobs of a sweep side by side, with every configuration key in which they differ."""
+"""The jobs and the settings of a sweep side by side, with every configuration key in which they differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hw4.metrics import table
 from hw4.records.configs import differing_settings
 from hw4.records.files import FAILED, RESULTS, UNFINISHED
 from hw4.records.run import Run
+from hw4.records.settings import Setting, seeds_of, settings_of
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,48 @@ class Job:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All jobs of a sweep and the dotted keys in which they differ."""
+    """All jobs of a sweep.
+
+    Attributes:
+        differing_keys: the dotted keys in which they differ, seeds left out; `seed_keys`: those seeds.
+        jobs: in order.
+        settings: jobs that differ in their seeds alone together, in the order of their first.
+    """
 
     differing_keys: list[str]
+    seed_keys: list[str]
     jobs: list[Job]
+    settings: list[Setting]
 
     def to_json(self) -> dict[str, Any]:
         """What ``comparison.json`` holds."""
-        return {"differing_keys": self.differing_keys, "jobs": [job.to_json() for job in self.jobs]}
+        return {
+            "differing_keys": self.differing_keys,
+            "seed_keys": self.seed_keys,
+            "settings": [_setting_json(setting) for setting in self.settings],
+            "jobs": [job.to_json() for job in self.jobs],
+        }
+
+
+def _setting_json(setting: Setting) -> dict[str, Any]:
+    """Values, jobs, seeds, and every metric that any of its runs has: mean, spread and values."""
+    spreads = {row.name: setting.spread(row) for row in table().values()}
+    return {
+        "settings": setting.values,
+        "jobs": [run.name.removeprefix("job ") for run in setting.runs],
+        "seeds": {key: list(values) for key, values in setting.seeds.items()},
+        "metrics": {name: spread.to_json() for name, spread in spreads.items() if spread.known},
+    }
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
     """Runs side by side, in their order."""
-    differing, settings = differing_settings([run.config for run in runs])
-    jobs = [Job(run.name.removeprefix("job "), own, run) for run, own in zip(runs, settings, strict=True)]
-    return Comparison(differing, jobs)
+    differing, values = differing_settings([run.config for run in runs])
+    jobs = [Job(run.name.removeprefix("job "), own, run) for run, own in zip(runs, values, strict=True)]
+    seeds = seeds_of(runs)
+    return Comparison(
+        [key for key in differing if key not in seeds],
+        [key for key in differing if key in seeds],
+        jobs,
+        settings_of(runs),
+    )

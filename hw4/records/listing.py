@@ -1,8 +1,9 @@
 """The runs below some folders with their metrics, filtered and sorted."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from hw4.core.errors import UserError
 from hw4.data.registry import data_configs
 from hw4.metrics import Metric, PoseMetric, pose_headline, table
 from hw4.models.registry import model_configs
-from hw4.records.files import MARKS
+from hw4.records.files import MARKS, PLAN, SWEEP_CONFIG
 from hw4.records.run import Run
 from hw4.records.runs import is_run, load_runs
+from hw4.records.settings import Setting, settings_of
 
 # Columns of the table that a configuration key fills.
 SETTINGS = {"task": "task", "model": "model.name", "input": "input.name", "data": "data.name"}
@@ -29,19 +31,67 @@ def listed_metrics() -> list[Metric]:
 
 @dataclass(frozen=True)
 class Listed:
-    """One run and its numbers by the metrics' labels; one that it lacks is None."""
+    """One run and its numbers by the metrics' labels; one that it lacks is None.
+
+    `setting`: where it stands for several runs of a sweep that differ in their seeds alone; its numbers are
+    then their means.
+    """
 
     run: Run
     started: str
     metrics: dict[str, float | None]
+    setting: Setting | None = None
+
+    @property
+    def folder(self) -> str:
+        """Its folder; of several, that of their sweep with their names."""
+        if self.setting is None:
+            return str(self.run.folder)
+        parent = _sweep_of(self.run) or self.run.folder.parent
+        names = ",".join(run.folder.relative_to(parent).as_posix() for run in self.setting.runs)
+        return f"{parent}/{{{names}}}"
+
+    @property
+    def status(self) -> str:
+        """Its status; of several, how many have which."""
+        if self.setting is None:
+            return self.run.status
+        counts = Counter(run.status for run in self.setting.runs)
+        return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The runs that it stands for."""
+        return [self.run] if self.setting is None else self.setting.runs
+
+    @property
+    def valid(self) -> str | None:
+        """How many samples have a result, of all its runs, as ``6/15``; None without a pose stage."""
+        summaries = [run.pose.summary for run in self.runs if run.pose]
+        if not summaries:
+            return None
+        return f"{sum(one.n_valid for one in summaries)}/{sum(one.n_total for one in summaries)}"
+
+    def rank(self, row: Metric) -> float | None:
+        """What orders it by a metric, see `Run.rank`: of several runs, the mean."""
+        known = [value for run in self.runs if (value := run.rank(row)) is not None]
+        return sum(known) / len(known) if known else None
+
+    def cell(self, row: Metric) -> str:
+        """A metric as the table has it."""
+        if self.setting is None:
+            return row.scale.text(self.metrics[row.label])
+        return self.setting.spread(row).text(row.scale)
 
     def value(self, key: str) -> Any:
         """A metric, ``status``, ``started``, ``run`` (its folder), or a dotted configuration key."""
         if key in self.metrics:
             return self.metrics[key]
-        facts = {"status": self.run.status, "started": self.started, "run": str(self.run.folder)}
+        facts = {"status": self.status, "started": self.started, "run": self.folder}
         if key in facts:
             return facts[key]
+        if self.setting is not None and key in self.setting.seeds:
+            return ", ".join(dict.fromkeys(map(str, self.setting.seeds[key])))
         # A column names what the run made use of: no model where predictions of a file were scored.
         unread = key in SETTINGS and not self.run.reads(SETTINGS[key])
         return None if unread else self.run.option(SETTINGS.get(key, key))
@@ -69,6 +119,32 @@ def find_runs(roots: Sequence[Path]) -> list[Listed]:
 def _listed(run: Run) -> Listed:
     metrics = {row.label: run.value(row) for row in listed_metrics()}
     return Listed(run, str(run.results.get("provenance", {}).get("started", "")), metrics)
+
+
+def by_setting(runs: Sequence[Listed]) -> list[Listed]:
+    """The same with one row for the jobs of a sweep that differ in their seeds alone."""
+    sweeps: dict[Path, list[Listed]] = {}
+    for listed in runs:
+        sweeps.setdefault(_sweep_of(listed.run) or listed.run.folder, []).append(listed)
+    return [row for own in sweeps.values() for row in _settings(own)]
+
+
+def _settings(runs: Sequence[Listed]) -> list[Listed]:
+    own = {id(listed.run): listed for listed in runs}
+    rows = []
+    for setting in settings_of([listed.run for listed in runs]):
+        first = own[id(setting.runs[0])]
+        if setting.is_repeated:
+            means = {row.label: setting.spread(row).mean for row in listed_metrics()}
+            first = replace(first, metrics=means, setting=setting)
+        rows.append(first)
+    return rows
+
+
+def _sweep_of(run: Run) -> Path | None:
+    """The folder of the sweep that a run is a job of, or None."""
+    marks = (PLAN, SWEEP_CONFIG)
+    return next((folder for folder in run.folder.parents if any((folder / n).exists() for n in marks)), None)
 
 
 def check_known(key: str, option: str, runs: Sequence[Listed]) -> None:
@@ -128,7 +204,7 @@ def ordered(runs: list[Listed], key: str, descending: bool) -> list[Listed]:
     row = next((row for row in listed_metrics() if row.label == key), None)
 
     def rank(listed: Listed) -> Any:
-        return listed.value(key) if row is None else listed.run.rank(row)
+        return listed.value(key) if row is None else listed.rank(row)
 
     have = [r for r in runs if r.value(key) is not None]
     numeric = all(isinstance(r.value(key), int | float) for r in have)

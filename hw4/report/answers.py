@@ -84,7 +84,7 @@ def evidence(c: Comparison, alpha: float) -> str:
 
 def _means(c: Comparison, a: str, b: str) -> str:
     """Which samples were averaged, and the mean of the tested error under both runs."""
-    solved = f"{c.n_both} of {counted(c.n_shared, 'shared sample')} have a result in both runs"
+    solved = f"{_repeated(c)}{c.n_both} of {counted(c.n_shared, 'shared sample')} have a result in both runs"
     if c.tested is None:
         return f"{solved}: errors cannot be compared."
 
@@ -106,6 +106,18 @@ def _means(c: Comparison, a: str, b: str) -> str:
     if c.is_partial and c.all_penalized is not None:
         text += f" {over_all} it {goes(c.all_penalized)}"
     return text
+
+
+def _repeated(c: Comparison) -> str:
+    """What is not independent among the shared samples: seeds, scenes, pictures."""
+    seeds = f"{len(c.runs)} pairs of runs, by seed, are taken together. " if len(c.runs) > 1 else ""
+    if c.n_clusters == c.n_shared:
+        return seeds
+    shared = "are one sample under several seeds, or " if len(c.runs) > 1 else ""
+    return (
+        f"{seeds}The {counted(c.n_shared, 'shared sample')} form {counted(c.n_clusters, 'group')} that "
+        f"{shared}share a scene or a picture: intervals and tests take each as one. "
+    )
 
 
 def _tests(c: Comparison, alpha: float) -> str:

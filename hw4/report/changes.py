@@ -1,14 +1,17 @@
 """What changed between two runs, and what their comparison does not show, in sentences made of numbers."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from hw4.core.protocols import HOMEWORK
 from hw4.metrics import pose_headline, scale_of
-from hw4.pose.metrics import PoseSummary
 from hw4.pose.results import PoseResult
 from hw4.report.questions import short_names
 from hw4.report.statistics.comparisons import Comparison
 from hw4.report.statistics.paired import TIE_DEG
 from hw4.report.statistics.pairing import INPUT, model_of
-from hw4.report.statistics.shared_samples import matched, paired_errors
+from hw4.report.statistics.shared_samples import paired_errors
 from hw4.report.words import counted
 
 # What `hw4.pose.results.Prediction.diagnoses` calls the frames between the photos.
@@ -32,8 +35,8 @@ def what_changed(c: Comparison) -> str:
     parts = [f"From {a} to {b}: {', '.join(moved) or 'no metric changes'}."]
     if moved and same:
         parts.append(f"Unchanged: {', '.join(same)}.")
-    first, second = paired_errors(matched(c.a, c.b), c.mode)
-    change = second - first
+    errors = paired_errors(c.pairs, c.mode)
+    change = errors.b - errors.a
     lower, higher = int((change < -TIE_DEG).sum()), int((change > TIE_DEG).sum())
     ties = len(change) - lower - higher
     equal = f", equal in {ties}" if ties else ""
@@ -51,25 +54,27 @@ def what_it_does_not_show(c: Comparison) -> str:
 
 
 def _relative(c: Comparison) -> str:
-    first, second = _poses(c)
-    if HOMEWORK not in (first.summary.protocol, second.summary.protocol):
+    both = _poses(c)
+    if HOMEWORK not in {pose.summary.protocol for poses in both for pose in poses}:
         return ""
     text = "The homework's protocol depends on the world frame of the cameras"
-    a, b = _mean(first.relative), _mean(second.relative)
+    a, b = map(_mean, both)
     if a is None or b is None:
         return f"{text}."
     change = change_words(pose_headline().name, a, b)
     return f"{text}; by relative poses, over all samples of each run: {change}."
 
 
-def _mean(summary: PoseSummary | None) -> float | None:
-    measured = None if summary is None else summary.metrics.get(pose_headline().name)
-    return None if measured is None else measured.value
+def _mean(poses: Sequence[PoseResult]) -> float | None:
+    """The headline of the relative poses, over all runs; None where one lacks it."""
+    found = [pose.relative.metrics.get(pose_headline().name) for pose in poses if pose.relative is not None]
+    values = [measured.value for measured in found if measured is not None and measured.value is not None]
+    return float(np.mean(values)) if len(values) == len(poses) else None
 
 
 def _views(c: Comparison) -> str:
     """The second run has more photos as well as other ones."""
-    a, b = (sorted({one.n_views for one in pose.samples}) for pose in _poses(c))
+    a, b = (sorted({one.n_views for pose in poses for one in pose.samples}) for poses in _poses(c))
     if not a or a == b:
         return ""
     return (
@@ -79,12 +84,12 @@ def _views(c: Comparison) -> str:
 
 
 def _fades(c: Comparison) -> str:
-    _, interpolated = _poses(c)
-    fading = sum(FRAMES in one.prediction.diagnoses for one in interpolated.samples)
+    interpolated = [one for pose in _poses(c)[1] for one in pose.samples]
+    fading = sum(FRAMES in one.prediction.diagnoses for one in interpolated)
     if not fading:
         return ""
     return (
-        f"In {fading} of {len(interpolated.samples)} samples the frames are diagnosed (see the failures "
+        f"In {fading} of {len(interpolated)} samples the frames are diagnosed (see the failures "
         "section): where they only fade between the photos, no change is owed to a view between them."
     )
 
@@ -97,9 +102,10 @@ def _scope(c: Comparison) -> str:
     )
 
 
-def _poses(c: Comparison) -> tuple[PoseResult, PoseResult]:
-    assert c.a.pose is not None and c.b.pose is not None
-    return c.a.pose, c.b.pose
+def _poses(c: Comparison) -> tuple[list[PoseResult], list[PoseResult]]:
+    """The results of A's and of B's runs."""
+    first, second = (list({id(run): run for run in runs}.values()) for runs in zip(*c.runs, strict=True))
+    return [run.pose for run in first if run.pose], [run.pose for run in second if run.pose]
 
 
 def _span(counts: list[int]) -> str:

@@ -7,6 +7,7 @@ from hw4.config import ReportConfig
 from hw4.config.stages import POSE, SCORE, SPLAT
 from hw4.records.run import Run
 from hw4.records.runs import Folder
+from hw4.records.settings import settings_of
 from hw4.report.questions import told_apart
 from hw4.report.statistics.comparisons import Comparison, all_comparisons
 
@@ -27,7 +28,7 @@ class Findings:
     @property
     def settings(self) -> list[tuple[str, Sequence[Run]]]:
         """Each setting with its runs, by a label."""
-        return [(run.title, [run]) for run in self.runs]
+        return [(setting.run.title, setting.runs) for setting in settings_of(self.runs)]
 
     @property
     def with_pose(self) -> list[Run]:

@@ -1,7 +1,7 @@
 """Which setting is best, by how much, and how sure that is: all settings on the samples that they share."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from hw4.metrics import HIGHER, splat_headline
 from hw4.pose.metrics import error_of, worst_deg
-from hw4.pose.results import PoseResult, SampleResult
+from hw4.pose.resampling import cluster_codes, resample, t_interval
+from hw4.pose.results import PoseResult, SampleResult, clusters_of
 from hw4.records.run import Run
 from hw4.report.splat_results import splat_labels
 from hw4.report.statistics.pairing import is_oracle
 from hw4.report.statistics.shared_samples import sample_key
 
 DRAWS = 2000
-# Of fewer samples, resamples repeat each other too often to say how sure anything is.
+# Of fewer groups of samples, resamples repeat each other too often to say how sure anything is.
 FEWEST_DRAWN = 5
 # Means nearer than this are equal.
 TIE = 1e-9
@@ -103,7 +104,9 @@ def rank_poses(settings: Settings, seed: int = 0) -> Ranking | None:
         assert run.pose is not None
         return {sample_key(one): error_of(one.error, mode) for one in run.pose.samples if _counts(one, mode)}
 
-    return _rank(finished, values, worst, lowest=True, seed=seed)
+    groups = zip(poses[0].samples, clusters_of(poses[0].samples), strict=True)
+    clusters = {sample_key(one): cluster for one, cluster in groups}
+    return _rank(finished, values, worst, lowest=True, seed=seed, clusters=clusters)
 
 
 def rank_splats(settings: Settings, seed: int = 0) -> Ranking | None:
@@ -149,7 +152,9 @@ def _rank(
     worst: float | None,
     lowest: bool,
     seed: int,
+    clusters: Mapping[Any, Hashable] | None = None,
 ) -> Ranking | None:
+    """Settings by the mean of their values; values of one of the `clusters` are drawn as one."""
     every = [[values(run) for run in runs] for _, runs in settings]
     flat = [own for runs in every for own in runs]
     shared = [key for key in flat[0] if all(key in own for own in flat)] if flat else []
@@ -168,9 +173,10 @@ def _rank(
     methods = [i for i, (_, runs) in enumerate(settings) if not any(map(is_oracle, runs))]
     means = matrix.mean(axis=1)
     drawn = None
-    if len(shared) >= FEWEST_DRAWN:
-        picks = np.random.default_rng(seed).integers(0, len(shared), (DRAWS, len(shared)))
-        drawn = np.stack([row[picks].mean(axis=1) for row in matrix])
+    codes = cluster_codes(shared if clusters is None else [clusters[key] for key in shared])
+    n_clusters = int(codes.max()) + 1
+    if n_clusters >= FEWEST_DRAWN:
+        drawn = resample([*matrix], lambda values: values.mean(axis=-1), codes, DRAWS, seed)
     order = sorted(methods, key=lambda i: sign * means[i])
     shares: dict[int, float] = {}
     if drawn is not None and methods:
@@ -178,7 +184,11 @@ def _rank(
         shares = {i: float(np.mean(winners == at)) for at, i in enumerate(methods)}
     entries = []
     for i, (label, runs) in enumerate(settings):
-        low, high = (None, None) if drawn is None else map(float, np.percentile(drawn[i], [2.5, 97.5]))
+        low, high = None, None
+        if drawn is not None:
+            low, high = t_interval(
+                float(means[i]), drawn[i], n_clusters, None if worst is None else (0.0, worst)
+            )
         entries.append(Entry(label, runs, float(means[i]), low, high, shares.get(i), failed[i], runs))
     return Ranking(
         entries,

@@ -28,7 +28,7 @@ def open_tracker(
         out_dir: the run's folder; W&B's files go to ``<out_dir>/wandb``.
         run_config: resolved configuration.
         job_type: the task.
-        group: shared by the jobs of one sweep.
+        group: shared by the jobs of one sweep, or of one setting of it.
         tags: for filtering on the dashboard.
         warn: told in one sentence when logging stops working; the run itself goes on.
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.launch import cli as entry
 from hw4.launch import flags
 from hw4.launch.explain import explain
-from hw4.launch.folders import fresh_folder, group_of, usable_folder
+from hw4.launch.folders import fresh_folder, group_of, setting_of, usable_folder
 from hw4.launch.sweep import check_printed, plan
 from tests.support.cli import refused, run_pose
 
@@ -204,3 +205,20 @@ def test_yaml_that_is_damaged_or_would_run_code_is_one_sentence(
         OmegaConf.load(tmp_path / "mine.yaml")
     sentence = str(explain(caught.value))
     assert f"{tmp_path}/mine.yaml, line" in sentence and words in sentence and "\n" not in sentence
+
+
+def test_the_jobs_of_one_setting_are_a_group_where_a_sweep_repeats_seeds(tmp_path: Path) -> None:
+    jobs = [
+        ["task=splat", f"splat.lr={lr}", f"splat.seed={seed}"]
+        for lr in ("1e-4", "2e-4")
+        for seed in (0, 1, 2)
+    ]
+    assert {setting_of(tmp_path, job) for job in jobs} == {""}
+    write_json(tmp_path / "sweep.json", {"swept": ["splat.lr", "splat.seed"], "seeds": ["splat.seed"]})
+    assert [setting_of(tmp_path, job) for job in jobs] == ["splat.lr=1e-4"] * 3 + ["splat.lr=2e-4"] * 3
+    # Without a seed among what is swept, the sweep is one group as before.
+    write_json(tmp_path / "sweep.json", {"swept": ["splat.lr"], "seeds": []})
+    assert {setting_of(tmp_path, job) for job in jobs} == {""}
+    write_json(tmp_path / "sweep.json", {"swept": ["data.root", "splat.seed"], "seeds": ["splat.seed"]})
+    long = [setting_of(tmp_path, [f"data.root=/{'a' * 200}{end}"]) for end in "xy"]
+    assert long[0] != long[1] and max(map(len, long)) <= 80

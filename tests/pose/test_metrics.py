@@ -250,16 +250,35 @@ def test_intervals_hold_the_value_range_and_repeat(errors: np.ndarray) -> None:
     summaries = [summarize([PoseError(float(e)) for e in errors], config) for _ in range(2)]
     assert summaries[0] == summaries[1]
     mre = summaries[0].metrics["MRE"]
-    assert errors.min() - 1e-9 <= mre.low <= mre.high <= errors.max() + 1e-9
+    assert 0 <= mre.low <= mre.value <= mre.high <= 180
+    shares = [m for name, m in summaries[0].metrics.items() if "@" in name and m.value is not None]
+    assert all(0 <= share.low <= share.value <= share.high <= 1 for share in shares)
 
 
 def test_bootstrap_agrees_with_scipy() -> None:
     from scipy.stats import bootstrap
+    from scipy.stats import t as students
 
     errors = np.random.default_rng(1).gamma(2.0, 10.0, 60)
     ours = summarize([PoseError(float(e)) for e in errors], MetricsConfig(bootstrap=20000)).metrics["MRE"]
-    theirs = bootstrap((errors,), np.mean, n_resamples=20000, method="percentile", rng=2).confidence_interval
-    assert [ours.low, ours.high] == pytest.approx([theirs.low, theirs.high], rel=0.02)
+    theirs = bootstrap((errors,), np.mean, n_resamples=20000, rng=2).standard_error
+    half = students.ppf(0.975, 59) * theirs * np.sqrt(60 / 59)
+    assert [ours.low, ours.high] == pytest.approx([errors.mean() - half, errors.mean() + half], rel=0.02)
+
+
+def test_repeated_samples_are_no_further_evidence() -> None:
+    once = [PoseError(float(e)) for e in (3, 8, 21, 40)]
+    labels = list("abcd")
+    first = summarize(once, MetricsConfig(), labels)
+    again = summarize(once * 14, MetricsConfig(), labels * 14)
+    assert (again.n_total, again.n_clusters) == (56, 4)
+    assert again.drawn == "4 groups of samples that share a scene or a picture"
+    for name in ("MRE", "Acc@15", "AUC@30"):
+        one, many = first.metrics[name], again.metrics[name]
+        assert (many.low, many.high) == pytest.approx((one.low, one.high)), name
+    alone = summarize(once, MetricsConfig(), ["a"] * 4).metrics["MRE"]
+    assert alone.low is None
+    assert alone.reason == "no interval, because all 4 samples share a scene or a picture: no spread"
 
 
 @given(st.lists(angles, min_size=1, max_size=20), st.floats(0, 50))

@@ -194,7 +194,7 @@ def four_runs(root: Path, n: int, shift: float) -> Path:
 
 
 def test_what_only_the_adjustment_took_away_is_said_to_be_that(tmp_path: Path) -> None:
-    found = all_comparisons(load_runs(four_runs(tmp_path, 40, -0.7)).runs, 0.05, 15.0)
+    found = all_comparisons(load_runs(four_runs(tmp_path, 40, -0.73)).runs, 0.05, 15.0)
     c = found[0]
     assert c.rank.p is not None and c.adjusted_p is not None and c.rank.p < 0.05 <= c.adjusted_p
     assert c.tested is not None and c.tested.high is not None and c.tested.high < 0
@@ -359,3 +359,57 @@ def test_folded_translations_fail_at_the_end_of_their_scale(tmp_path: Path) -> N
     assert c.tested is not None and c.tested.delta == pytest.approx(expected)
     assert "failures as 90°" in evidence(c, 0.05)
     assert c.changes.deltas["MTE"].delta == pytest.approx(expected)
+
+
+def test_three_pairs_fourteen_times_are_three_pairs(tmp_path: Path) -> None:
+    def records(shift: float) -> list[dict[str, Any]]:
+        photos = [{"img1": f"/p/{i % 3}_a.png", "img2": f"/p/{i % 3}_b.png"} for i in range(42)]
+        return [{**sample(i, 20.0 + i % 3 - shift), **of} for i, of in enumerate(photos)]
+
+    c = compared(with_records(tmp_path, METRICS, records(0), records(5)))
+    assert (c.n_shared, c.n_clusters, c.rank.n, c.sign.n) == (42, 3, 3, 3)
+    assert c.verdict == NOT_SHOWN and c.rank.p == pytest.approx(0.25)
+    text = evidence(c, 0.05)
+    assert "The 42 shared samples form 3 groups that share a scene or a picture" in text
+    assert "With n = 3 no outcome gives p below 0.2500: this data is too small" in text
+
+
+def seeded(root: Path, seeds: Sequence[Sequence[int]], errors: Sequence[Sequence[Errors]]) -> Path:
+    """A sweep over the input and the model's seed: errors of each run."""
+    number = 0
+    for config, of, found in zip(pair_and_interpolated(), seeds, errors, strict=True):
+        for seed, one in zip(of, found, strict=True):
+            model = Dust3rConfig(seed=seed)
+            write_pose_job(root / str(number), replace(config, model=model), one)
+            number += 1
+    return root
+
+
+def test_settings_are_compared_within_their_seeds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 5, (3, 12))
+    first = [(30 + of).tolist() for of in noise]
+    second = [(30 + of - rng.uniform(0.1, 1, 12)).tolist() for of in noise]
+    (c,) = all_comparisons(load_runs(seeded(tmp_path, [(0, 1, 2)] * 2, [first, second])).runs, 0.05, 15.0)
+    assert (len(c.runs), c.n_shared, c.n_clusters, c.rank.n) == (3, 36, 12, 12)
+    change = np.mean(second) - np.mean(first)
+    assert c.tested is not None and c.tested.delta == pytest.approx(change)
+    by_sample = np.mean(np.array(second) - np.array(first), axis=0)
+    assert c.rank.p == pytest.approx(stats.wilcoxon(by_sample).pvalue)
+    # Paired by seed, the seeds' own noise cancels out: every difference is below zero.
+    assert c.rank.effect == -1 and c.verdict == BETTER and not c.warning
+    assert c.factors and all("seed" not in factor.key for factor in c.factors)
+    assert "3 pairs of runs, by seed, are taken together." in evidence(c, 0.05)
+    assert c.a.name == "jobs 0, 1, 2" and c.b.name == "jobs 3, 4, 5"
+
+
+def test_seeds_that_only_one_setting_has_meet_each_run_of_the_other(tmp_path: Path) -> None:
+    first, second = [[10.0, 20.0, 30.0]] * 2, [[9.0, 19.0, 29.0], [8.0, 18.0, 28.0], [7.0, 17.0, 27.0]]
+    root = seeded(tmp_path / "one", [(0, 5), (0, 1, 2)], [first, second])
+    (c,) = all_comparisons(load_runs(root).runs, 0.05, 15.0)
+    assert [(a.option("model.seed"), b.option("model.seed")) for a, b in c.runs] == [(0, 0)]
+    assert (c.n_shared, c.n_unmatched) == (3, 3 + 6)
+    root = seeded(tmp_path / "none", [(5, 6), (0, 1, 2)], [first, second])
+    (c,) = all_comparisons(load_runs(root).runs, 0.05, 15.0)
+    assert (len(c.runs), c.n_shared, c.n_clusters, c.n_unmatched) == (6, 18, 3, 0)
+    assert c.tested is not None and c.tested.delta == pytest.approx(-2.0)

@@ -16,15 +16,24 @@ def repeats(samples: Sequence[PairSample]) -> list[str]:
     be read, the path counts. The order of a pair's photos does not.
     """
     photos = [(sample.idx, (sample.image_paths[0], sample.image_paths[-1])) for sample in samples]
-    digests = file_digests(path for _, pair in photos for path in pair)
+    contents = pictures(samples)
     # The first file of each picture stands for it.
     first_of: dict[str, Path] = {}
-    picture = {path: first_of.setdefault(digest or str(path), path) for path, digest in digests.items()}
+    picture: dict[Path, Path] = {}
+    for (_, paths), of in zip(photos, contents, strict=True):
+        picture |= {path: first_of.setdefault(content, path) for path, content in zip(paths, of, strict=True)}
     # By its one or two pictures: the numbers of the samples that are this pair.
     pairs: dict[frozenset[Path], list[int]] = {}
     for idx, paths in photos:
         pairs.setdefault(frozenset(picture[path] for path in paths), []).append(idx)
     return [*_repeated_pairs(pairs), *_pairs_of_one(pairs), *_shared_pictures(pairs)]
+
+
+def pictures(samples: Sequence[PairSample]) -> list[tuple[str, str]]:
+    """What each sample's two photos show: the digest of the file, or its path where it cannot be read."""
+    photos = [(sample.image_paths[0], sample.image_paths[-1]) for sample in samples]
+    digests = file_digests(path for pair in photos for path in pair)
+    return [(digests[first] or str(first), digests[last] or str(last)) for first, last in photos]
 
 
 def _repeated_pairs(pairs: dict[frozenset[Path], list[int]]) -> list[str]:
@@ -33,7 +42,10 @@ def _repeated_pairs(pairs: dict[frozenset[Path], list[int]]) -> list[str]:
         return []
     more = sum(len(numbers) - 1 for numbers in again)
     what = "sample is a pair that was" if more == 1 else "samples are pairs that were"
-    return [f"{more} {what} there before (the same pictures in idx {_some(again[0])}): each counts again"]
+    return [
+        f"{more} {what} there before (the same pictures in idx {_some(again[0])}): each counts again in "
+        "means, and is no further evidence in intervals and tests"
+    ]
 
 
 def _pairs_of_one(pairs: dict[frozenset[Path], list[int]]) -> list[str]:
@@ -58,7 +70,7 @@ def _shared_pictures(pairs: dict[frozenset[Path], list[int]]) -> list[str]:
     what = "picture is" if len(shared) == 1 else "pictures are"
     return [
         f"{len(shared)} {what} in several pairs ({picture.name} in idx {_some(numbers)}), {len(concerned)} "
-        f"of {len(pairs)} pairs have such: intervals take samples to be independent, which these are not"
+        f"of {len(pairs)} pairs have such: intervals and tests take pairs so connected as one"
     ]
 
 

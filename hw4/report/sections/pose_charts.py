@@ -19,7 +19,6 @@ from hw4.report.findings import Findings
 from hw4.report.questions import short_names, title_of
 from hw4.report.statistics.comparisons import Comparison
 from hw4.report.statistics.pairing import SETTING
-from hw4.report.statistics.shared_samples import matched
 
 MAX_SERIES = 8
 MAX_SCATTERS = 24
@@ -150,11 +149,10 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
 
 def scatter(c: Comparison, number: int) -> Chart | None:
     """One comparison sample by sample; None if the runs share no sample."""
-    pairs = matched(c.a, c.b)
-    if not pairs:
+    if not c.pairs:
         return None
     a, b = short_names(c)
-    errors = [(error_of(x.error, c.mode), error_of(y.error, c.mode), x.sample.idx) for x, y in pairs]
+    errors = [(error_of(x.error, c.mode), error_of(y.error, c.mode), x.sample.idx) for x, y, _ in c.pairs]
     tips = [
         f"idx {i}: {a} {'failed' if x is None else f'{x:.2f}°'}, {b} {'failed' if y is None else f'{y:.2f}°'}"
         for x, y, i in errors

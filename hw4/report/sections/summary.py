@@ -49,7 +49,8 @@ def summary_section(findings: Findings) -> Section | None:
             notes.append(f"{run.label} is partial: computed from the {summary.n_total} samples on disk")
     kinds = {(s.protocol, s.mode, s.failures) for s in (pose.summary for _, pose in with_pose)}
     notes += [f"protocol {a}, errors of mode {b}, failures: {c}" for a, b, c in sorted(kinds)]
-    notes.append("brackets: 95 % bootstrap intervals over samples")
+    drawn = dict.fromkeys(pose.summary.drawn for _, pose in with_pose)
+    notes += [f"brackets: 95 % bootstrap intervals over {text}" for text in drawn]
     section.blocks.append(Table("Every pose run", columns, rows, notes))
     return section
 

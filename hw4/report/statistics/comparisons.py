@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from hw4.config.stages import POSE
 from hw4.metrics import ROTATION
 from hw4.pose.metrics import worst_deg
 from hw4.records.run import Run
+from hw4.records.settings import Setting, settings_of
 from hw4.report.statistics.confounds import Factor, environment_differences, factors, warning
 from hw4.report.statistics.paired import (
     BETTER,
@@ -26,9 +25,12 @@ from hw4.report.statistics.paired import (
 from hw4.report.statistics.pairing import candidates, is_oracle
 from hw4.report.statistics.shared_samples import (
     Changes,
+    Errors,
+    Pair,
     matched,
     metric_changes,
     paired_errors,
+    runs_by_seed,
     with_direction,
 )
 
@@ -44,6 +46,9 @@ class Comparison:
 
     Attributes:
         kind: see `hw4.report.statistics.pairing`.
+        a, b: the two runs; of settings with several seeds, the runs that stand for them.
+        runs: which run of A's setting stands beside which of B's: those of equal seeds.
+        pairs: the records of the shared samples.
         mode: of A's metrics, ``R``, ``T`` or ``both``: which error is tested.
         penalize: whether samples without a result count as failures in every number.
         worst_deg: the error that a failure then has: 180°, or 90° for a folded translation.
@@ -66,6 +71,8 @@ class Comparison:
     kind: str
     a: Run
     b: Run
+    runs: list[tuple[Run, Run]]
+    pairs: list[Pair]
     mode: str
     penalize: bool
     worst_deg: float
@@ -92,6 +99,11 @@ class Comparison:
     which: str = ""
 
     @property
+    def n_clusters(self) -> int:
+        """How many groups of shared samples have no scene and no picture in common: what is independent."""
+        return len({pair.cluster for pair in self.pairs})
+
+    @property
     def oracles(self) -> list[str]:
         """Labels of the runs that pick by the ground truth."""
         return [run.label for run in (self.a, self.b) if is_oracle(run)]
@@ -102,46 +114,63 @@ class Comparison:
         return not self.penalize and self.n_both < self.n_shared
 
 
-def compare_runs(kind: str, a: Run, b: Run, success_deg: float) -> Comparison:
-    """Everything about one pair of runs but the verdict; both must have pose results."""
+def compare_settings(kind: str, first: Setting, second: Setting, success_deg: float) -> Comparison:
+    """Everything about one pair of settings but the verdict; all their runs must have pose results."""
+    a, b = first.run, second.run
     assert a.pose is not None and b.pose is not None
     summary = a.pose.summary
     mode, penalize, folded = summary.mode, summary.failures == "penalize", summary.fold_translation
     draws, seed = int(a.option("metrics.bootstrap", 2000)), int(a.option("metrics.seed", 0))
-    every = matched(a, b)
-    n_unmatched = sum(len(pose.samples) - len(every) for pose in (a.pose, b.pose))
+    runs = runs_by_seed(first, second)
+    every = matched(runs)
     shared = every if mode == ROTATION else with_direction(every)
     worst = worst_deg(mode, folded)
     solved, everyone = paired_errors(shared, mode), paired_errors(shared, mode, worst)
-    first, second = everyone if penalize else solved
-    all_first, all_second = everyone
+    tested = everyone if penalize else solved
 
-    def mean_change(x: np.ndarray, y: np.ndarray) -> Delta | None:
-        return paired_bootstrap(x, y, lambda e: e.mean(axis=-1), draws, seed) if len(x) else None
+    def mean_change(errors: Errors) -> Delta | None:
+        if not len(errors.a):
+            return None
+        return paired_bootstrap(errors.a, errors.b, lambda e: e.mean(axis=-1), draws, seed, errors.clusters)
 
-    found = factors(a, b, POSE)
+    found = _factors(first, second, runs)
     return Comparison(
         kind,
         a,
         b,
+        runs,
+        shared,
         mode,
         penalize,
         worst,
         n_shared=len(shared),
-        n_unmatched=n_unmatched,
+        n_unmatched=_unmatched((first, second), every),
         n_undirected=len(every) - len(shared),
-        n_both=len(solved[0]),
+        n_both=len(solved.a),
         changes=metric_changes(shared, mode, folded if penalize else None, draws, seed, summary.protocol),
-        tested=mean_change(first, second),
-        all_penalized=mean_change(all_first, all_second),
-        rank=signed_rank(first, second),
-        sign=sign_test(first, second),
-        success=mcnemar(all_first < success_deg, all_second < success_deg),
+        tested=mean_change(tested),
+        all_penalized=mean_change(everyone),
+        rank=signed_rank(tested.a, tested.b, tested.clusters),
+        sign=sign_test(tested.a, tested.b, tested.clusters),
+        success=mcnemar(everyone.a < success_deg, everyone.b < success_deg, everyone.clusters),
         success_deg=success_deg,
         factors=found,
         warning=warning(a, b, found, "pose errors"),
         environment=environment_differences(a, b),
     )
+
+
+def _factors(first: Setting, second: Setting, runs: Sequence[tuple[Run, Run]]) -> list[Factor]:
+    """What differs between two settings; seeds under which both or one of them ran are no cause."""
+    seeds = {key for setting in (first, second) if setting.is_repeated for key in setting.seeds}
+    return [factor for factor in factors(*runs[0], POSE) if factor.key not in seeds]
+
+
+def _unmatched(settings: Sequence[Setting], pairs: Sequence[Pair]) -> int:
+    """How many records have no partner."""
+    have = {id(one) for pair in pairs for one in (pair.a, pair.b)}
+    runs = [run for setting in settings for run in setting.runs]
+    return sum(id(one) not in have for run in runs for one in (run.pose.samples if run.pose else ()))
 
 
 def contradictions(c: Comparison, direction: str, alpha: float) -> tuple[str, ...]:
@@ -178,10 +207,12 @@ def _with_verdict(c: Comparison, alpha: float) -> Comparison:
 def all_comparisons(runs: Sequence[Run], alpha: float, success_deg: float) -> list[Comparison]:
     """Every comparison that the runs allow, with p-values adjusted for their number and verdicts.
 
-    Those with an oracle are no tests and do not count for the adjustment.
+    Runs that differ in their seeds alone are one setting, and are compared as one. Comparisons with an oracle
+    are no tests and do not count for the adjustment.
     """
-    with_pose = [run for run in runs if run.pose]
-    found = [compare_runs(kind, a, b, success_deg) for kind, a, b in candidates(with_pose)]
+    settings = {id(one.run): one for one in settings_of([run for run in runs if run.pose])}
+    asked = candidates([one.run for one in settings.values()])
+    found = [compare_settings(kind, settings[id(a)], settings[id(b)], success_deg) for kind, a, b in asked]
     raw = [None if c.oracles else c.rank.p for c in found]
     adjusted = holm(raw)
     tests = sum(p is not None for p in adjusted)

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from hw4.data.clusters import connected
 from hw4.metrics import LARGER, MEAN_LARGER, ROTATION, TRANSLATION, pose_metrics
 from hw4.pose.metrics import NO_DIRECTION, error_of, worst_deg
-from hw4.pose.results import SampleResult
+from hw4.pose.results import SampleResult, clusters_of
 from hw4.records.run import Run
+from hw4.records.settings import Setting
 from hw4.report.statistics.paired import Delta, paired_bootstrap
 
-Pairs = Sequence[tuple[SampleResult, SampleResult]]
 # Two records are of one sample if their true relative rotations agree to this (degrees).
 SAME_TRUTH_DEG = 1e-3
 # What is tested under each metrics mode: one error, and its mean over samples.
@@ -29,6 +30,17 @@ MEANS = {
 NOT_BOTH = "no sample has it in both runs"
 
 
+class Pair(NamedTuple):
+    """Two records of one sample.
+
+    Pairs of the same `cluster` share a scene or a picture, or are one sample under several seeds.
+    """
+
+    a: SampleResult
+    b: SampleResult
+    cluster: int
+
+
 @dataclass
 class Changes:
     """Changes of all metrics: metric -> change, the number of samples behind it, or why there is none."""
@@ -39,14 +51,35 @@ class Changes:
     missing: dict[str, str] = field(default_factory=dict)
 
 
+def runs_by_seed(a: Setting, b: Setting) -> list[tuple[Run, Run]]:
+    """Which run of one setting is compared with which of the other: those of equal seeds.
+
+    Where no seed is in both settings, or none has the same value in both, each run with each.
+    """
+    every = [(x, y) for x in range(len(a.runs)) for y in range(len(b.runs))]
+    keys = a.seeds.keys() & b.seeds.keys()
+    equal = [(x, y) for x, y in every if all(a.seeds[key][x] == b.seeds[key][y] for key in keys)]
+    return [(a.runs[x], b.runs[y]) for x, y in equal or every]
+
+
+def matched(runs: Sequence[tuple[Run, Run]]) -> list[Pair]:
+    """Records of the samples that both runs of each two have: same number, photos and true rotation."""
+    found = [both for a, b in runs for both in _matched(a, b)]
+    samples = {id(run): run.pose.samples if run.pose else [] for both in runs for run in both}
+    labels = {
+        id(one): label for own in samples.values() for one, label in zip(own, clusters_of(own), strict=True)
+    }
+    # Two versions of the program may have labelled the same samples.
+    groups = connected([[("a", labels[id(x)]), ("b", labels[id(y)])] for x, y in found])
+    return [Pair(x, y, group) for (x, y), group in zip(found, groups, strict=True)]
+
+
 def sample_key(one: SampleResult) -> tuple[Any, ...]:
     """What two records of one sample have in common: number and photos."""
     return (one.sample.idx, one.sample.image_paths[0].name, one.sample.image_paths[-1].name)
 
 
-def matched(a: Run, b: Run) -> list[tuple[SampleResult, SampleResult]]:
-    """Records of the samples that both runs have: same number, photos and true rotation."""
-
+def _matched(a: Run, b: Run) -> list[tuple[SampleResult, SampleResult]]:
     second = {sample_key(one): one for one in (b.pose.samples if b.pose else ())}
     pairs = []
     for one in a.pose.samples if a.pose else ():
@@ -59,14 +92,14 @@ def matched(a: Run, b: Run) -> list[tuple[SampleResult, SampleResult]]:
     return pairs
 
 
-def with_direction(pairs: Pairs) -> list[tuple[SampleResult, SampleResult]]:
+def with_direction(pairs: Sequence[Pair]) -> list[Pair]:
     """Those whose ground truth has a translation direction: without one, no translation is wrong.
 
     A sample of which neither record tells is kept unless no record at all has a direction.
     """
 
-    def told(pair: tuple[SampleResult, SampleResult]) -> set[bool | None]:
-        return {one.error.has_true_direction for one in pair}
+    def told(pair: Pair) -> set[bool | None]:
+        return {one.error.has_true_direction for one in (pair.a, pair.b)}
 
     every = {direction for pair in pairs for direction in told(pair)}
     if True not in every and False in every:
@@ -74,21 +107,30 @@ def with_direction(pairs: Pairs) -> list[tuple[SampleResult, SampleResult]]:
     return [pair for pair in pairs if False not in told(pair)]
 
 
-def paired_errors(pairs: Pairs, mode: str, worst: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Both runs' errors in degrees under a mode, (n,) each, of the samples that have one in both.
+@dataclass(frozen=True)
+class Errors:
+    """Errors in degrees of two runs on the same samples, (n,) each, and (n,) numbers of their clusters."""
+
+    a: np.ndarray
+    b: np.ndarray
+    clusters: np.ndarray
+
+
+def paired_errors(pairs: Sequence[Pair], mode: str, worst: float | None = None) -> Errors:
+    """Both runs' errors under a mode of the samples that have one in both.
 
     With `worst`, a sample without a result has that error and none is left out.
     """
-    both = [(error_of(x.error, mode), error_of(y.error, mode)) for x, y in pairs]
+    rows = [(error_of(p.a.error, mode), error_of(p.b.error, mode), p.cluster) for p in pairs]
     if worst is not None:
-        both = [(worst if x is None else x, worst if y is None else y) for x, y in both]
-    known = [(x, y) for x, y in both if x is not None and y is not None]
-    first, second = (np.array([pair[i] for pair in known], dtype=float) for i in (0, 1))
-    return first, second
+        rows = [(worst if x is None else x, worst if y is None else y, group) for x, y, group in rows]
+    known = [(x, y, group) for x, y, group in rows if x is not None and y is not None]
+    first, second = (np.array([row[i] for row in known], dtype=float) for i in (0, 1))
+    return Errors(first, second, np.array([group for *_, group in known], dtype=int))
 
 
 def metric_changes(
-    pairs: Pairs, mode: str, folded: bool | None, draws: int, seed: int, protocol: str | None = None
+    pairs: Sequence[Pair], mode: str, folded: bool | None, draws: int, seed: int, protocol: str | None = None
 ) -> Changes:
     """Every metric's change from the first to the second record of each pair.
 
@@ -107,11 +149,13 @@ def metric_changes(
             continue
         of = row.mode(mode)
         worst = None if folded is None else worst_deg(of, folded)
-        a, b = paired_errors(pairs if of == ROTATION else directed, of, worst)
+        errors = paired_errors(pairs if of == ROTATION else directed, of, worst)
         changes.names.append(row.name)
-        if len(a):
-            changes.deltas[row.name] = paired_bootstrap(a, b, row.statistic, draws, seed)
-            changes.counts[row.name] = len(a)
+        if len(errors.a):
+            changes.deltas[row.name] = paired_bootstrap(
+                errors.a, errors.b, row.statistic, draws, seed, errors.clusters
+            )
+            changes.counts[row.name] = len(errors.a)
         else:
             aimless = of != ROTATION and pairs and not directed
             changes.missing[row.name] = NO_DIRECTION if aimless else NOT_BOTH

@@ -44,7 +44,8 @@ def test_a_pair_that_is_there_twice_is_counted_once_in_either_order(pairs_folder
     index = root / "pairs.txt"
     index.write_text(index.read_text().replace("4_a.png 4_b.png", "1_b.png 1_a.png"))
     assert said(root) == [
-        "2 samples are pairs that were there before (the same pictures in idx 1, 3, 4): each counts again"
+        "2 samples are pairs that were there before (the same pictures in idx 1, 3, 4): each counts again in "
+        "means, and is no further evidence in intervals and tests"
     ]
 
 
