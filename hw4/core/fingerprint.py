@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hw4.core.cores import usable_cores
 from hw4.core.durable import exclusive, parse_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.regular import regular
@@ -108,7 +109,7 @@ def _digests(paths: Iterable[Path]) -> dict[Path, str | OSError]:
             digests[path] = known[key]
         else:
             unknown[path] = key if old else None
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         digests |= zip(unknown, pool.map(_hashed, unknown), strict=True)
     hashed = ((key, digests[path]) for path, key in unknown.items() if key is not None)
     fresh = {key: value for key, value in hashed if isinstance(value, str)}

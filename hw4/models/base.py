@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -94,6 +94,8 @@ class ReconstructionModel(ABC):
     name: str
     weights_label: str
     """What the tables say about the weights: ``tiny``, ``official``, ``random weights``, ``none``, a file."""
+    thread_safe: ClassVar[bool] = False
+    """Whether several threads may reconstruct different scenes at a time, to the same results as one."""
 
     @abstractmethod
     def reconstruct(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hw4.core.cores import usable_cores
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample
@@ -45,6 +46,7 @@ class _Prepared:
     views: "list[ModelView] | None" = None
     sequence: str | None = None
     error: Exception | None = None
+    outcome: Reconstruction | None = None
     seconds: float = 0.0
 
     @property
@@ -55,13 +57,16 @@ class _Prepared:
         return tuple(tuple(view.pixels.shape) for view in self.views)
 
 
-def _prepare(model: ReconstructionModel, sample: PairSample) -> _Prepared:
+def _prepare(model: ReconstructionModel, sample: PairSample, seed: int) -> _Prepared:
+    """Of a thread-safe model this is all that there is to do."""
     prepared = _Prepared(sample)
     try:
         prepared.sequence = diagnose_sequence(sample.image_paths)
         started = time.perf_counter()
         if isinstance(model, ViewsModel):
             prepared.views = model.load_views(sample.image_paths)
+        elif model.thread_safe:
+            prepared.outcome = model.reconstruct(sample.image_paths, sample.Ks, seed)
         prepared.seconds = time.perf_counter() - started
     except Exception as error:
         prepared.error = error
@@ -133,6 +138,8 @@ def _views_prediction(
 def _reconstruct(model: ReconstructionModel, prepared: _Prepared, seed: int) -> Reconstruction | Exception:
     if prepared.error is not None:
         return prepared.error
+    if prepared.outcome is not None:
+        return prepared.outcome
     sample = prepared.sample
     try:
         if isinstance(model, ViewsModel) and prepared.views is not None:
@@ -164,7 +171,7 @@ def predict_samples(
     """Run the model on samples, in order; whatever goes wrong with one becomes its prediction's reason.
 
     While the model computes, a thread decodes the next photos. Scenes of one shape go through a
-    `BatchedModel` together.
+    `BatchedModel` together; a thread-safe model has a scene for every core.
 
     Args:
         model: any model.
@@ -177,12 +184,13 @@ def predict_samples(
         UserError: a point cloud cannot be written (disk).
     """
     coming = iter(samples)
-    with ThreadPoolExecutor(1, "decode") as decoder:
+    threads = usable_cores() if model.thread_safe else 1
+    with ThreadPoolExecutor(threads, "ahead") as decoder:
         ahead: deque[Future[_Prepared]] = deque()
 
         def top_up() -> None:
-            while len(ahead) < AHEAD and (sample := next(coming, None)) is not None:
-                ahead.append(decoder.submit(_prepare, model, sample))
+            while len(ahead) < AHEAD + threads - 1 and (sample := next(coming, None)) is not None:
+                ahead.append(decoder.submit(_prepare, model, sample, seed))
 
         try:
             top_up()

@@ -12,26 +12,26 @@ LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1"],
 }
-SIX_JOBS = ["model.min_inliers=14,15,16", "input=pair,interpolated", "report.auto=false"]
+FOUR_JOBS = ["model.min_inliers=14,15", "input=pair,interpolated", "report.auto=false"]
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert start(SIX_JOBS, folder).wait() == 0, (folder / "log.txt").read_text()
+    assert start(FOUR_JOBS, folder).wait() == 0, (folder / "log.txt").read_text()
     return table(folder)
 
 
 @pytest.mark.parametrize("launcher", sorted(LAUNCHERS))
 def test_a_killed_sweep_goes_on(launcher: str, uninterrupted: list[object], tmp_path: Path) -> None:
-    overrides = [*SIX_JOBS, *LAUNCHERS[launcher]]
+    overrides = [*FOUR_JOBS, *LAUNCHERS[launcher]]
     process = start(overrides, tmp_path)
     wait_for(process, tmp_path, lambda: bool(results(tmp_path)))
     kill_all(process)
     computed = lines(tmp_path, "cache/pose/*/predictions.jsonl")
     finished = results(tmp_path)
     # One job at least is over, and one at least has samples to go.
-    assert 1 <= len(finished) < 6 and 2 <= len(computed) < 12
+    assert 1 <= len(finished) < 4 and 2 <= len(computed) < 8
     assert not (tmp_path / "sweep" / "comparison.json").exists()
 
     assert start(overrides, tmp_path).wait() == 0, (tmp_path / "log.txt").read_text()
@@ -39,5 +39,5 @@ def test_a_killed_sweep_goes_on(launcher: str, uninterrupted: list[object], tmp_
     assert table(tmp_path) == uninterrupted
     # What was computed before the kill still stands there as it was, and each sample stands there once.
     after = lines(tmp_path, "cache/pose/*/predictions.jsonl")
-    assert len(after) == 12 and set(computed) <= set(after)
+    assert len(after) == 8 and set(computed) <= set(after)
     assert results(tmp_path) | finished == results(tmp_path), "finished jobs were left alone"

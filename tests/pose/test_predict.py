@@ -18,6 +18,7 @@ from hw4.models.dust3r.model import Dust3rModel
 from hw4.models.network.views import ModelView
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
+from hw4.pose import predict
 from hw4.pose.predict import AHEAD, predict_sample, predict_samples
 from hw4.pose.results import Prediction
 from tests.support.fake_models import FakeModel
@@ -128,6 +129,33 @@ def test_photos_are_decoded_elsewhere_and_not_too_far_ahead(tmp_path: Path) -> N
     # A caller that stops early pays for no more.
     stream.close()  # type: ignore[attr-defined]
     assert len(loaded) <= 1 + AHEAD and threading.get_ident() not in model.threads
+
+
+def test_a_thread_safe_model_has_a_scene_for_every_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = []
+    for idx in range(6):
+        paths = [tmp_path / f"{idx}_{view}.png" for view in "ab"]
+        for path in paths:
+            Image.new("L", (4, 4)).save(path)
+        samples.append(PairSample(idx, tuple(paths), None, None))
+    expected = list(predict_samples(FakeModel(), samples, 0))
+    together = threading.Barrier(3, timeout=20)
+
+    class Safe(FakeModel):
+        thread_safe = True
+
+        def reconstruct(
+            self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+        ) -> Reconstruction:
+            together.wait()
+            return super().reconstruct(image_paths, Ks, seed)
+
+    monkeypatch.setattr(predict, "usable_cores", lambda: 3)
+    predictions = list(predict_samples(Safe(), samples, 0))
+    assert all(map(same, predictions, expected)) and len(predictions) == 6
+    assert [p.status for p in predictions] == ["ok", "ok", "ok", "broken", "failed", "ok"]
 
 
 @pytest.mark.parametrize("make", [Recorded, lambda config: Dust3rModel.from_config(Dust3rConfig(**SMALL))])

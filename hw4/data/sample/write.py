@@ -2,7 +2,6 @@
 
 import glob
 import json
-import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from plyfile import PlyData, PlyElement
 from scipy.spatial.transform import Rotation
 
 from hw4.config import SampleConfig
+from hw4.core.cores import usable_cores
 from hw4.core.durable import locked
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import cache_home, digest
@@ -162,7 +162,7 @@ def write_sample(root: Path, config: SampleConfig) -> None:
             ``sample.json`` with each pair's yaw and which sample is degenerate.
         config: seed, counts and sizes.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         entries = list(pool.map(lambda idx: write_pair(root, config, idx), range(config.pairs)))
     np.save(root / "gt.npy", np.array(dict(enumerate(entries)), dtype=object), allow_pickle=True)
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in range(config.pairs)]

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 
 from packaging.requirements import Requirement
 
+from hw4.core.cores import usable_cores
 from hw4.core.provenance import provenance
 from hw4.launch.doctor.section import Section, in_units
 
@@ -32,8 +33,7 @@ def program() -> Section:
     section.says("version", version)
     section.says("Python", f"{facts['python']}, {sys.executable}")
     section.says("platform", facts["platform"])
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    section.says("processor", f"{facts['cpu']}, {cores} of {facts['cpu_count']} cores")
+    section.says("processor", f"{facts['cpu']}, {usable_cores()} of {facts['cpu_count']} cores")
     section.says("memory", _memory())
     return section
 

@@ -16,6 +16,7 @@ class SfmConfig(ModelConfig):
     `peak_threshold`: least contrast of a SIFT feature; half of COLMAP's, for blurred and dim rooms.
     `max_ratio`: a match must be this much nearer than the second-best one (Lowe's ratio).
     `min_inliers`: verified matches that a pair of views needs. `max_error`: RANSAC threshold in pixels.
+    `threads`: photos whose features are found at a time; null: one for each core.
     `overlap`: in a sequence, views at most this far apart are matched, and some farther ones; 0: all.
     """
 
@@ -28,3 +29,4 @@ class SfmConfig(ModelConfig):
     min_inliers: int = key(15, low=5)
     max_error: float = key(2.0, low=0, low_open=True)
     overlap: int = key(5, low=0)
+    threads: int | None = key(None, low=1, decides="nothing")

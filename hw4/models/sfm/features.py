@@ -1,11 +1,14 @@
-"""SIFT features and their matches, without files or databases."""
+"""SIFT features and their matches."""
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hw4.core.colmap import pycolmap
+from hw4.core.cores import usable_cores
 from hw4.data.photos import limited, open_upright, resize_map
 from hw4.models.sfm.config import SfmConfig
 
@@ -20,7 +23,7 @@ class Features:
     """SIFT features of one photo.
 
     Attributes:
-        keypoints: (M, 4) float32: x, y (pixels of `image`, pixel centres at +0.5), scale, orientation.
+        keypoints: (M, 6) float32: x, y (pixels of `image`, pixel centres at +0.5), and COLMAP's affine shape.
         descriptors: (M, 128) float32 holding 8-bit integers, root-SIFT, of length about `DESCRIPTOR_NORM`.
         image: (H, W, 3) uint8, the photo at the size at which features were found.
         original_size: width and height of the photo.
@@ -45,28 +48,46 @@ class Features:
         return self.image[xy[:, 1], xy[:, 0]]
 
 
-def extract(path: Path, config: SfmConfig) -> Features:
-    """Find SIFT features (Lowe 2004; root-SIFT descriptors) on the CPU.
+def extract(paths: Sequence[Path], config: SfmConfig) -> list[Features]:
+    """Find SIFT features (Lowe 2004; root-SIFT descriptors) on the CPU, several photos at a time.
+
+    Through a database of pycolmap's, whose extractor has threads of its own; the call for single arrays keeps
+    Python's lock, so that nothing runs beside it.
 
     Raises:
-        UserError: the image cannot be read.
+        UserError: an image cannot be read.
     """
-    photo = open_upright(path).convert("RGB")
-    reduced = limited(photo, config.max_image_size)
+    photos = [open_upright(Path(path)).convert("RGB") for path in paths]
+    reduced = [limited(photo, config.max_image_size) for photo in photos]
     options = pycolmap.FeatureExtractionOptions()
     options.use_gpu = False
-    options.num_threads = 1
+    options.num_threads = min(config.threads or usable_cores(), len(photos))
     options.sift.max_num_features = config.max_features
     options.sift.peak_threshold = config.peak_threshold
-    extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
-    keypoints, descriptors = extractor.extract_from_uint8_array(np.asarray(reduced.convert("L")))
-    return Features(
-        keypoints=np.asarray(pycolmap.keypoints_to_matrix(keypoints), np.float32).reshape(-1, 4),
-        descriptors=np.asarray(descriptors.data, np.float32).reshape(-1, 128),
-        image=np.asarray(reduced),
-        original_size=photo.size,
-        original_from_model=resize_map(reduced.size, photo.size),
-    )
+    with tempfile.TemporaryDirectory(prefix="hw4-sift-") as folder:
+        images, path = Path(folder, "images"), Path(folder, "database.db")
+        images.mkdir()
+        for number, image in enumerate(reduced):
+            # Nothing is gained by packing what is read once.
+            image.convert("L").save(images / f"{number}.png", compress_level=0)
+        pycolmap.extract_features(path, images, extraction_options=options)
+        with pycolmap.Database.open(path) as database:
+            found = [_stored(database, f"{number}.png") for number in range(len(photos))]
+    return [
+        Features(*one, np.asarray(small), photo.size, resize_map(small.size, photo.size))
+        for one, small, photo in zip(found, reduced, photos, strict=True)
+    ]
+
+
+def _stored(database: pycolmap.Database, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints and descriptors of an image, as `Features` has them."""
+    image = database.read_image_with_name(name)
+    assert image is not None, "every image is in the database, with features or without"
+    number = image.image_id
+    if not database.exists_descriptors(number):
+        return np.zeros((0, 6), np.float32), np.zeros((0, 128), np.float32)
+    keypoints = np.asarray(database.read_keypoints(number), np.float32).reshape(-1, 6)
+    return keypoints, np.asarray(database.read_descriptors(number).data, np.float32).reshape(-1, 128)
 
 
 def match(first: Features, second: Features, max_ratio: float) -> np.ndarray:

@@ -26,6 +26,8 @@ class SfmModel(ReconstructionModel):
 
     name = "sfm"
     weights_label = "none"
+    # Every call works on its own arrays and files, and COLMAP's random numbers are a thread's own.
+    thread_safe = True
 
     def __init__(self, config: SfmConfig) -> None:
         self.config = config
@@ -36,7 +38,7 @@ class SfmModel(ReconstructionModel):
     ) -> Reconstruction:
         """See `ReconstructionModel.reconstruct`; `Ks` may also be (2, 3, 3), of the first and last view."""
         pycolmap.set_random_seed(seed)
-        features = [extract(Path(path), self.config) for path in image_paths]
+        features = extract([Path(path) for path in image_paths], self.config)
         names = [Path(path).name for path in image_paths]
         known = Ks if self.config.intrinsics == "data" else None
         cameras, camera_of = make_cameras(features, known)

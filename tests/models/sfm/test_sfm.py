@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from hw4.config import InputConfig, PairsConfig, SampleConfig
+from hw4.core.colmap import pycolmap
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.data.sample.write import write_pair
@@ -17,8 +18,10 @@ from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.network.devices import pick_device, pick_dtype
 from hw4.models.registry import build_model
 from hw4.models.sfm.config import SfmConfig
+from hw4.models.sfm.features import extract
 from hw4.models.sfm.model import SfmModel
 from hw4.models.vggt.config import VggtConfig
+from hw4.pose import predict
 from hw4.pose.metrics import rotation_error_deg
 
 pytestmark = pytest.mark.slow
@@ -57,6 +60,34 @@ def test_the_same_seed_gives_the_same_cameras(samples) -> None:
     sample = samples["interpolated"][0]
     one, other = (SfmModel(SfmConfig()).reconstruct(sample.image_paths, sample.Ks, seed=3) for _ in range(2))
     np.testing.assert_array_equal(one.cam_from_world, other.cam_from_world)
+
+
+def test_several_scenes_at_a_time_are_those_of_one_after_another(samples, monkeypatch) -> None:
+    both = [*samples["interpolated"], *samples["pair"]]
+    model = SfmModel(SfmConfig())
+    assert model.thread_safe
+    found = {}
+    for cores in (1, 4):
+        monkeypatch.setattr(predict, "usable_cores", lambda cores=cores: cores)
+        found[cores] = list(predict.predict_samples(model, both, seed=0))
+    for one, other in zip(found[1], found[4], strict=True):
+        assert one.notes == other.notes
+        np.testing.assert_array_equal(one.cam_from_world, other.cam_from_world)
+
+
+def test_features_are_those_of_the_extractor_for_arrays(samples) -> None:
+    paths = samples["interpolated"][0].image_paths[:3]
+    options = pycolmap.FeatureExtractionOptions()
+    options.use_gpu = False
+    options.sift.max_num_features, options.sift.peak_threshold = 500, 0.0033
+    extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
+    found = extract(paths, SfmConfig(max_features=500, threads=2))
+    for path, features in zip(paths, found, strict=True):
+        keypoints, descriptors = extractor.extract_from_uint8_array(np.asarray(Image.open(path).convert("L")))
+        expected = pycolmap.keypoints_to_matrix(keypoints)[:, :2]
+        np.testing.assert_array_equal(features.keypoints[:, :2], expected)
+        np.testing.assert_array_equal(features.descriptors, descriptors.data)
+        assert len(features.keypoints) > 100
 
 
 def test_a_guessed_focal_length_does_too(samples) -> None:
