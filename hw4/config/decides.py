@@ -50,6 +50,17 @@ def stage_values(stage: str, config: Config, uses_model: UsesModel, *decides: De
     }
 
 
+def read_values(config: Config, uses_model: UsesModel) -> dict[str, Any]:
+    """The values that any selected stage of this run reads, by dotted name."""
+    table = [stages()[stage] for stage in selected(config)]
+    asked = cache(lambda: uses_model(config))
+    return {
+        leaf.key: leaf.value
+        for leaf in leaves(config)
+        if any(_reads(row, config, leaf, lambda _: asked()) for row in table)
+    }
+
+
 def _reads(row: Stage, config: Config, leaf: Leaf, uses_model: UsesModel) -> bool:
     if not provides(config, row.needs) or not row.names(config, leaf.key):
         return False

@@ -126,15 +126,18 @@ class ViewConfig(Checked, at="view"):
 
 @dataclass
 class WandbConfig(Checked, at="wandb"):
-    """`wandb=`: where runs are logged. `group` null: the sweep's date and time, or the name of the folder
-    that was chosen for it; none for a single run.
+    """`wandb=`: where runs are logged. ``auto``: as WANDB_MODE says; without it offline, and online in a run
+    of W&B's own sweeps. `project` null: WANDB_PROJECT, else ``hw4``. `group` null: the sweep's date and time,
+    or the name of the folder that was chosen for it; none for a single run. `point_clouds` and `thumbnails`
+    count the samples whose points and photos are logged.
     """
 
-    mode: str = key("offline", choices=("offline", "online", "disabled"), called="wandb")
-    project: str = "hw4"
+    mode: str = key("auto", choices=("auto", "offline", "online", "disabled"), called="wandb")
+    project: str | None = None
     entity: str | None = None
     group: str | None = None
     point_clouds: int = key(3, low=0)
+    thumbnails: int = key(40, low=0)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What a metric is: its row in the table `hw4.metrics`, of a pose evaluation or of a splat."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pkgutil import resolve_name
@@ -45,6 +46,11 @@ class Metric:
     def label(self) -> str:
         """What tables call it."""
         return self.symbol or self.name
+
+    @property
+    def key(self) -> str:
+        """What logs call it, in letters that every tool can sort and compute with: ``acc_5``."""
+        return re.sub(r"\W+", "_", self.name.lower()).strip("_")
 
     @property
     def title(self) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -107,9 +108,17 @@ def _cpu_name() -> str:
 
 def _gpu_names() -> list[str]:
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
+    if torch is not None and torch.cuda.is_available():
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    # A run asks before it has imported torch, which takes seconds.
+    if torch is not None or shutil.which("nvidia-smi") is None:
         return []
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
 def provenance() -> dict[str, Any]:

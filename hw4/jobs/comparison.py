@@ -2,14 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from rich.console import Console
+
+from hw4.config import WandbConfig
 from hw4.core.durable import write_json, write_text
+from hw4.core.errors import UserError
+from hw4.metrics import table as metrics
 from hw4.output.sweep_table import comparison_table
 from hw4.output.tables import Table
 from hw4.records.comparison import compare
 from hw4.records.files import COMPARISON, OK, SAME_VIEW
 from hw4.records.runs import load_runs
 from hw4.records.settings import Setting
+from hw4.tracking.wandb_run import open_tracker
+
+if TYPE_CHECKING:
+    from hw4.report.document import Written
 
 # More settings than this stand below each other, as rows.
 WIDE_SETTINGS = 6
@@ -35,6 +45,36 @@ def write_comparison(sweep_dir: Path) -> tuple[Table, bool]:
     write_json(sweep_dir / f"{COMPARISON}.json", comparison.to_json())
     _write_strip(sweep_dir, comparison.settings)
     return for_people, all(run.status == OK for run in runs)
+
+
+def log_comparison(
+    folder: Path, group: str, config: WandbConfig, report: "Written | None", console: Console
+) -> None:
+    """Log a finished sweep's table, as numbers, and its report, as a W&B run in the group of its jobs.
+
+    Whatever goes wrong is a warning: the results are on disk.
+    """
+
+    def warn(text: str) -> None:
+        console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+    jobs = compare(load_runs(folder).runs).jobs
+    what = {"task": COMPARISON, "jobs": len(jobs), "folder": str(folder)}
+    try:
+        tracker = open_tracker(config, folder, what, COMPARISON, group, warn=warn)
+    except UserError as error:
+        warn(str(error))
+        return
+    keys = list(dict.fromkeys(key for job in jobs for key in job.settings))
+    rows = [row for row in metrics().values() if any(job.run.value(row) is not None for job in jobs)]
+    cells = [
+        [job.name, job.run.status, *map(job.settings.get, keys), *(job.run.value(row) for row in rows)]
+        for job in jobs
+    ]
+    tracker.table(COMPARISON, ["job", "status", *keys, *(row.key for row in rows)], cells)
+    tables = [folder / f"{COMPARISON}.{suffix}" for suffix in ("md", "csv", "json")]
+    tracker.artifact(COMPARISON, [*tables, *(report.paths if report else ())], "report")
+    tracker.finish()
 
 
 def _write_strip(sweep_dir: Path, settings: Sequence[Setting]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from hw4.config import Config, InputConfig
+from hw4.config import Config, InputConfig, WandbConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.stages import POSE, SCORE
@@ -15,12 +15,14 @@ from hw4.core.protocols import HOMEWORK
 from hw4.data.orientation import doubts
 from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
 from hw4.jobs.context import JobContext
+from hw4.jobs.logged import SAMPLE, PoseLog, pose_values
 from hw4.models.toy_weights import doubt_of_weights
 from hw4.output.figures import save_figure
 from hw4.output.homework_summary import homework_summary
 from hw4.output.pose_figures import error_cdf, extremes_figure
 from hw4.output.pose_tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.output.progress import SampleProgress
+from hw4.output.thumbnails import thumbnail
 from hw4.pose.candidates import FromCandidates
 from hw4.pose.clouds import read_cloud
 from hw4.pose.evaluate import evaluate_pose
@@ -100,7 +102,7 @@ def run_score(context: JobContext) -> list[str]:
 
 def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source) -> list[str]:
     config = context.config
-    log = JsonlLog(context.out_dir / SAMPLES)
+    log, told = JsonlLog(context.out_dir / SAMPLES), PoseLog(context.tracker, config.metrics)
     # A job of an interrupted sweep runs in its old folder; what it had finished comes from the cache.
     if log.path.is_file():
         log.path.unlink()
@@ -109,6 +111,7 @@ def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source
 
         def on_sample(sample: SampleResult, reused: bool) -> None:
             log.append(sample.row())
+            told(sample)
             progress(sample, reused)
 
         result = evaluate_pose(samples, source, config.metrics, on_sample)
@@ -156,13 +159,24 @@ def _report(context: JobContext, result: PoseResult) -> None:
         text = homework_summary(result)
         write_text(out_dir / HOMEWORK_SUMMARY, text)
         context.console.print(text, highlight=False, markup=False, soft_wrap=True, end="")
-    metrics = {f"pose/{name}": metric.value for name, metric in result.summary.metrics.items()}
-    tracker.summary(
-        {**metrics, "pose/n_valid": result.summary.n_valid, "pose/n_total": result.summary.n_total}
-    )
-    tracker.log(metrics)
-    tracker.table("pose/samples", *samples_values(result))
-    _log_clouds(config.wandb.point_clouds, result, tracker)
+    _track(config.wandb, result, tracker)
+    tracker.artifact(PREDICTIONS.split(".")[0], [out_dir / PREDICTIONS], "predictions")
+
+
+def _track(config: WandbConfig, result: PoseResult, tracker: Tracker) -> None:
+    if tracker.drops:
+        return
+    metrics = pose_values({name: metric.value for name, metric in result.summary.metrics.items()})
+    counts = {"pose/n_valid": result.summary.n_valid, "pose/n_total": result.summary.n_total}
+    tracker.log({SAMPLE: float(len(result.samples)), **metrics})
+    tracker.summary({**metrics, **counts})
+    columns, rows = samples_values(result)
+    shown = [s.sample.image_paths for s in result.samples[: config.thumbnails]]
+    photos = [thumbnail([paths[0], paths[-1]]) for paths in shown]
+    photos += [None] * (len(rows) - len(photos))
+    cells = [[*row, photo] for row, photo in zip(rows, photos, strict=True)]
+    tracker.table("pose/samples", [*columns, "photos"], cells)
+    _log_clouds(config.point_clouds, result, tracker)
 
 
 def _log_clouds(count: int, result: PoseResult, tracker: Tracker) -> None:

@@ -10,6 +10,9 @@ from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
 from hw4.output.progress import StepProgress
 
+# Wandb draws the curves against it.
+STEP = "pretrain/step"
+
 
 def run_pretraining(context: JobContext) -> list[str]:
     """Train, and write ``<model>_tiny.safetensors``.
@@ -39,13 +42,19 @@ def run_pretraining(context: JobContext) -> list[str]:
     except OSError as error:
         key = "pretrain.out" if config.pretrain.out else "cache.root"
         raise UserError(f"cannot create {out}: {error.strerror}; give another {key}=...") from error
+    context.tracker.axis(PRETRAIN, STEP)
+
+    def on_metrics(step: int, values: dict[str, float | None]) -> None:
+        named = {f"{PRETRAIN}/{name}": value for name, value in values.items()}
+        context.tracker.log({STEP: float(step), **named})
+
     with exclusive(out), StepProgress(context.console, config.pretrain.steps, "pretrain") as progress:
         result = run_pretrain(
             config.model.name,
             config.pretrain,
             out,
             device=str(pick_device(config.model)),
-            on_metrics=lambda step, values: context.tracker.log(dict(values), step),
+            on_metrics=on_metrics,
             progress=progress,
             resume=config.cache.reuse,
         )

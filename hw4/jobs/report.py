@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -10,6 +11,9 @@ from hw4.config import Config, ReportConfig
 from hw4.config.stages import REPORT, selected_rows
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
+
+if TYPE_CHECKING:
+    from hw4.report.document import Written
 
 
 def run_report(context: JobContext) -> list[str]:
@@ -40,7 +44,7 @@ def _recorded(folder: Path) -> list[Config]:
         return []
 
 
-def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console) -> None:
+def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console) -> "Written | None":
     """Write a report into a finished folder; whatever goes wrong is a warning, for the results are there.
 
     Args:
@@ -48,13 +52,16 @@ def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console)
         configs: of its jobs, as far as known before they ran; else those that the jobs recorded count.
             Nothing is written where none of them evaluates anything.
         console: gets the path, or the warning.
+
+    Returns:
+        where the report is, or None where there is none.
     """
     # A search composes its jobs while it runs: what they were is in their folders.
     configs = configs or _recorded(folder)
     options = configs[0].report if configs else ReportConfig()
     reported = any(row.reported for config in configs for row in selected_rows(config))
     if not options.auto or (configs and not reported):
-        return
+        return None
     try:
         from hw4.report.document import write_report
 
@@ -68,5 +75,6 @@ def report_at_the_end(folder: Path, configs: Sequence[Config], console: Console)
             markup=False,
             soft_wrap=True,
         )
-        return
+        return None
     console.print(f"Report: {written.html}", soft_wrap=True, highlight=False)
+    return written

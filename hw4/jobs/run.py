@@ -18,6 +18,7 @@ from hw4.core.provenance import provenance
 from hw4.data.registry import data_with
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.context import JobContext
+from hw4.jobs.logged import run_config
 from hw4.jobs.report import report_at_the_end
 from hw4.models.registry import upstream_versions
 from hw4.models.toy_weights import doubt_of_weights
@@ -84,7 +85,13 @@ def run_job(config: Config, out_dir: Path, console: Console, group: SweepGroup |
     if computes:
         name = group.name if group else None
         context.tracker = open_tracker(
-            config.wandb, out_dir, results["config"], config.task, name, tags, context.warn
+            config.wandb,
+            out_dir,
+            run_config(config, results["provenance"]),
+            config.task,
+            name,
+            tags,
+            context.warn,
         )
     doubt = doubt_of_weights(config)
     if doubt and any(stage_reads(row.name, config, "model.weights", uses_model) for row in rows):
@@ -107,13 +114,14 @@ def run_job(config: Config, out_dir: Path, console: Console, group: SweepGroup |
         results["seconds"] = time.perf_counter() - started
         write_json(out_dir / RESULTS, results)
         context.tracker.summary({"status": results["status"], "seconds": results["seconds"]})
+        if computes:
+            console.print(f"Results: {out_dir}", soft_wrap=True, highlight=False)
+        # A sweep has one report over all its jobs.
+        written = None if group else report_at_the_end(out_dir, [config], console)
+        if written is not None:
+            context.tracker.artifact("report", written.paths, "report")
     finally:
         context.tracker.finish(failed=not succeeded)
-    if computes:
-        console.print(f"Results: {out_dir}", soft_wrap=True, highlight=False)
-    # A sweep has one report over all its jobs.
-    if group is None:
-        report_at_the_end(out_dir, [config], console)
     if problems:
         raise UserError("; ".join(problems))
 

@@ -20,7 +20,7 @@ from hw4.core.stored import unsealed
 from hw4.data.photos import without_suffix
 from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
-from hw4.metrics import splat_metrics, splat_results
+from hw4.metrics import splat_metrics
 from hw4.models.base import ReconstructionModel
 from hw4.models.toy_weights import doubt_of_weights
 from hw4.output.figures import save_figure
@@ -33,6 +33,8 @@ from hw4.splat.training.log import TrainingLog
 
 # Wandb draws these against training iterations, whatever else the run has logged before.
 STEP = "splat/step"
+# What is measured while training, apart from the scores on test views.
+TRAIN = "splat/train"
 
 
 def run_splat_stage(context: JobContext) -> list[str]:
@@ -116,10 +118,10 @@ def _listeners(context: JobContext) -> tuple[Any, Any]:
     tracker = context.tracker
 
     def on_metrics(step: int, values: dict[str, float]) -> None:
-        tracker.log({STEP: float(step), **{f"splat/{name}": value for name, value in values.items()}})
+        tracker.log({STEP: float(step), **{f"{TRAIN}/{name}": value for name, value in values.items()}})
 
     def on_image(step: int, name: str, image: np.ndarray) -> None:
-        tracker.image(f"splat/{name}", image, {STEP: float(step)})
+        tracker.image(f"{TRAIN}/{name}", image, {STEP: float(step)})
 
     return on_metrics, on_image
 
@@ -154,13 +156,16 @@ def _report(context: JobContext, result: SplatResult) -> None:
     summary, per_view = splat_table(result), views_table(result)
     context.console.print(summary.rich())
     known = {name: value for name, value in result.scores.items() if value is not None}
-    test = {f"splat/test_{row.name}": known[row.name] for row in splat_results() if row.name in known}
-    tracker.log({STEP: float(result.iterations), **test})
+    scores = {f"splat/{row.key}": known[row.name] for row in splat_metrics() if row.name in known}
+    tracker.log({STEP: float(result.iterations), **scores})
     counts = {f"splat/{name}": getattr(result, name) for name in ("n_gaussians", "train_seconds", "reused")}
-    tracker.summary({**{f"splat/{name}": value for name, value in known.items()}, **counts})
+    tracker.summary({**scores, **counts})
     tracker.table("splat/views", per_view.columns, per_view.rows)
     for view, strip in zip(result.views, files["strips"], strict=True):
         tracker.image(f"splat/test/{without_suffix(view.name)}", Path(strip))
     if "curves" in files:
         tracker.image("splat/curves", Path(files["curves"]))
-    tracker.artifact("gaussians", Path(files["ply"]), "gaussians")
+    tracker.artifact("gaussians", [Path(files["ply"])], "gaussians")
+    if "video" in files:
+        tracker.video("splat/flythrough", Path(files["video"]))
+        tracker.artifact("flythrough", [Path(files["video"])], "video")

@@ -203,8 +203,9 @@ def _hand_to_hydra(flags: Sequence[str], overrides: Sequence[str]) -> None:
 
 def _finish_sweep(planned: "Plan", folder: Path) -> int:
     """Compare the jobs of a finished sweep; 1 where one failed."""
-    from hw4.jobs.comparison import write_comparison
+    from hw4.jobs.comparison import log_comparison, write_comparison
     from hw4.jobs.report import report_at_the_end
+    from hw4.launch.folders import group_of
     from hw4.output.terminal import make_console
     from hw4.records.runs import load_runs
 
@@ -214,7 +215,8 @@ def _finish_sweep(planned: "Plan", folder: Path) -> int:
     console = make_console()
     console.print(table.rich())
     console.print(f"Comparison: {folder}/comparison.md (.csv, .json)", soft_wrap=True, highlight=False)
-    report_at_the_end(folder, planned.jobs, console)
+    written = report_at_the_end(folder, planned.jobs, console)
+    log_comparison(folder, planned.wandb.group or group_of(folder), planned.wandb, written, console)
     return 0 if all_good else 1
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hw4.config import Config
+from hw4.config import Config, WandbConfig
 from hw4.config.decides import reads, replicate_keys
 from hw4.config.root import config_type
 from hw4.config.stages import selected
@@ -40,6 +40,7 @@ class Plan:
         search: the composed ``hydra.sweeper`` where Optuna chooses the jobs.
         launcher: the class of the launcher that runs them.
         swept: the keys and groups that the command line or an experiment sweeps over.
+        wandb: where a sweep's comparison is logged: as its first job is.
     """
 
     multirun: bool
@@ -49,6 +50,7 @@ class Plan:
     search: DictConfig | None = None
     launcher: str = ""
     swept: tuple[str, ...] = ()
+    wandb: WandbConfig = field(default_factory=WandbConfig)
 
     @property
     def seeds(self) -> list[str]:
@@ -124,7 +126,7 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
             check_job_folders(hydra_config, [fixed, fixed])
             if search is not None:
                 check_search(search, swept, [_checked(fixed)])
-            return Plan(True, [], folder, search=search, launcher=launcher)
+            return Plan(True, [], folder, search=search, launcher=launcher, wandb=_checked(fixed).wandb)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs_overrides = [[*fixed, *values] for values in combinations[:MAX_CHECKED_JOBS]]
         jobs = [_checked(job) for job in jobs_overrides]
@@ -135,7 +137,7 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
             _refuse_unread(_key(override), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
         n_jobs = len(combinations) if fixed_number else None
-        return Plan(True, jobs, folder, n_jobs, search, launcher, tuple(map(_key, swept)))
+        return Plan(True, jobs, folder, n_jobs, search, launcher, tuple(map(_key, swept)), jobs[0].wandb)
 
 
 def _key(override: Override) -> str:

@@ -47,6 +47,11 @@ class Written:
     markdown: Path
     data: Path
 
+    @property
+    def paths(self) -> list[Path]:
+        """All of it: what the pages show lies in the folder."""
+        return [path for path in (self.html, self.markdown, self.data) if path.exists()]
+
 
 def write_report(path: Path, options: ReportConfig | None = None) -> Written:
     """Write ``report.html``, ``report.md`` and, under ``report/``, the figures and all numbers as CSV.

@@ -9,6 +9,7 @@ import numpy as np
 
 from hw4.config import WandbConfig
 from hw4.core.errors import UserError
+from hw4.tracking.environment import AUTO, DISABLED, ONLINE, RunId, chosen_here, mode_of
 from hw4.tracking.tracker import Tracker
 
 
@@ -26,53 +27,70 @@ def open_tracker(
     Args:
         config: mode, project, entity.
         out_dir: the run's folder; W&B's files go to ``<out_dir>/wandb``.
-        run_config: resolved configuration.
+        run_config: what the run is made of; a job that goes on after it was killed has the same one.
         job_type: the task.
         group: shared by the jobs of one sweep, or of one setting of it.
         tags: for filtering on the dashboard.
         warn: told in one sentence when logging stops working; the run itself goes on.
 
     Raises:
-        UserError: ``wandb=online`` without login or network.
+        UserError: ``wandb=online`` without login or network, or WANDB_MODE is no mode.
     """
-    if config.mode == "disabled":
+    mode = mode_of(config, os.environ)
+    if mode == DISABLED:
         return Tracker()
     os.environ.setdefault("WANDB_SILENT", "true")
-    import wandb
-
+    try:
+        import wandb
+    except ImportError as error:
+        if config.mode != AUTO:
+            raise UserError(
+                f"wandb={config.mode} needs W&B: pip install wandb; or use wandb=disabled."
+            ) from error
+        return Tracker()
     out_dir.mkdir(parents=True, exist_ok=True)
+    # Where it runs does not make it another job.
+    identity = {key: value for key, value in run_config.items() if key != "provenance"}
+    job = RunId(out_dir, identity, os.environ)
     try:
         run = wandb.init(
-            project=config.project,
-            entity=config.entity,
-            group=config.group or group,
+            **chosen_here(config, os.environ),  # type: ignore[arg-type]
+            id=None if "WANDB_RUN_ID" in os.environ else job.value,
+            # Offline there is nobody to ask whether the run exists: its parts meet when they are synced.
+            resume="allow" if mode == ONLINE else None,
+            group=config.group or (None if "WANDB_RUN_GROUP" in os.environ else group),
             job_type=job_type,
             tags=list(tags),
-            mode=config.mode,  # type: ignore[arg-type]
+            mode=mode,  # type: ignore[arg-type]
             dir=str(out_dir),
             config=run_config,
-            name=f"{group}-{out_dir.name}" if group else out_dir.name,
-            settings=wandb.Settings(
-                silent=True, console="off", x_disable_stats=True, x_disable_machine_info=True, init_timeout=60
-            ),
+            name=None if "WANDB_NAME" in os.environ else _name(out_dir, group),
+            settings=wandb.Settings(silent=True, console="off", init_timeout=60),
         )
     except Exception as error:
         # W&B's later lines advise its own settings, which this project does not read.
         lines = str(error).strip().splitlines()
         reason = lines[0].rstrip(". ") if lines else type(error).__name__
-        if config.mode == "online":
+        if mode == ONLINE:
             raise UserError(
                 f"wandb=online could not start ({reason}); check the network, run `wandb login`, or use "
                 "wandb=offline and `wandb sync` later."
             ) from error
         warn(f"W&B logging is off for this run: {reason}.")
         return Tracker()
-    return _WandbTracker(run, warn)
+    return _WandbTracker(run, job, warn)
+
+
+def _name(out_dir: Path, group: str | None) -> str:
+    return f"{group}-{out_dir.name}" if group else out_dir.name
 
 
 class _WandbTracker(Tracker):
-    def __init__(self, run: Any, warn: Callable[[str], None]) -> None:
+    drops = False
+
+    def __init__(self, run: Any, job: RunId, warn: Callable[[str], None]) -> None:
         self._run = run
+        self._job = job
         self._warn = warn
         self._broken = False
         self.url = run.url
@@ -87,16 +105,21 @@ class _WandbTracker(Tracker):
             self._broken = True
             self._warn(f"W&B logging stopped: {error}. The results on disk are not affected.")
 
-    def log(self, values: dict[str, float | None], step: int | None = None) -> None:
+    def log(self, values: dict[str, float | None]) -> None:
         known = {key: value for key, value in values.items() if value is not None}
-        self._safely(lambda: self._run.log(known, step=step))
+        self._safely(lambda: self._run.log(known))
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         import wandb
 
-        self._safely(
-            lambda: self._run.log({name: wandb.Table(columns=list(columns), data=[list(r) for r in rows])})
-        )
+        def cell(value: Any) -> Any:
+            return wandb.Image(value) if isinstance(value, np.ndarray) else value
+
+        def send() -> None:
+            data = [[cell(value) for value in row] for row in rows]
+            self._run.log({name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)})
+
+        self._safely(send)
 
     def axis(self, prefix: str, name: str) -> None:
         self._safely(lambda: self._run.define_metric(f"{prefix}/*", step_metric=name))
@@ -107,18 +130,28 @@ class _WandbTracker(Tracker):
         source = str(image) if isinstance(image, Path) else image
         self._safely(lambda: self._run.log({name: wandb.Image(source), **(at or {})}))
 
+    def video(self, name: str, path: Path) -> None:
+        import wandb
+
+        self._safely(lambda: self._run.log({name: wandb.Video(str(path), format="mp4")}))
+
     def cloud(self, name: str, points: np.ndarray, colors: np.ndarray) -> None:
         import wandb
 
         rows = np.concatenate([points, colors], axis=1).astype(np.float64)
         self._safely(lambda: self._run.log({name: wandb.Object3D(rows)}))
 
-    def artifact(self, name: str, path: Path, kind: str) -> None:
+    def artifact(self, name: str, paths: Sequence[Path], kind: str) -> None:
         import wandb
 
         def save() -> None:
-            artifact = wandb.Artifact(name, type=kind)
-            artifact.add_file(str(path))
+            # One name for every run would make the runs' files versions of each other.
+            artifact = wandb.Artifact(f"{name}-{self._run.id}", type=kind)
+            for path in paths:
+                if path.is_dir():
+                    artifact.add_dir(str(path), name=path.name)
+                else:
+                    artifact.add_file(str(path))
             self._run.log_artifact(artifact)
 
         self._safely(save)
@@ -129,3 +162,5 @@ class _WandbTracker(Tracker):
     def finish(self, failed: bool = False) -> None:
         self._broken = False
         self._safely(lambda: self._run.finish(exit_code=int(failed)))
+        if not failed:
+            self._job.forget()

@@ -11,20 +11,28 @@ from hw4.metrics import HIGHER, LOWER, splat_metrics, summary_metrics
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
+# What runs are grouped by: each bar of a chart is then a model under an input.
+CHOICES = ("model", "input")
 POSE_MEDIA = ("pose/error_cdf", "pose/extremes")
-SPLAT_CURVES = ("splat/loss", "splat/psnr_train", "splat/n_gaussians")
+SPLAT_CURVES = ("splat/train/loss", "splat/train/psnr_train", "splat/train/n_gaussians")
 SPLAT_STEP = "splat/step"
-PRETRAIN_CURVES = ("loss", "lr", "val/rotation_deg", "val/points")
+PRETRAIN_STEP = "pretrain/step"
+PRETRAIN_CURVES = ("pretrain/loss", "pretrain/lr", "pretrain/val/rotation_deg", "pretrain/val/points")
 
 
 def pose_keys(better: str) -> list[Any]:
     """What runs log of the pose metrics that should be `LOWER` or `HIGHER`."""
-    return [f"pose/{row.name}" for row in summary_metrics() if row.is_charted and row.better == better]
+    return [f"pose/{row.key}" for row in summary_metrics() if row.is_charted and row.better == better]
+
+
+def glance_keys() -> list[Any]:
+    """Of the pose metrics that should be high, those that a list of runs shows."""
+    return [f"pose/{row.key}" for row in summary_metrics() if row.is_listed and row.better == HIGHER]
 
 
 def splat_keys() -> list[Any]:
     """What runs log of the splat metrics."""
-    return [f"splat/{row.name}" for row in splat_metrics() if row.is_charted]
+    return [f"splat/{row.key}" for row in splat_metrics() if row.is_charted]
 
 
 def build_workspace(entity: str, project: str) -> "Workspace":
@@ -38,6 +46,7 @@ def build_workspace(entity: str, project: str) -> "Workspace":
         UserError: ``wandb-workspaces`` is not installed.
     """
     try:
+        from wandb_workspaces import expr
         from wandb_workspaces import workspaces as ws
         from wandb_workspaces.reports import v2 as panels
     except ImportError as error:
@@ -45,6 +54,11 @@ def build_workspace(entity: str, project: str) -> "Workspace":
             'a workspace needs the package wandb-workspaces: pip install "hw4[workspace]".'
         ) from error
     pose: list[Any] = [
+        panels.BarPlot(
+            title="Model and input at a glance (higher is better)",
+            metrics=glance_keys(),
+            orientation="v",
+        ),
         panels.BarPlot(title="Mean errors (degrees; lower is better)", metrics=pose_keys(LOWER)),
         panels.BarPlot(title="Accuracy and AUC (higher is better)", metrics=pose_keys(HIGHER)),
         panels.MediaBrowser(title="Error distribution; best and worst samples", media_keys=list(POSE_MEDIA)),
@@ -56,7 +70,9 @@ def build_workspace(entity: str, project: str) -> "Workspace":
         panels.MediaBrowser(title="Loss, metrics and number of Gaussians", media_keys=["splat/curves"]),
         panels.WeavePanelSummaryTable(table_name="splat/views"),
     ]
-    pretrain: list[Any] = [panels.LinePlot(title=curve, y=[curve]) for curve in PRETRAIN_CURVES]
+    pretrain: list[Any] = [
+        panels.LinePlot(title=curve, x=PRETRAIN_STEP, y=[curve]) for curve in PRETRAIN_CURVES
+    ]
     return ws.Workspace(
         entity=entity,
         project=project,
@@ -66,4 +82,5 @@ def build_workspace(entity: str, project: str) -> "Workspace":
             ws.Section(name="Splatting", panels=splat, is_open=True),
             ws.Section(name="Pretraining", panels=pretrain, is_open=False),
         ],
+        runset_settings=ws.RunsetSettings(groupby=[expr.Config(choice) for choice in CHOICES]),
     )

@@ -223,7 +223,7 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
         view=view,
         metrics=replace(config.metrics, bootstrap=20),
         pretrain=PretrainConfig(steps=1, batch_size=1, views=2, workers=0, validation_scenes=1),
-        wandb=replace(config.wandb, mode="disabled" if config.wandb.mode == "offline" else config.wandb.mode),
+        wandb=replace(config.wandb, mode="disabled" if config.wandb.mode == "auto" else config.wandb.mode),
         cache=CacheConfig(root=str(tmp_path / "cache")),
     )
 

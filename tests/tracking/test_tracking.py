@@ -1,6 +1,8 @@
 """W&B: offline runs are complete on disk, and a broken logger never ends a run."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,10 @@ from hw4.tracking.wandb_run import open_tracker
 def test_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
     warnings: list[str] = []
     tracker = open_tracker(WandbConfig(), tmp_path, {"task": "pose"}, "pose", "group-1", warn=warnings.append)
-    tracker.log({"a": 1.0, "missing": None}, step=3)
-    tracker.table("samples", ("idx", "error"), [(0, 1.5)])
+    tracker.log({"a": 1.0, "missing": None})
+    tracker.table(
+        "samples", ("idx", "error", "photos"), [(0, 1.5, np.zeros((4, 8, 3), np.uint8)), (1, None, None)]
+    )
     tracker.image("picture", np.zeros((4, 4, 3), np.uint8))
     tracker.cloud("cloud", np.zeros((3, 3)), np.full((3, 3), 255, np.uint8))
     tracker.summary({"MRE": 2.5})
@@ -50,6 +54,69 @@ def test_online_without_login_is_one_sentence(tmp_path: Path, monkeypatch: pytes
     warnings: list[str] = []
     tracker = open_tracker(WandbConfig(), tmp_path, {}, "pose", None, warn=warnings.append)
     assert type(tracker) is Tracker and "no API key" in warnings[0]
+
+
+class FakeRun:
+    """W&B's run at the boundary: what it is asked to do."""
+
+    url, id = "https://wandb.example/run", "abc"
+
+    def __init__(self, **given: Any) -> None:
+        self.given = given
+        self.artifacts: list[Any] = []
+
+    def log_artifact(self, artifact: Any) -> None:
+        self.artifacts.append(artifact)
+
+    def finish(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+
+
+def test_a_killed_job_resumes_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wandb, "init", FakeRun)
+    monkeypatch.setenv("WANDB_MODE", "online")
+
+    def opened(**config: Any) -> Any:
+        return open_tracker(WandbConfig(), tmp_path, config, "pose", None)
+
+    killed = opened(lr=1, provenance={"started": "then"})._run.given
+    tracker = opened(lr=1, provenance={"started": "now"})
+    given = tracker._run.given
+    assert given["id"] == killed["id"] and given["resume"] == "allow" and given["mode"] == "online"
+    assert not given["settings"].x_disable_stats and not given["settings"].x_disable_machine_info
+    tracker.finish(failed=True)
+    assert opened(lr=1)._run.given["id"] == given["id"], "it failed, and goes on"
+    opened(lr=1).finish()
+    assert opened(lr=1)._run.given["id"] != given["id"]
+
+
+def test_an_agents_run_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wandb, "init", FakeRun)
+    for key in ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_NAME", "WANDB_RUN_GROUP"):
+        monkeypatch.setenv(key, "theirs")
+    tracker: Any = open_tracker(WandbConfig(), tmp_path, {}, "pose", "group")
+    given = tracker._run.given
+    assert [given.get(key) for key in ("id", "project", "entity", "name", "group")] == [None] * 5
+    assert given["mode"] == "online" and given["resume"] == "allow"
+
+
+def test_files_are_kept_under_the_runs_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wandb, "init", FakeRun)
+    (tmp_path / "report").mkdir()
+    for name in ("report/a.csv", "report.html"):
+        (tmp_path / name).write_text("x")
+    tracker: Any = open_tracker(WandbConfig(), tmp_path / "run", {}, "pose", None)
+    tracker.artifact("report", [tmp_path / "report.html", tmp_path / "report"], "report")
+    (artifact,) = tracker._run.artifacts
+    assert artifact.name.startswith("report-abc") and artifact.type == "report"
+    assert sorted(artifact.manifest.entries) == ["report.html", "report/a.csv"]
+
+
+def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert type(open_tracker(WandbConfig(), tmp_path, {}, "pose", None)) is Tracker
+    with pytest.raises(UserError, match="wandb=offline needs W&B: pip install wandb"):
+        open_tracker(WandbConfig(mode="offline"), tmp_path, {}, "pose", None)
 
 
 def test_online_without_a_network_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The W&B workspace names what runs log: a panel of a key that nothing logs would stay empty."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,10 +19,12 @@ from hw4.tracking.tracker import Tracker
 
 
 class Recorder(Tracker):
+    drops = False
+
     def __init__(self) -> None:
         self.keys: set[str] = set()
 
-    def log(self, values: dict[str, float | None], step: int | None = None) -> None:
+    def log(self, values: dict[str, float | None]) -> None:
         self.keys |= set(values)
 
     summary = log
@@ -67,6 +70,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 @pytest.mark.parametrize(
     "keys",
     [
+        workspace.glance_keys(),
         workspace.pose_keys(LOWER),
         workspace.pose_keys(HIGHER),
         workspace.POSE_MEDIA,
@@ -86,6 +90,13 @@ def test_the_layout_is_what_wandb_takes() -> None:
     for key in (*workspace.pose_keys(LOWER), *workspace.SPLAT_CURVES, "pose/samples", "splat/views"):
         assert f'"{key}"' in model
     assert [section.name for section in built.sections] == ["Pose", "Splatting", "Pretraining"]
+    assert [str(choice.name) for choice in built.runset_settings.groupby] == ["model", "input"]
+
+
+def test_names_are_such_as_wandb_can_sort_and_compute_with(logged: set[str]) -> None:
+    named = [key for key in logged if key.count("/") and not key.startswith(("splat/test/", "pose/cloud"))]
+    assert {"pose/acc_5", "pose/auc_30", "pose/mre", "splat/ssim", "splat/train/ssim"} <= set(named)
+    assert all(re.fullmatch(r"[a-z_][a-z0-9_]*(/[a-z_][a-z0-9_]*)*", key) for key in named)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

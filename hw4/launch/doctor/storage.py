@@ -8,10 +8,12 @@ from pathlib import Path
 
 from hw4.config import EvalConfig, WandbConfig
 from hw4.config.root import CacheConfig
+from hw4.core.errors import UserError
 from hw4.core.fingerprint import cache_home
 from hw4.core.metric import MetricUnavailable
 from hw4.launch.doctor.section import Section, in_units
 from hw4.models.registry import models
+from hw4.tracking.environment import mode_of
 
 # Less room than this is told: the weights of a large network alone take 5 GB.
 LITTLE_BYTES = 2 * 2**30
@@ -84,7 +86,12 @@ def logging() -> Section:
     if find_spec("wandb") is None:
         section.says("wandb", "not installed: runs are not logged")
         return section
-    section.says("mode", f"wandb={WandbConfig().mode} unless the command line says otherwise")
+    try:
+        mode = mode_of(WandbConfig(), os.environ)
+    except UserError as error:
+        section.problems.append(str(error))
+        mode = "not known"
+    section.says("mode", f"{mode}, unless wandb=... says otherwise")
     known = {
         key: os.environ[key] for key in ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY") if key in os.environ
     }
