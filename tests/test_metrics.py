@@ -101,7 +101,7 @@ def test_a_new_metric_is_shown_everywhere(sweep: Path) -> None:
     listed = list_runs([str(sweep), "--where", "L1>0", "--sort", "R90"])
     first = dict(zip(listed.columns, listed.rows[0], strict=True))
     assert (first["R90"], first["L1"]) == (rotation, difference)
-    assert "pose/R90" in workspace.pose_keys(metrics.LOWER) and "splat/l1" in workspace.splat_keys()
+    assert "pose/r90" in workspace.pose_keys(metrics.LOWER) and "splat/l1" in workspace.splat_keys()
 
 
 def test_a_new_metric_can_be_searched_for(sweep: Path) -> None:
