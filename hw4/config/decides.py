@@ -161,4 +161,5 @@ def scores_address(config: Config, files: Any) -> str:
 
 def _with_weights(values: dict[str, Any], fingerprint: str) -> dict[str, Any]:
     """Weights are told by their content, not by the name that they were asked for under."""
-    return {**values, "model.weights": fingerprint} if "model.weights" in values else values
+    told = fingerprint or "model.weights" in values
+    return {**values, "model.weights": fingerprint} if told else values

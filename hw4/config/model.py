@@ -1,6 +1,7 @@
 """`model=`: what the configuration of every model has; `hw4/models/<name>/config.py` has the rest."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from hw4.config.fields import MAX_SEED, Checked, key
@@ -14,6 +15,10 @@ class ModelConfig(Checked, at="model"):
     name: str = "???"
     seed_decides: ClassVar[bool] = False
     """Whether its reconstructions depend on the key `seed`, whatever the weights."""
+
+    def files(self) -> list[Path]:
+        """Files and folders that these keys name: a finished job is done again where they have changed."""
+        return []
 
     def check_views(self, n: int) -> None:
         """Refuse n views where these keys rule them out, before anything is computed.
@@ -45,3 +50,7 @@ class NetworkConfig(ModelConfig):
     dtype: str = key("auto", choices=("auto", "float32", "bfloat16"))
     # OpenCV's generator takes 31 bits.
     seed: int = key(0, low=0, high=MAX_SEED, replicate=True, read_if=_seed_is_read)
+
+    def files(self) -> list[Path]:
+        """See `ModelConfig.files`."""
+        return [Path(self.weights).expanduser()]

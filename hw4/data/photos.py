@@ -90,6 +90,11 @@ class AsStored(type(Path())):  # type: ignore[misc]
     """The path of a photo whose EXIF orientation is not applied: its cameras are of the stored pixels."""
 
 
+def photo_path(path: Path | str) -> Path:
+    """A path as it was given: `Path` itself would forget that it is `AsStored`."""
+    return path if isinstance(path, Path) else Path(path)
+
+
 def photo_digests(paths: Iterable[Path]) -> dict[Path, str | None]:
     """`file_digests` of photos; one that is read as stored is another photo than the turned one."""
     asked = list(paths)

@@ -51,7 +51,7 @@ def inputs_stamp(config: Config) -> str:
         config.demo.images,
         config.score.predictions,
         config.splat.render.ply,
-        getattr(config.model, "weights", None),
+        *config.model.files(),
     )
     for path in named:
         if path:

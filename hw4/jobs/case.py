@@ -34,7 +34,9 @@ def run_case_stage(context: JobContext) -> list[str]:
         context.warn(f"only the pair is shown: {problem}")
         del samples[INTERPOLATED]
     with StepProgress(context.console, len(samples) + 1, f"case {config.data.sample}") as progress:
-        result = run_case(samples, model_of(config), config.metrics, context.out_dir, progress)
+        result = run_case(
+            samples, model_of(config, context.build_model), config.metrics, context.out_dir, progress
+        )
     context.results[CASE] = result.to_json() | (
         {"missing": {INTERPOLATED: problem}} if without_frames else {}
     )

@@ -41,7 +41,7 @@ def run_demo_stage(context: JobContext) -> list[str]:
             )
     paths = find_photos(source, options.max_images, out_dir / "frames")
     with StepProgress(context.console, len(paths) + 2, f"demo {config.model.name}") as progress:
-        result = run_demo(paths, model_of(config), options, out_dir, progress=progress)
+        result = run_demo(paths, model_of(config, context.build_model), options, out_dir, progress=progress)
     context.results[DEMO] = {"source": str(source), **result.to_json()}
     for view in result.views:
         context.tracker.image(f"demo/{view.name}", Path(view.panel))

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
-from hw4.config import Config, InputConfig, WandbConfig
+from hw4.config import InputConfig, WandbConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.stages import POSE, SCORE
@@ -47,17 +46,18 @@ def run_pose(context: JobContext) -> list[str]:
     samples = load_pairs(context.config.data, context.config.input)
     for text in doubts([path for sample in samples for path in sample.doubtful]):
         context.warn(text)
-    return _evaluate(context, samples, source_of(context.config, samples))
+    return _evaluate(context, samples, source_of(context, samples))
 
 
-def source_of(config: Config, samples: Sequence[PairSample]) -> Source:
+def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
     """The model of `model=` with its folder in the cache, and the choice among candidates where there is one.
 
     Raises:
         UserError: the weights do not exist, or the samples have fewer views than the model needs.
     """
-    from hw4.models.registry import build_model, model_labels
+    from hw4.models.registry import model_labels
 
+    config = context.config
     labels = model_labels(config.model)
 
     def folder(inputs: InputConfig) -> Path:
@@ -70,7 +70,7 @@ def source_of(config: Config, samples: Sequence[PairSample]) -> Source:
     if not (cache_dir / "config.json").is_file():
         write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
     model = FromModel(
-        partial(build_model, config.model),
+        context.build_model,
         folder(InputConfig(PAIR)) if config.input.picks else cache_dir,
         getattr(config.model, "seed", 0),
         config.cache.reuse,

@@ -39,7 +39,7 @@ def run_predict(context: JobContext) -> list[str]:
     samples = load_pairs(config.data, config.input, truth=False)
     for text in doubts([path for sample in samples for path in sample.doubtful]):
         context.warn(text)
-    source = source_of(config, samples)
+    source = source_of(context, samples)
     log = JsonlLog(out_dir / PREDICTED)
     # A job that was interrupted runs in its old folder; what it had finished comes from the cache.
     log.path.unlink(missing_ok=True)

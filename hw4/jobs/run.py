@@ -121,6 +121,7 @@ def run_job(config: Config, out_dir: Path, console: Console, group: SweepGroup |
         if written is not None:
             context.tracker.artifact("report", written.paths, "report")
     finally:
+        context.at_end.close()
         context.tracker.finish(failed=not succeeded)
     if problems:
         raise UserError("; ".join(problems))

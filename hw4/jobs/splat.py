@@ -56,7 +56,7 @@ def run_splat_stage(context: JobContext) -> list[str]:
 
         labels = model_labels(config.model)
         fingerprint, weights = labels.fingerprint, labels.weights
-        get_model = partial(cached_model, config, labels)
+        get_model = partial(cached_model, config, labels, context.build_model)
     scene = scene_files(config.data)
     trained_on, scored_on = (content_of(scene.root, part.files) for part in (scene.train, scene.test))
     address = splat_address(config, fingerprint, trained_on, uses_model=get_model is not None)

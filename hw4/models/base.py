@@ -113,6 +113,19 @@ class ReconstructionModel(ABC):
             ReconstructionFailed: the scene could not be reconstructed; the message is the reason.
         """
 
+    def open(self, folder: Path | None = None) -> None:  # noqa: B027
+        """Start what the model needs beside itself; here, nothing. The first `reconstruct` does, else.
+
+        Args:
+            folder: where it may keep a log; None: nowhere.
+
+        Raises:
+            UserError: it cannot be started.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """End what `open` has started; the model is not used afterwards."""
+
 
 class ViewsModel(ReconstructionModel):
     """A model that works on photos decoded beforehand, by any thread."""
@@ -158,3 +171,7 @@ class BatchedModel(ViewsModel):
 
 class ReconstructionFailed(Exception):
     """This scene has no reconstruction; the message says why. The run records it and goes on."""
+
+
+class ReconstructionBroken(ReconstructionFailed):
+    """What computes broke down over this scene, which may go well another time: it is not remembered."""

@@ -90,18 +90,26 @@ class CachedModel(ReconstructionModel):
         return reconstruction
 
 
-def cached_model(config: Config, labels: ModelLabels) -> ReconstructionModel:
-    """The model of `model=`, its reconstructions kept in the cache; `labels` are its `model_labels`."""
+def cached_model(
+    config: Config, labels: ModelLabels, make_model: Callable[[], ReconstructionModel]
+) -> ReconstructionModel:
+    """The model of `model=`, its reconstructions kept in the cache.
+
+    Args:
+        config: of the run.
+        labels: `model_labels` of its model.
+        make_model: builds that; called where a reconstruction is missing.
+    """
     folder = Path(config.cache.root) / "reconstruction" / model_address(config, labels.fingerprint)
-    return CachedModel(folder, config.model.name, labels.weights, lambda: registry.build_model(config.model))
+    return CachedModel(folder, config.model.name, labels.weights, make_model)
 
 
-def model_of(config: Config) -> ReconstructionModel:
-    """The model of `model=`; with `cache.reuse` its reconstructions are kept in the cache.
+def model_of(config: Config, make_model: Callable[[], ReconstructionModel]) -> ReconstructionModel:
+    """The model of `model=`, as `make_model` builds it; with `cache.reuse`, `cached_model`.
 
     Raises:
         UserError: the weights do not exist, or, without `cache.reuse`, the model cannot be built.
     """
     if not config.cache.reuse:
-        return registry.build_model(config.model)
-    return cached_model(config, registry.model_labels(config.model))
+        return make_model()
+    return cached_model(config, registry.model_labels(config.model), make_model)

@@ -19,6 +19,7 @@ from hw4.geometry.cameras import four_by_four
 from hw4.models.base import (
     BatchedModel,
     Reconstruction,
+    ReconstructionBroken,
     ReconstructionFailed,
     ReconstructionModel,
     ViewsModel,
@@ -75,6 +76,8 @@ def _prepare(model: ReconstructionModel, sample: PairSample, seed: int) -> _Prep
 
 def _reason(error: Exception) -> tuple[str, str]:
     """Status and reason of a sample that raised."""
+    if isinstance(error, ReconstructionBroken):
+        return BROKEN, str(error)
     if isinstance(error, ReconstructionFailed):
         return FAILED, str(error)
     if isinstance(error, UserError):

@@ -24,7 +24,9 @@ from tests.support.cli import hw4
 from tests.support.packages import install
 from tests.support.paths import ROOT
 
-OWN = ["dust3r", "sfm", "vggt"]
+OWN = ["dust3r", "external", "sfm", "vggt"]
+# As words they stand for other things, too.
+WORDS = {"external": r"model=external", "sfm": r"\bsfm\b"}
 TOY = """
 from dataclasses import dataclass
 
@@ -102,7 +104,9 @@ def test_own_models_are_the_folders() -> None:
 
 def test_a_configuration_says_which_model_it_is_of() -> None:
     for config in (ModelConfig(), SfmConfig(name="dust3r"), Dust3rConfig(name="dast3r")):
-        with pytest.raises(ConfigError, match="has no implementation; choose one of: dust3r, sfm, vggt"):
+        with pytest.raises(
+            ConfigError, match="has no implementation; choose one of: dust3r, external, sfm, vggt"
+        ):
             build_model(config)
 
 
@@ -115,7 +119,7 @@ def test_a_foreign_model_is_one_of_the_models(site: Path) -> None:
     assert model_labels(toy).weights == "none" and "toy_model" not in sys.modules
     assert build_model(toy).name == "toy"
     assert inputs_stamp(jobs[0])
-    assert "dust3r | sfm | vggt | toy" in help_text()
+    assert "dust3r | external | sfm | vggt | toy" in help_text()
 
 
 @pytest.mark.parametrize(
@@ -174,7 +178,7 @@ def test_a_sweep_runs_a_foreign_model_beside_our_own(site: Path, tmp_path: Path)
 
 
 def test_no_shared_room_names_a_model() -> None:
-    named = re.compile("|".join([*OWN[::2], r"\bsfm\b"]), re.IGNORECASE)
+    named = re.compile("|".join(WORDS.get(name, name) for name in OWN), re.IGNORECASE)
     folders = [ROOT / "hw4" / "models" / name for name in OWN]
     # A protocol has the name of a paper, as a model has.
     protocols = ROOT / "hw4" / "core" / "protocols.py"

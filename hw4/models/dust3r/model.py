@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hw4.data.photos import photo_path
 from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.dust3r import pairs as dust3r_fast
 from hw4.models.dust3r.alignment import Alignment, align_pair, align_views
@@ -86,7 +87,7 @@ class Dust3rModel(ViewsModel):
 
     def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
         """See `ViewsModel.load_views`."""
-        return [load_view(Path(path), self.image_size, self.patch_size) for path in image_paths]
+        return [load_view(photo_path(path), self.image_size, self.patch_size) for path in image_paths]
 
     def reconstruct_views(self, views: Sequence[ModelView], seed: int = 0) -> Reconstruction:
         """See `ViewsModel.reconstruct_views`."""

@@ -57,7 +57,7 @@ def extract(paths: Sequence[Path], config: SfmConfig) -> list[Features]:
     Raises:
         UserError: an image cannot be read.
     """
-    photos = [open_upright(Path(path)).convert("RGB") for path in paths]
+    photos = [open_upright(path).convert("RGB") for path in paths]
     reduced = [limited(photo, config.max_image_size) for photo in photos]
     options = pycolmap.FeatureExtractionOptions()
     options.use_gpu = False

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.core.colmap import pycolmap
+from hw4.data.photos import photo_path
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm.cameras import make_cameras
 from hw4.models.sfm.config import SfmConfig
@@ -38,7 +39,7 @@ class SfmModel(ReconstructionModel):
     ) -> Reconstruction:
         """See `ReconstructionModel.reconstruct`; `Ks` may also be (2, 3, 3), of the first and last view."""
         pycolmap.set_random_seed(seed)
-        features = extract([Path(path) for path in image_paths], self.config)
+        features = extract([photo_path(path) for path in image_paths], self.config)
         names = [Path(path).name for path in image_paths]
         known = Ks if self.config.intrinsics == "data" else None
         cameras, camera_of = make_cameras(features, known)

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from hw4.core.errors import UserError
-from hw4.data.photos import open_upright
+from hw4.data.photos import open_upright, photo_path
 from hw4.models.network.views import ModelView, crop_map, to_tensor
 
 
@@ -28,7 +28,7 @@ def load_views(
     Raises:
         UserError: a photo cannot be read, or nothing of it is left at this size.
     """
-    views = [_load_view(Path(path), size, mode, patch_size) for path in paths]
+    views = [_load_view(photo_path(path), size, mode, patch_size) for path in paths]
     height = max(view.pixels.shape[1] for view in views)
     width = max(view.pixels.shape[2] for view in views)
     return [_pad_white(view, width, height) for view in views]
