@@ -111,7 +111,7 @@ for request in requests():
         ("say(id=99, npz=request['npz'])", "answered request 1 with {'id': 99"),
         ("say(what=3)", "answered request 1 with {'what': 3}"),
         ("say(id=1, npz='/etc/passwd')", "names the file '/etc/passwd', not"),
-        ("say(id=1, npz=request['npz'])", "cannot be used: .* cannot be read"),
+        ("say(id=1, npz=request['npz'])", "cannot be used: cannot read"),
         ("open(request['npz'], 'wb').write(b'PK'); say(id=1, npz=request['npz'])", "answer cannot be used"),
         ("os.mkfifo(request['npz']); say(id=1, npz=request['npz'])", "it is a pipe or a device"),
         ("answer(request, notes=3)", "notes are no JSON object"),
@@ -209,9 +209,13 @@ def test_a_command_that_is_none(make: Make, tmp_path: Path) -> None:
 def test_a_program_that_does_not_come_back_is_not_started_for_ever(
     make: Make, tmp_path: Path, photos: list[Path]
 ) -> None:
-    greeting = (
-        "say(hw4=1, name='x')\nif not (first_time('a') or first_time('b')): sys.exit('gone')\nsay(ready=True)"
-    )
+    greeting = """
+known = first_time("hello") or first_time("start")
+say(hw4=1, name="x")
+if not known:
+    sys.exit("gone")
+say(ready=True)
+"""
     # The first start of all is for the hello alone.
     model = make(program(tmp_path / "p", "sys.exit('lost')", greeting))
     reasons = []
@@ -495,8 +499,7 @@ def test_programs_and_our_own_models_in_one_sweep(tmp_path: Path) -> None:
         )
         (conf / f"{name}.yaml").write_text(f"defaults: [external]\ncommand: {command}\n")
     keys = ["task=pose", "model=sfm,one,two", "data.pairs=2", "data.frames=3", "wandb=disabled"]
-    search = f"hydra.searchpath=[file://{tmp_path}/conf]"
-    done = hw4(tmp_path, "-m", search, *keys, f"hydra.sweep.dir={tmp_path}/sweep")
+    done = hw4(tmp_path, "-m", "--config-dir", "conf", *keys, f"hydra.sweep.dir={tmp_path}/sweep")
     assert done.returncode == 0, done.stdout + done.stderr
     results = [json.loads((tmp_path / "sweep" / job / "results.json").read_text()) for job in "012"]
     assert [result["pose"]["model"] for result in results] == ["sfm", "external", "external"]
