@@ -19,9 +19,11 @@ from hw4.config.root import (
     WandbConfig,
 )
 from hw4.config.splat import DensifyConfig, EvalConfig, InitConfig, RenderConfig, SplatConfig
+from hw4.config.views import ColmapConfig, ViewsConfig
 
 __all__ = [
     "CandidatesConfig",
+    "ColmapConfig",
     "Config",
     "DataConfig",
     "DemoConfig",
@@ -42,5 +44,6 @@ __all__ = [
     "ScoreConfig",
     "SplatConfig",
     "ViewConfig",
+    "ViewsConfig",
     "WandbConfig",
 ]

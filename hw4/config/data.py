@@ -35,7 +35,7 @@ GENERATOR: dict[str, Any] = {
 
 @dataclass
 class DataConfig(Checked, at="data"):
-    """Keys that every data source has. `provides` says what stages find in it: ``pairs``, a ``scene``.
+    """Keys that every data source has. `provides` says what is in it: ``pairs``, a ``scene``, ``views``.
 
     A key that decides only which files are read says so (``decides="files"``); others are part of addresses.
 

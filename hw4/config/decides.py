@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from hw4.config.fields import Decides, Leaf, deciding, leaves
 from hw4.config.root import Config, config_type
-from hw4.config.stages import OWN_NAMES, POSE, PRETRAIN, SPLAT, Stage, selected, stages
+from hw4.config.stages import OWN_NAMES, POSE, PRETRAIN, SPLAT, Stage, provides_need, selected, stages
 from hw4.core.fingerprint import digest
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
@@ -19,7 +19,7 @@ UsesModel = Callable[[Config], bool]
 
 def provides(config: Config, need: str | None) -> bool:
     """Whether the data source has what a stage needs."""
-    return need is None or need in config.data.provides
+    return need is None or provides_need(config.data.provides, need)
 
 
 def reads(config: Config, key: str, uses_model: UsesModel) -> bool:

@@ -1,6 +1,6 @@
 """The stages that a run can have: one row each, of ours and of other packages (entry points `hw4.stages`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +17,14 @@ POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pret
 PREDICT = "predict"
 INTERPOLATE, DEMO, CASE, VIEW, REPORT = "interpolate", "demo", "case", "view", "report"
 
-Need = Literal["pairs", "scene"]
+Need = Literal["pairs", "scene", "views", "samples"]
+# What a data set must provide for a need that is no kind of data itself.
+PROVIDERS: dict[str, frozenset[str]] = {"samples": frozenset({"pairs", "views"})}
+
+
+def provides_need(provides: Iterable[str], need: str) -> bool:
+    """Whether one of the kinds of data that a data set provides is what is needed."""
+    return not PROVIDERS.get(need, frozenset({need})).isdisjoint(provides)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Stage:
         help: its line of ``--help``.
         reads: groups and keys that it reads (``model``, ``splat.rasterizer``); `hw4.config.fields.Key` says
             what narrows that.
-        needs: what the data source must provide, or None.
+        needs: what the data source must provide, or None; ``samples`` are ``pairs`` or ``views``.
         in_all: whether ``task=all`` runs it.
         computes: whether it has results of its own: they are timed and logged to W&B. False: it only shows
             finished runs.
@@ -70,6 +77,8 @@ class Stage:
         )
 
 
+# The list of the views that were evaluated.
+FRAMES = "frames.json"
 POSE_FILES = (
     "predictions.npy",
     "samples.jsonl",
@@ -78,15 +87,16 @@ POSE_FILES = (
     "summary.txt",
     "error_cdf.png",
     "extremes.png",
+    FRAMES,
 )
 
 OWN = (
     Stage(
         POSE,
         "hw4.jobs.pose:run_pose",
-        "the cameras of every pair, predicted and scored",
+        "the cameras of every sample, predicted and scored",
         reads=("model", "input", "data", "metrics"),
-        needs="pairs",
+        needs="samples",
         in_all=True,
         reported=True,
         files=POSE_FILES,
@@ -105,17 +115,17 @@ OWN = (
     Stage(
         PREDICT,
         "hw4.jobs.predict:run_predict",
-        "the cameras of every pair, without ground truth: files and pictures, no scores",
+        "the cameras of every sample, without ground truth: files and pictures, no scores",
         reads=("model", "input", "data"),
-        needs="pairs",
-        files=("predictions.npy", "predictions.jsonl"),
+        needs="samples",
+        files=("predictions.npy", "predictions.jsonl", FRAMES),
     ),
     Stage(
         SCORE,
         "hw4.jobs.pose:run_score",
         "a predictions file (score.predictions=), scored without a model",
         reads=("score", "data", "metrics"),
-        needs="pairs",
+        needs="samples",
         reported=True,
         files=POSE_FILES,
     ),

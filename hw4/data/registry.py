@@ -1,5 +1,6 @@
 """The data sets that there are: this package's, and what other packages offer as `hw4.data`."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 from functools import cache
@@ -7,7 +8,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from hw4.config import DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config import ColmapConfig, DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config.stages import provides_need
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import with_plugins
 from hw4.data.spec import DataSpec
@@ -15,8 +17,11 @@ from hw4.data.spec import DataSpec
 if TYPE_CHECKING:
     from hw4.data.pairs.source import PairSource
     from hw4.data.scenes.files import SceneFiles
+    from hw4.data.views.scene import SceneViews
 
 GROUP = "hw4.data"
+# What a run reads of any data set of posed views: what its scenes say of themselves.
+VIEWS_FILES = "hw4.data.views.load:files_of"
 # What a key's default says that must be given.
 MISSING = "???"
 
@@ -41,6 +46,7 @@ OWN = (
         photos="hw4.data.scenes.layouts:photos_of",
         check="hw4.data.scenes.layouts:check_config",
     ),
+    DataSpec("colmap", ColmapConfig, VIEWS_FILES, views="hw4.data.views.colmap:scenes"),
 )
 
 
@@ -73,8 +79,9 @@ def spec_of(config: DataConfig) -> DataSpec:
 
 
 def data_with(what: str) -> str:
-    """The data sets that provide ``pairs`` or a ``scene``, as advice: ``data=a or data=b``."""
-    return " or ".join(f"data={name}" for name, node in data_configs().items() if what in node.provides)
+    """The data sets that have what a stage needs, as advice: ``data=a or data=b``."""
+    found = (name for name, node in data_configs().items() if provides_need(node.provides, what))
+    return " or ".join(f"data={name}" for name in found)
 
 
 def pair_source(config: DataConfig) -> "PairSource":
@@ -107,7 +114,7 @@ def readers_of(root: Path) -> list[str]:
     """The data sets that could read a folder given as `data.root`; nothing in it is changed."""
     found = []
     for name, spec in data_sets().items():
-        loaders = [loader for loader in (spec.pairs, spec.scene) if loader is not None]
+        loaders = [loader for loader in (spec.pairs, spec.scene, spec.views) if loader is not None]
         # A data set whose folder is not mandatory makes its own content there.
         if {item.name: item.default for item in fields(spec.config)}.get("root") != MISSING:
             continue
@@ -116,6 +123,19 @@ def readers_of(root: Path) -> list[str]:
             if [resolve_name(loader)(config) for loader in loaders]:
                 found.append(name)
     return found
+
+
+def scene_views(config: DataConfig) -> "Sequence[SceneViews]":
+    """The scenes of posed views of a data set, those of `data.scenes` alone where it names some.
+
+    Raises:
+        UserError: the data set has none, or they cannot be read.
+    """
+    spec = spec_of(config)
+    if spec.views is None:
+        raise UserError(f"data={config.name} has no posed views; use {data_with('views')}.")
+    scenes: Sequence[SceneViews] = resolve_name(spec.views)(config)
+    return scenes
 
 
 def scene_photos(config: DataConfig) -> Path:

@@ -24,6 +24,7 @@ class DataSpec:
             that `config` decides.
         pairs: names what gives the `hw4.data.pairs.source.PairSource`, or UserError where there is none.
         scene: names what gives the scene's `hw4.data.scenes.files.SceneFiles`, or UserError.
+        views: names what gives the `hw4.data.views.scene.SceneViews` of its scenes, or UserError.
         photos: names what gives the folder of the scene's photos; None: ``images/`` in the scene's folder, or
             that itself.
         has_points: whether the scene comes with cameras and points; None: its files tell.
@@ -35,6 +36,7 @@ class DataSpec:
     reads: Callable[[Any], Sequence[Path]] | str
     pairs: str | None = None
     scene: str | None = None
+    views: str | None = None
     photos: str | None = None
     has_points: bool | None = None
     check: str | None = None
@@ -43,7 +45,7 @@ class DataSpec:
         defaults = {item.name: item.default for item in fields(self.config)}
         if defaults["name"] != self.name:
             raise ValueError(f"{self.config.__name__}.name must have the default {self.name!r}")
-        there = {"pairs": self.pairs, "scene": self.scene}
+        there = {"pairs": self.pairs, "scene": self.scene, "views": self.views}
         found = {what for what, loader in there.items() if loader is not None}
         if found != set(self.config.provides):
             raise ValueError(

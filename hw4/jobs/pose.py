@@ -7,12 +7,13 @@ from pathlib import Path
 from hw4.config import InputConfig, WandbConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
-from hw4.config.stages import POSE, SCORE
+from hw4.config.stages import FRAMES, POSE, SCORE
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.protocols import HOMEWORK
-from hw4.data.orientation import doubts
-from hw4.data.pairs.samples import PairSample, load_pairs, load_truth
+from hw4.data.pairs.samples import PairSample
+from hw4.data.samples import Samples, load_samples, load_scored
+from hw4.data.views.frames_list import frames_digest, write_frames
 from hw4.jobs.context import JobContext
 from hw4.jobs.logged import SAMPLE, PoseLog, pose_values
 from hw4.models.toy_weights import doubt_of_weights
@@ -43,10 +44,9 @@ from hw4.tracking.tracker import Tracker
 
 def run_pose(context: JobContext) -> list[str]:
     """Predict and score every sample; returns what could not be read, one sentence each."""
-    samples = load_pairs(context.config.data, context.config.input)
-    for text in doubts([path for sample in samples for path in sample.doubtful]):
-        context.warn(text)
-    return _evaluate(context, samples, source_of(context, samples))
+    found = load_samples(context.config.data, context.config.input)
+    record_frames(context, found)
+    return _evaluate(context, found.samples, source_of(context, found.samples))
 
 
 def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
@@ -97,7 +97,27 @@ def run_score(context: JobContext) -> list[str]:
     config = context.config
     if config.score.predictions is None:
         raise UserError("task=score needs score.predictions=<file.npy>, as written by a pose run.")
-    return _evaluate(context, load_truth(config.data), FromFile(Path(config.score.predictions)))
+    found = load_scored(config.data)
+    record_frames(context, found)
+    return _evaluate(context, found.samples, FromFile(Path(config.score.predictions)))
+
+
+def record_frames(context: JobContext, found: Samples) -> None:
+    """Say what is to be said of the samples; of views, write the list of frames and note its hash."""
+    for note in found.notes:
+        context.warn(note)
+    if found.frames is None:
+        return
+    data = context.config.data
+    of_sampler = ("sampler", "views", "sets", "every", "yaw", "overlap", "baseline", "seed", "frames_list")
+    drawn = {key: getattr(data, key) for key in of_sampler}
+    write_frames(context.out_dir / FRAMES, found.frames, {"data": data.name, "drawn": drawn})
+    context.results["frames"] = {
+        "file": FRAMES,
+        "hash": frames_digest(found.frames),
+        "samples": len(found.frames),
+        "scenes": len({one.scene for one in found.frames}),
+    }
 
 
 def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source) -> list[str]:

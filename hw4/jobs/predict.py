@@ -8,10 +8,9 @@ from hw4.config.input import ORACLE, input_label
 from hw4.config.stages import PREDICT
 from hw4.core.durable import JsonlLog
 from hw4.core.errors import UserError
-from hw4.data.orientation import doubts
-from hw4.data.pairs.samples import load_pairs
+from hw4.data.samples import load_samples
 from hw4.jobs.context import JobContext
-from hw4.jobs.pose import source_of, unreadable
+from hw4.jobs.pose import record_frames, source_of, unreadable
 from hw4.output.pose_tables import predictions_table
 from hw4.output.progress import StepProgress
 from hw4.pose.clouds import read_cloud
@@ -36,9 +35,9 @@ def run_predict(context: JobContext) -> list[str]:
     config, out_dir = context.config, context.out_dir
     if config.input.picks and config.input.selection == ORACLE:
         raise UserError("input.selection=oracle picks by the ground truth, which task=predict does not read.")
-    samples = load_pairs(config.data, config.input, truth=False)
-    for text in doubts([path for sample in samples for path in sample.doubtful]):
-        context.warn(text)
+    found = load_samples(config.data, config.input, truth=False)
+    record_frames(context, found)
+    samples = found.samples
     source = source_of(context, samples)
     log = JsonlLog(out_dir / PREDICTED)
     # A job that was interrupted runs in its old folder; what it had finished comes from the cache.

@@ -144,5 +144,10 @@ def _measured(row: Stage, context: JobContext) -> list[str]:
 def _why_skipped(row: Stage, config: Config) -> str | None:
     if row.needs is None or provides(config, row.needs):
         return None
-    what = {"pairs": "no pairs of photos", "scene": "no scene to splat"}[row.needs]
+    what = {
+        "pairs": "no pairs of photos",
+        "scene": "no scene to splat",
+        "views": "no posed views",
+        "samples": "no pairs or views to evaluate",
+    }[row.needs]
     return f"data={config.data.name} has {what}; use {data_with(row.needs)}."

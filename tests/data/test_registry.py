@@ -23,6 +23,7 @@ from hw4.data.registry import (
     scene_photos,
     spec_of,
 )
+from hw4.data.registry import OWN as SPECS
 from hw4.data.sample import ensure_sample
 from hw4.launch.explain import explain
 from hw4.launch.help import help_text
@@ -32,7 +33,7 @@ from tests.support.cli import hw4
 from tests.support.packages import install
 from tests.support.paths import ROOT
 
-OWN = ["sample", "pairs", "scene"]
+OWN = [spec.name for spec in SPECS]
 SPEC = """
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +135,9 @@ def root(own_root: Path, tmp_path: Path) -> Path:
 
 
 def test_own_data_sets() -> None:
-    assert list(data_sets()) == OWN
+    assert list(data_sets()) == OWN and OWN[:4] == ["sample", "pairs", "scene", "colmap"]
     assert data_with("pairs") == "data=sample or data=pairs"
+    assert data_with("samples").startswith("data=sample or data=pairs or data=colmap")
     assert data_with("scene") == "data=sample or data=scene"
 
 
@@ -152,7 +154,7 @@ def test_what_a_data_set_does_not_provide_is_refused() -> None:
 def test_a_foreign_data_set_is_one_of_the_data_sets(site: Path, root: Path) -> None:
     offer(site)
     assert list(data_sets()) == [*OWN, "toy"]
-    assert "data     sample | pairs | scene | toy" in help_text()
+    assert f"data     {' | '.join(OWN)} | toy" in help_text()
     register()
     job = plan(["data=toy", f"data.root={root}", "data.shift=2"], multirun=False).jobs[0]
     assert job.data.name == "toy" and job.data.shift == 2  # type: ignore[attr-defined]

@@ -59,3 +59,41 @@ class Oracle(ReconstructionModel):
         known = np.tile(np.linalg.inv(halves[0]) @ K, (n, 1, 1))
         images = [np.zeros((SIZE[1] // 2, SIZE[0] // 2, 3), np.uint8)] * n
         return Reconstruction(cameras, known, np.tile(SIZE, (n, 1)), halves, images)
+
+
+def write_colmap(
+    root: Path,
+    cameras: np.ndarray,
+    distortion: float | None = None,
+    folder: str = "sparse/0",
+    size: tuple[int, int] = SIZE,
+) -> list[str]:
+    """A COLMAP text model of photos ``v_00.png``..., which see the origin and a few points about it."""
+    model = root / folder
+    model.mkdir(parents=True)
+    names = [f"v_{number:02d}.png" for number in range(len(cameras))]
+    write_photos([root / "images" / name for name in names], size)
+    values = f"{K[0, 0]} {K[1, 1]} {K[0, 2]} {K[1, 2]}"
+    kind = "PINHOLE" if distortion is None else "OPENCV"
+    more = "" if distortion is None else f" {distortion} 0 0 0"
+    (model / "cameras.txt").write_text(f"1 {kind} {SIZE[0]} {SIZE[1]} {values}{more}\n")
+    points = np.random.default_rng(0).uniform(-0.3, 0.3, (12, 3))
+    rows, tracks = [], [[] for _ in points]  # type: ignore[var-annotated]
+    for number, (name, camera) in enumerate(zip(names, cameras, strict=True), 1):
+        qx, qy, qz, qw = Rotation.from_matrix(camera[:3, :3]).as_quat()
+        pose = " ".join(f"{value:.17g}" for value in (qw, qx, qy, qz, *camera[:3, 3]))
+        # Each sees half of the points, the next one's half a point further on.
+        seen = [(number + i) % len(points) for i in range(6)]
+        pixels = [(K @ (camera[:3, :3] @ points[i] + camera[:3, 3])) for i in seen]
+        observed = " ".join(f"{p[0] / p[2]} {p[1] / p[2]} {i + 1}" for p, i in zip(pixels, seen, strict=True))
+        rows.append(f"{number} {pose} 1 {name}\n{observed}\n")
+        for place, i in enumerate(seen):
+            tracks[i].append(f"{number} {place}")
+    (model / "images.txt").write_text("".join(rows))
+    lines = [
+        f"{i + 1} {p[0]} {p[1]} {p[2]} 9 9 9 0.5 {' '.join(track)}\n"
+        for i, (p, track) in enumerate(zip(points, tracks, strict=True))
+        if track
+    ]
+    (model / "points3D.txt").write_text("".join(lines))
+    return names

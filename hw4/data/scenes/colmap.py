@@ -115,10 +115,14 @@ def _cam_from_world(image: pycolmap.Image, name: str, folder: Path) -> np.ndarra
     return matrix
 
 
-def _intrinsics(camera: pycolmap.Camera, folder: Path) -> np.ndarray:
-    """(3, 3) K of a camera without distortion, in pixels of its own image size."""
+def _is_distorted(camera: pycolmap.Camera) -> bool:
     n_plain = PINHOLE_PARAMETERS.get(camera.model.name)
-    if n_plain is None or np.abs(camera.params[n_plain:]).max(initial=0) > 1e-9:
+    return n_plain is None or bool(np.abs(camera.params[n_plain:]).max(initial=0) > 1e-9)
+
+
+def _intrinsics(camera: pycolmap.Camera, folder: Path, distorted: bool) -> np.ndarray:
+    """(3, 3) K of a camera, in pixels of its own image size; without distortion, unless that is allowed."""
+    if not distorted and _is_distorted(camera):
         raise UserError(
             f"camera {camera.camera_id} in {folder} has lens distortion ({camera.model.name}): run "
             "'colmap image_undistorter' first."
@@ -141,10 +145,11 @@ def _intrinsics(camera: pycolmap.Camera, folder: Path) -> np.ndarray:
     return K
 
 
-def read_colmap(folder: Path) -> PosedViews:
+def read_colmap(folder: Path, distorted: bool = False) -> PosedViews:
     """Read a folder with ``cameras``, ``images`` and, optionally, ``points3D`` (txt, bin or ply).
 
-    Images come in the order of their names.
+    Images come in the order of their names. With `distorted`, cameras with lens distortion are read as well
+    and said in `notes`; their K is the pinhole part.
 
     Raises:
         UserError: no or a broken model, no images in it, or cameras that are impossible or have lens
@@ -168,7 +173,8 @@ def read_colmap(folder: Path) -> PosedViews:
     cam_from_world[:, :3] = [_cam_from_world(*pair, folder) for pair in zip(images, names, strict=True)]
     cameras = [model.cameras[image.camera_id] for image in images]
     # Most models have one camera for all images.
-    Ks_by_id = {camera.camera_id: _intrinsics(camera, folder) for camera in cameras}
+    Ks_by_id = {camera.camera_id: _intrinsics(camera, folder, distorted) for camera in cameras}
+    files.notes.extend(_distortion([camera for camera in cameras if _is_distorted(camera)]))
     Ks = np.stack([Ks_by_id[camera.camera_id] for camera in cameras])
     sizes = np.array([(camera.width, camera.height) for camera in cameras])
     found = PosedViews(names, cam_from_world, Ks, sizes, notes=files.notes)
@@ -196,6 +202,16 @@ def read_colmap(folder: Path) -> PosedViews:
     return found
 
 
+def _distortion(cameras: list[pycolmap.Camera]) -> list[str]:
+    if not cameras:
+        return []
+    names = ", ".join(sorted({camera.model.name for camera in cameras}))
+    return [
+        f"{len(cameras)} photos have lens distortion ({names}): models see them as they are, and K is the "
+        "pinhole part"
+    ]
+
+
 def _observations(
     images: list[pycolmap.Image], places: dict[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
@@ -207,7 +223,7 @@ def _observations(
         (places.get(seen.point3D_id), view, *seen.xy)
         for view, image in enumerate(images)
         for seen in image.points2D
-        if seen.has_point3D()
+        if seen.has_point3D() and seen.point3D_id in places
     ]
     rows = [row for row in all_rows if row[0] is not None]
     table = np.array(rows, np.float64).reshape(-1, 4)

@@ -144,7 +144,7 @@ class Layout:
     photos: Callable[[Path], Path] = photo_folder
 
 
-def _image_path(folder: Path, name: str) -> Path:
+def image_path(folder: Path, name: str) -> Path:
     """The file of an image name; with another suffix, or with one, where there is none of that name."""
     path = folder / name
     if path.is_file():
@@ -169,7 +169,7 @@ def part_of(
         listing: the files that `views` were read from.
         confidence: file of the points' confidence, or None.
     """
-    paths = [_image_path(photos, views.names[i]) for i in ids]
+    paths = [image_path(photos, views.names[i]) for i in ids]
     names = [path.relative_to(photos).as_posix() for path in paths]
     said = [views.names[i] for i in ids]
     pairs = zip(said, names, strict=True)

@@ -54,7 +54,13 @@ def factors(a: Run, b: Run, stage: str) -> list[Factor]:
             for of, config in zip(stages, configs, strict=True)
         ):
             found.append(Factor(key, value_a, value_b))
-    return found
+    return found + (_frames(a, b) if stage == POSE else [])
+
+
+def _frames(a: Run, b: Run) -> list[Factor]:
+    """A list of frames may have been changed under its name, or the data set under its folder's."""
+    hashes = [(run.results.get("frames") or {}).get("hash") for run in (a, b)]
+    return [] if hashes[0] == hashes[1] else [Factor("frames.json", *hashes)]
 
 
 def is_confounded(found: Sequence[Factor]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hw4.data.clusters import connected
+from hw4.data.views.sample import SampleViews
 from hw4.metrics import LARGER, MEAN_LARGER, ROTATION, TRANSLATION, pose_metrics
 from hw4.pose.metrics import NO_DIRECTION, error_of, worst_deg
 from hw4.pose.results import SampleResult, clusters_of
@@ -76,6 +77,8 @@ def matched(runs: Sequence[tuple[Run, Run]]) -> list[Pair]:
 
 def sample_key(one: SampleResult) -> tuple[Any, ...]:
     """What two records of one sample have in common: number and photos."""
+    if isinstance(one.sample, SampleViews):
+        return (one.sample.idx, one.sample.scene, *one.sample.names)
     return (one.sample.idx, one.sample.image_paths[0].name, one.sample.image_paths[-1].name)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hw4.core.errors import UserError
-from hw4.data.pairs.samples import PairSample, load_pairs
+from hw4.data.pairs.samples import PairSample
+from hw4.data.samples import load_samples
 from hw4.pose.candidates import CLOUD
 from hw4.pose.clouds import read_cloud
 from hw4.pose.results import OK, SampleResult
@@ -55,7 +56,7 @@ class _Data:
         if config is None:
             return {}, "the run's configuration is lost"
         try:
-            return {s.idx: s for s in load_pairs(config.data, config.input)}, None
+            return {s.idx: s for s in load_samples(config.data, config.input).samples}, None
         except UserError as error:
             return {}, str(error)
 
