@@ -71,7 +71,13 @@ class ViewsConfig(DataConfig):
     overlap: list[float] | None = key(None, **RANGE)
     baseline: list[float] | None = key(None, **RANGE)
     seed: int = key(
-        0, low=0, high=MAX_SEED, decides="files", stages=EVALUATED, read_if=_drawn_by(RANDOM, PAIRS)
+        0,
+        low=0,
+        high=MAX_SEED,
+        replicate=True,
+        decides="files",
+        stages=EVALUATED,
+        read_if=_drawn_by(RANDOM, PAIRS),
     )
     frames_list: str | None = key(None, decides="files", stages=EVALUATED)
     # A photo that is read otherwise is told by its digest.
