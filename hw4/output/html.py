@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from hw4.output.blocks import Block, Chart, Document
 from hw4.output.distribution import style as strip_style
+from hw4.output.heatmap import style as map_style
 from hw4.output.svg import style as chart_style
 from hw4.output.tables import Table
 
@@ -23,7 +24,7 @@ def to_html(document: Document, data_folder: str) -> str:
     """The whole file; `data_folder` is where the CSV files lie, named for people who want them."""
     template = _environment().get_template("report.html.j2")
     return template.render(
-        document=document, data_folder=data_folder, chart_style=chart_style() + strip_style()
+        document=document, data_folder=data_folder, chart_style=chart_style() + strip_style() + map_style()
     )
 
 

@@ -43,6 +43,7 @@ def style() -> str:
         # Where two lines coincide, the lower one shows through the gaps of the upper one.
         f"{''.join(f'.chart .s{i} .line{{stroke-dasharray:{dashes}}}' for i, dashes in DASHES.items())}"
         ".chart .mark{fill:var(--c);fill-opacity:.75;stroke:var(--c)}"
+        ".chart .bar{stroke:var(--c);stroke-width:1.6;opacity:.8}"
         ".chart .open{fill:var(--ground);stroke:var(--c);stroke-width:1.5}"
     )
 
@@ -84,7 +85,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Series:
-    """One run's points or line; `tips` are tooltips, `hollow` marks points that stand for no result."""
+    """One run's points or line; `tips` are tooltips, `hollow` marks points that stand for no result.
+
+    `bars` are the ends of a vertical line at each point, or None where it has none. `marked` draws the points
+    of a line as well.
+    """
 
     label: str
     x: Sequence[float]
@@ -94,6 +99,8 @@ class Series:
     tips: Sequence[str] = ()
     hollow: Sequence[bool] = ()
     color: int = 0
+    bars: Sequence[tuple[float, float] | None] = ()
+    marked: bool = False
 
 
 def chart(
@@ -140,7 +147,8 @@ def chart(
         parts.append(f'<text text-anchor="middle" transform="{turned}">{escape(line)}</text>')
     for item in series:
         points = [(px(a), py(b)) for a, b in zip(item.x, item.y, strict=True)]
-        parts.append(_drawn(item, points))
+        ends = [None if bar is None else (py(bar[0]), py(bar[1])) for bar in item.bars]
+        parts.append(_drawn(item, points, ends))
     return (
         f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
@@ -158,15 +166,18 @@ def standalone(svg: str) -> str:
     return svg.replace(">", f">{inside}", 1) + "\n"
 
 
-def _drawn(item: Series, points: Sequence[tuple[float, float]]) -> str:
-    parts = []
+def _drawn(
+    item: Series, points: Sequence[tuple[float, float]], ends: Sequence[tuple[float, float] | None]
+) -> str:
+    bars = zip(points, ends, strict=False)
+    parts = [line_at(x, bar[0], x, bar[1], "bar") for (x, _), bar in bars if bar is not None]
     if item.line and points:
         path = [points[0]]
         for before, after in itertools.pairwise(points):
             path += [(after[0], before[1]), after] if item.step else [after]
         drawn = " ".join(f"{a:.1f},{b:.1f}" for a, b in path)
         parts.append(f'<polyline class="line" points="{drawn}"/>')
-    if not item.line or len(points) == 1:
+    if not item.line or item.marked or len(points) == 1:
         for i, point in enumerate(points):
             kind = "open" if item.hollow and item.hollow[i] else "mark"
             tip = f"<title>{escape(item.tips[i])}</title>" if item.tips else ""

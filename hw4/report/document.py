@@ -1,7 +1,7 @@
 """Put a report together from a folder of results, and write it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hw4.config import ReportConfig
@@ -22,10 +22,12 @@ from hw4.report.sections.overview import overview_section
 from hw4.report.sections.pose_charts import charts_section
 from hw4.report.sections.splat import splat_section
 from hw4.report.sections.summary import summary_section
+from hw4.report.sections.sweep import sweep_section
 
 # In the order in which a reader needs them; each makes its section of `Findings`, or None.
 SECTIONS = (
     overview_section,
+    sweep_section,
     missing_section,
     summary_section,
     comparison_section,
@@ -34,6 +36,12 @@ SECTIONS = (
     splat_section,
     configuration_section,
     origin_section,
+)
+# What the answer stands on: of many runs, it is there on request.
+MANY = 8
+DETAILS = (
+    *("Pose: summaries", "Pose: comparisons", "Pose: samples", "Pose: failures"),
+    *("Splatting", "Configuration", "Origin"),
 )
 DATA_FOLDER = "report"
 MANIFEST = "files.json"
@@ -99,6 +107,8 @@ def build_document(folder: Folder, options: ReportConfig) -> Document:
     """The report of what a folder holds: the answer first, then what is missing, then what both stand on."""
     findings = find(folder, options)
     sections = [section for make in SECTIONS if (section := make(findings)) is not None]
+    if len(findings.runs) > MANY:
+        sections = [replace(one, folded=one.title in DETAILS) for one in sections]
     kind = "sweep" if folder.is_sweep else "run"
     return Document(f"Report of {kind} {folder.path.resolve().name}", _subtitle(folder), sections)
 

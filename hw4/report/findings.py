@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from hw4.config import ReportConfig
 from hw4.config.stages import POSE, SCORE, SPLAT
 from hw4.records.run import Run
 from hw4.records.runs import Folder
-from hw4.records.settings import settings_of
+from hw4.records.settings import seeds_of, settings_of
 from hw4.report.questions import told_apart
+from hw4.report.ranking import Scores, pose_scores, splat_scores
 from hw4.report.statistics.comparisons import Comparison, all_comparisons
 
 
@@ -29,6 +31,25 @@ class Findings:
     def settings(self) -> list[tuple[str, Sequence[Run]]]:
         """Each setting with its runs, by a label."""
         return [(setting.run.title, setting.runs) for setting in settings_of(self.runs)]
+
+    @cached_property
+    def pose_scores(self) -> Scores | None:
+        """Every setting's pose errors of the samples that all have."""
+        return pose_scores(self.settings)
+
+    @cached_property
+    def splat_scores(self) -> Scores | None:
+        """Every setting's splat scores of the test views that all have."""
+        return splat_scores(self.settings)
+
+    @cached_property
+    def seeds(self) -> set[str]:
+        """The keys that make replicates."""
+        return seeds_of(self.runs)
+
+    def is_seed(self, key: str) -> bool:
+        """Whether a key makes replicates, not settings."""
+        return key in self.seeds
 
     @property
     def with_pose(self) -> list[Run]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from hw4.pose.metrics import error_of, worst_deg
 from hw4.pose.resampling import cluster_codes, resample, t_interval
 from hw4.pose.results import PoseResult, SampleResult, clusters_of
 from hw4.records.run import Run
-from hw4.report.splat_results import splat_labels
+from hw4.report.splat_results import splat_labels, values_read
 from hw4.report.statistics.pairing import is_oracle
 from hw4.report.statistics.shared_samples import sample_key
 
@@ -21,6 +21,35 @@ DRAWS = 2000
 FEWEST_DRAWN = 5
 # Means nearer than this are equal.
 TIE = 1e-9
+
+
+Settings = Sequence[tuple[str, Sequence[Run]]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is compared: each setting's value of every sample or view that all settings have.
+
+    Attributes:
+        settings: label and runs (replicates).
+        also: for each setting all runs that came to these very results, its own among them.
+        matrix: (settings, samples or views), the mean over replicates; failures as `worst`.
+        clusters: (samples or views,) numbers of what is independent of each other, such as scenes.
+        replicates: the mean of each run of each setting, over the same.
+        failed: for each setting the number of failures among them.
+        worst: what a failure counts as, None where nothing failed; `bound` the largest value there can be.
+        lowest: whether lower is better.
+    """
+
+    settings: Settings
+    also: Sequence[Sequence[Run]]
+    matrix: np.ndarray
+    clusters: np.ndarray
+    replicates: Sequence[Sequence[float]]
+    failed: Sequence[int]
+    worst: float | None
+    bound: float | None
+    lowest: bool
 
 
 @dataclass(frozen=True)
@@ -82,13 +111,10 @@ class Ranking:
         return self.order[1] if len(self.order) > 1 else None
 
 
-Settings = Sequence[tuple[str, Sequence[Run]]]
+def pose_scores(settings: Settings) -> Scores | None:
+    """Errors of the summaries' mode, failures as the worst error; None where nothing is shared.
 
-
-def rank_poses(settings: Settings, seed: int = 0) -> Ranking | None:
-    """By the mean error of the summaries' mode, failures as the worst error; None where nothing is shared.
-
-    Settings that were scored by different rules are not ranked: their errors are no one quantity.
+    Settings that were scored by different rules are not compared: their errors are no one quantity.
     """
     finished = [
         (label, [run for run in runs if run.pose is not None and not run.partial]) for label, runs in settings
@@ -100,41 +126,37 @@ def rank_poses(settings: Settings, seed: int = 0) -> Ranking | None:
     summary = poses[0].summary
     mode, worst = summary.mode, worst_deg(summary.mode, summary.fold_translation)
 
-    def values(run: Run) -> dict[tuple[object, ...], float | None]:
+    def values(run: Run) -> dict[Any, float | None]:
         assert run.pose is not None
         return {sample_key(one): error_of(one.error, mode) for one in run.pose.samples if _counts(one, mode)}
 
     groups = zip(poses[0].samples, clusters_of(poses[0].samples), strict=True)
     clusters = {sample_key(one): cluster for one, cluster in groups}
-    return _rank(finished, values, worst, lowest=True, seed=seed, clusters=clusters)
+    return _scores(finished, [runs for _, runs in finished], values, worst, True, clusters)
 
 
-def rank_splats(settings: Settings, seed: int = 0) -> Ranking | None:
-    """By the mean of the headline metric over the test views that all settings have.
+def splat_scores(settings: Settings) -> Scores | None:
+    """The headline metric of the test views that all settings have; None where there are none.
 
     Settings that came to the very same results, because they differ in nothing that splatting reads, are one.
     """
     metric = splat_headline()
-    scored = [(label, [run for run in runs if run.splat and run.splat.views]) for label, runs in settings]
+    every = [(label, [run for run in runs if run.splat and run.splat.views]) for label, runs in settings]
+    scored = [(label, runs) for label, runs in every if runs]
     groups: dict[str, list[tuple[str, Sequence[Run]]]] = {}
-    for label, runs in scored:
-        if runs:
-            same = json.dumps([[view.to_json() for view in run.splat.views] for run in runs if run.splat])
-            groups.setdefault(same, []).append((label, runs))
+    for (label, runs), read in zip(scored, values_read([runs[0] for _, runs in scored]), strict=True):
+        views = [[view.to_json() for view in run.splat.views] for run in runs if run.splat]
+        groups.setdefault(json.dumps([read, views]), []).append((label, runs))
     firsts = [group[0][1] for group in groups.values()]
     joined = [" = ".join(label for label, _ in group) for group in groups.values()]
     named = list(zip(splat_labels([runs[0] for runs in firsts], joined), firsts, strict=True))
+    also = [[run for _, runs in group for run in runs] for group in groups.values()]
 
-    def values(run: Run) -> dict[str, float | None]:
+    def values(run: Run) -> dict[Any, float | None]:
         views = run.splat.views if run.splat else []
         return {view.name: score for view in views if (score := view.scores.get(metric.name)) is not None}
 
-    ranking = _rank(named, values, None, lowest=metric.better != HIGHER, seed=seed)
-    if ranking is None:
-        return None
-    also = [[run for _, runs in group for run in runs] for group in groups.values()]
-    entries = [replace(entry, also=runs) for entry, runs in zip(ranking.entries, also, strict=True)]
-    return replace(ranking, entries=entries)
+    return _scores(named, also, values, None, lowest=metric.better != HIGHER)
 
 
 def _rules(pose: PoseResult) -> tuple[object, ...]:
@@ -146,15 +168,14 @@ def _counts(one: SampleResult, mode: str) -> bool:
     return mode == "R" or one.error.has_true_direction is not False
 
 
-def _rank(
+def _scores(
     settings: Settings,
+    also: Sequence[Sequence[Run]],
     values: Callable[[Run], dict[Any, float | None]],
     worst: float | None,
     lowest: bool,
-    seed: int,
     clusters: Mapping[Any, Hashable] | None = None,
-) -> Ranking | None:
-    """Settings by the mean of their values; values of one of the `clusters` are drawn as one."""
+) -> Scores | None:
     every = [[values(run) for run in runs] for _, runs in settings]
     flat = [own for runs in every for own in runs]
     shared = [key for key in flat[0] if all(key in own for own in flat)] if flat else []
@@ -165,34 +186,37 @@ def _rank(
     def filled(value: float | None) -> float:
         return float("nan" if worst is None else worst) if value is None else value
 
-    # (settings, samples): the mean over replicates of each sample.
-    matrix = np.array(
-        [np.mean([[filled(own[key]) for key in shared] for own in runs], axis=0) for runs in every]
-    )
-    sign = 1.0 if lowest else -1.0
-    methods = [i for i, (_, runs) in enumerate(settings) if not any(map(is_oracle, runs))]
+    codes = cluster_codes(shared if clusters is None else [clusters[key] for key in shared])
+    tables = [np.array([[filled(own[key]) for key in shared] for own in runs]) for runs in every]
+    matrix = np.stack([table.mean(axis=0) for table in tables])
+    replicates = [table.mean(axis=1).tolist() for table in tables]
+    counted = worst if any(failed) else None
+    return Scores(settings, also, matrix, codes, replicates, failed, counted, worst, lowest)
+
+
+def rank(scores: Scores | None, seed: int = 0) -> Ranking | None:
+    """Settings by their means; bounds, which pick by the ground truth, are not ranked."""
+    if scores is None:
+        return None
+    matrix, n = scores.matrix, scores.matrix.shape[1]
+    sign = 1.0 if scores.lowest else -1.0
+    methods = [i for i, (_, runs) in enumerate(scores.settings) if not any(map(is_oracle, runs))]
     means = matrix.mean(axis=1)
     drawn = None
-    codes = cluster_codes(shared if clusters is None else [clusters[key] for key in shared])
-    n_clusters = int(codes.max()) + 1
+    n_clusters = int(scores.clusters.max()) + 1
     if n_clusters >= FEWEST_DRAWN:
-        drawn = resample([*matrix], lambda values: values.mean(axis=-1), codes, DRAWS, seed)
+        drawn = resample([*matrix], lambda values: values.mean(axis=-1), scores.clusters, DRAWS, seed)
     order = sorted(methods, key=lambda i: sign * means[i])
     shares: dict[int, float] = {}
     if drawn is not None and methods:
         winners = np.argmin(sign * drawn[methods], axis=0)
         shares = {i: float(np.mean(winners == at)) for at, i in enumerate(methods)}
     entries = []
-    for i, (label, runs) in enumerate(settings):
+    for i, (label, runs) in enumerate(scores.settings):
         low, high = None, None
         if drawn is not None:
-            low, high = t_interval(
-                float(means[i]), drawn[i], n_clusters, None if worst is None else (0.0, worst)
-            )
-        entries.append(Entry(label, runs, float(means[i]), low, high, shares.get(i), failed[i], runs))
-    return Ranking(
-        entries,
-        len(shared),
-        order,
-        worst if any(failed) else None,
-    )
+            bounds = None if scores.bound is None else (0.0, scores.bound)
+            low, high = t_interval(float(means[i]), drawn[i], n_clusters, bounds)
+        share, failed = shares.get(i), scores.failed[i]
+        entries.append(Entry(label, runs, float(means[i]), low, high, share, failed, scores.also[i]))
+    return Ranking(entries, n, order, scores.worst)

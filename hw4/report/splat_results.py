@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hw4.config.decides import stage_reads
 from hw4.config.stages import SPLAT
-from hw4.records.labels import labels
+from hw4.records.labels import labels, settings
 from hw4.records.run import Run
 from hw4.splat.result import SplatResult
 from hw4.splat.source import uses_model
@@ -47,14 +47,19 @@ def splat_labels(firsts: Sequence[Run], otherwise: Sequence[str]) -> list[str]:
     """What runs are called by what the splat stage reads of them; `otherwise` where that tells too little."""
     if len(firsts) < 2:
         return list(otherwise)
-    named = labels(firsts, left_out=lambda key: not _read(key, firsts), of_pose=False)
+    named = labels(firsts, left_out=lambda key: not read_by_splat(key, firsts), of_pose=False)
     return [
         other if run.name in label else label
         for label, run, other in zip(named, firsts, otherwise, strict=True)
     ]
 
 
-def _read(key: str, runs: Sequence[Run]) -> bool:
+def values_read(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Of the keys in which runs differ, those that the splat stage reads, with each run's values."""
+    return settings(runs, left_out=lambda key: not read_by_splat(key, runs))[1] if runs else []
+
+
+def read_by_splat(key: str, runs: Sequence[Run]) -> bool:
     """Whether the splat stage of any run reads a key of the command line or the configuration."""
     group = key.split("/")[0]
     if group in ("experiment", "task"):

@@ -11,7 +11,7 @@ from hw4.models.sfm.config import SfmConfig
 from hw4.records.run import Run
 from hw4.records.runs import load_runs
 from hw4.report.document import write_report
-from hw4.report.ranking import rank_poses, rank_splats
+from hw4.report.ranking import pose_scores, rank, splat_scores
 from tests.support.report_folders import (
     METRICS,
     POSE,
@@ -34,7 +34,7 @@ def test_failures_count_and_the_share_is_that_of_a_simulation(tmp_path: Path) ->
     first: list[float | None] = [10.0, 12.0, 9.0, 14.0, 11.0, 13.0, 40.0, 8.0]
     second: list[float | None] = [11.0, 11.0, 12.0, 12.0, 13.0, 12.0, 12.0, 12.0]
     failing: list[float | None] = [1.0, 1.0, 1.0, 1.0, None, None, None, None]
-    found = rank_poses(ranked(tmp_path, first, second, failing))
+    found = rank(pose_scores(ranked(tmp_path, first, second, failing)))
     assert found is not None and found.worst == 180
     assert [entry.mean for entry in found.entries] == pytest.approx(
         [np.mean(first), np.mean(second), (4 + 4 * 180) / 8]
@@ -69,19 +69,19 @@ def test_other_rules_partial_runs_and_bounds_are_not_ranked(tmp_path: Path) -> N
     pair, other = pair_and_interpolated(metrics=replace(METRICS, protocol="homework"))
     write_pose_job(tmp_path / "a" / "0", pair, [1.0, 2.0])
     write_pose_job(tmp_path / "a" / "1", other, [1.0, 2.0])
-    assert rank_poses([(run.label, [run]) for run in load_runs(tmp_path / "a").runs]) is None
+    assert rank(pose_scores([(run.label, [run]) for run in load_runs(tmp_path / "a").runs])) is None
     assert "are not ranked" in write_report(tmp_path / "a").markdown.read_text()
     oracle = replace(other, metrics=METRICS, input=replace(other.input, selection="oracle"))
     write_pose_job(tmp_path / "b" / "0", pair, [5.0, 6.0])
     write_pose_job(tmp_path / "b" / "1", oracle, [1.0, 2.0])
-    found = rank_poses([(run.label, [run]) for run in load_runs(tmp_path / "b").runs])
+    found = rank(pose_scores([(run.label, [run]) for run in load_runs(tmp_path / "b").runs]))
     assert found is not None and found.order == [0] and found.entries[1].share is None
 
 
 def test_replicates_are_one_setting(tmp_path: Path) -> None:
     found = ranked(tmp_path, [1.0, 2.0, 3.0], [3.0, 4.0, 5.0], [2.5, 3.5, 4.5])
     runs = [run for _, (run,) in found]
-    both = rank_poses([("twice", runs[:2]), ("once", runs[2:])])
+    both = rank(pose_scores([("twice", runs[:2]), ("once", runs[2:])]))
     assert both is not None and both.order == [0, 1]
     assert [entry.mean for entry in both.entries] == pytest.approx([3.0, 3.5])
 
@@ -90,7 +90,7 @@ def test_few_views_say_no_certainty(tmp_path: Path) -> None:
     for number, psnr in enumerate((20.0, 22.0)):
         config = Config(task="splat", splat=SplatConfig(lr=1e-3 * (1 + number)))
         write_splat_job(tmp_path / str(number), config, psnr)
-    found = rank_splats([(run.label, [run]) for run in load_runs(tmp_path).runs])
+    found = rank(splat_scores([(run.label, [run]) for run in load_runs(tmp_path).runs]))
     assert found is not None and found.best == 1 and found.entries[1].share is None
     text = write_report(tmp_path).markdown.read_text()
     assert "**Highest PSNR: lr=0.002, 22.00 dB.** Next: lr=0.001, 20.00 dB. Over 2 test views." in text

@@ -10,7 +10,7 @@ from hw4.records.run import Run
 from hw4.report.findings import Findings
 from hw4.report.statistics.confounds import factors, show
 
-MAX_MATRIX = 12
+MAX_MATRIX = 7
 
 
 def configuration_section(findings: Findings) -> Section:
@@ -34,7 +34,8 @@ def configuration_section(findings: Findings) -> Section:
     if any(MISSING in row for row in rows):
         notes.append(f"{MISSING}: this run's model, input or data has no such key")
     notes.append("left out: where runs are logged and cached, and how this report is made")
-    section.blocks.append(Table("Differing keys", ["key", *(r.title for r in known)], rows, notes))
+    table = Table("Differing keys", ["key", *(r.title for r in known)], rows, notes)
+    section.blocks.append(table if len(known) < MAX_MATRIX else table.transposed())
     for stage, found in ((POSE, findings.with_pose), (SPLAT, findings.with_splat)):
         if 2 < len(found) <= MAX_MATRIX:
             section.blocks.append(_factor_matrix(found, stage))

@@ -9,17 +9,21 @@ from hw4.records.runs import Folder
 from hw4.report.answers import answer, difference
 from hw4.report.findings import Findings
 from hw4.report.questions import question
-from hw4.report.ranking import rank_poses, rank_splats
+from hw4.report.ranking import rank
 from hw4.report.sections.best import pose_verdict, splat_verdict
 from hw4.report.sections.distributions import pose_distribution, splat_distribution
+from hw4.report.sections.effects import effect_texts
 from hw4.report.sections.settings_table import settings_table
 from hw4.report.sections.splat_views import first_look
+from hw4.report.sections.sweep_charts import FEW_ANSWERS, first_charts
 from hw4.report.splat_results import distinct_results
 from hw4.report.statistics.confounds import factors, is_confounded
 from hw4.report.statistics.pairing import BOUND, SETTING
+from hw4.report.sweep import swept_stages
+from hw4.report.words import counted
 
 # On the first screen; the others are folded.
-SHOWN_ANSWERS = 4
+SHOWN_ANSWERS = 5
 MAX_ANSWERS = 24
 NAMED = 3
 
@@ -27,17 +31,25 @@ NAMED = 3
 def overview_section(findings: Findings) -> Section:
     """What a reader in a hurry needs."""
     section = Section("The answer")
-    settings = findings.settings
-    poses, splats = rank_poses(settings), rank_splats(settings)
+    poses, splats = rank(findings.pose_scores), rank(findings.splat_scores)
     said: list[Block] = [*pose_verdict(poses, findings), *splat_verdict(splats, findings)]
-    answers = _answers(findings)
-    said += answers[:SHOWN_ANSWERS]
-    if answers[SHOWN_ANSWERS:]:
-        more = answers[SHOWN_ANSWERS:MAX_ANSWERS]
-        said.append(Folded(f"{len(more)} more questions and answers", more))
+    sweeps = swept_stages(findings)
+    answers = [*_answers(findings), *(text for swept in sweeps for text in effect_texts(swept))]
+    drawn = first_charts(sweeps, len(answers))
+    # A map says at a glance what many sentences would.
+    shown = 0 if drawn and len(answers) > SHOWN_ANSWERS else SHOWN_ANSWERS
+    said += answers[:shown]
+    if not shown or len(answers) <= FEW_ANSWERS:
+        said += drawn
+        drawn = []
+    if answers[shown:]:
+        more = answers[shown:MAX_ANSWERS]
+        noun = "more question" if shown else "question"
+        said.append(Folded(f"{counted(len(more), noun)} with answers", more))
     if not _is_whole(findings.folder):
         said.append(Text("Something is missing from these results: what, and why, stands below.", WARNING))
-    gallery = first_look(distinct_results(findings.with_splat), splats, findings.options.view)
+    firsts = [runs[0] for _, runs in findings.settings if runs[0].splat]
+    gallery = first_look(distinct_results(firsts), splats, findings.options.view)
     pictures: list[Block] = [
         picture
         for picture in (
@@ -46,6 +58,7 @@ def overview_section(findings: Findings) -> Section:
         )
         if picture is not None
     ]
+    pictures += drawn
     section.blocks += [Columns(said, pictures)] if pictures and said else [*said, *pictures]
     if findings.runs:
         section.blocks.append(settings_table(findings, poses, splats))
@@ -69,11 +82,11 @@ def _warnings(findings: Findings) -> Sequence[Text]:
     splats = findings.with_splat
     confounded += [(splats[0], run) for run in splats[1:] if is_confounded(factors(splats[0], run, SPLAT))]
     pairs = list(dict.fromkeys(f"{a.title} and {b.title}" for a, b in confounded))
-    if not pairs:
+    # Most settings of a grid differ in several keys; their answers compare those that differ in one.
+    if not 0 < len(pairs) <= NAMED:
         return []
-    more = f"; and {len(pairs) - NAMED} other pairs" if len(pairs) > NAMED else ""
     text = (
-        f"WARNING: more than one factor changes between {'; '.join(pairs[:NAMED])}{more}. "
+        f"WARNING: more than one factor changes between {'; '.join(pairs)}. "
         "Details stand with each comparison."
     )
     return [Text(text, WARNING)]

@@ -24,7 +24,7 @@ BELOW = 15
 def settings_table(findings: Findings, poses: Ranking | None, splats: Ranking | None) -> Table:
     """What each setting came to; the best of the ranked columns is marked."""
     settings = findings.settings
-    columns = _named(settings)
+    columns = _named(settings, findings)
     if any(run.status != OK for run in findings.runs):
         columns["status"] = [", ".join(dict.fromkeys(run.status for run in runs)) for _, runs in settings]
     with_pose = [run for run in findings.with_pose if run.pose]
@@ -52,11 +52,10 @@ def settings_table(findings: Findings, poses: Ranking | None, splats: Ranking | 
     return Table("Settings" if len(settings) > 1 else "Result", list(columns), rows, notes)
 
 
-def _named(settings: Settings) -> dict[str, list[str]]:
+def _named(settings: Settings, findings: Findings) -> dict[str, list[str]]:
     """The values that tell the settings apart, a column a key; one column of labels where they are named."""
     firsts = [runs[0] for _, runs in settings]
-    keys, values = differing(firsts)
-    keys = [key for key in keys if _same_within(key, settings)]
+    keys, values = differing(firsts, left_out=findings.is_seed)
     rows = [tuple(own.get(key, MISSING) for key in keys) for own in values]
     if (
         not keys
@@ -70,11 +69,6 @@ def _named(settings: Settings) -> dict[str, list[str]]:
     if "input" in named:
         named["input"] = [run.input_label for run in firsts]
     return named
-
-
-def _same_within(key: str, settings: Settings) -> bool:
-    """Whether a key is one of settings, not of replicates."""
-    return all(len({str(run.option(key)) for run in runs}) == 1 for _, runs in settings)
 
 
 def _listed(findings: Findings) -> list[Metric]:

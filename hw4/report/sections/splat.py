@@ -18,6 +18,9 @@ from hw4.report.splat_results import Result, distinct_results
 from hw4.report.statistics.confounds import factors, is_confounded, show, warning
 from hw4.report.words import who
 
+# So many results stand below each other.
+MANY = 7
+
 
 def splat_section(findings: Findings) -> Section | None:
     """Everything about the splat results."""
@@ -86,7 +89,8 @@ def _scores(results: Sequence[Result]) -> Table:
             notes.append((name, "test cameras were optimised before scoring"))
         notes.append((name, f"{s.n_train} training views, initialised from {s.origin}"))
     named = [result.label for result in results]
-    return Table("Scores on the test views", columns, rows, _merged(notes, named)).transposed()
+    table = Table("Scores on the test views", columns, rows, _merged(notes, named))
+    return table.transposed() if len(results) < MANY else table
 
 
 def _reused(run: Run) -> str:

@@ -10,6 +10,9 @@ from hw4.pose.beside import why_they_differ
 from hw4.pose.metrics import Measured, PoseSummary
 from hw4.report.findings import Findings
 
+# More runs than this stand below each other.
+MAX_COLUMNS = 7
+
 
 def summary_section(findings: Findings) -> Section | None:
     """Every pose run's metrics with intervals, exactly as its results.json has them."""
@@ -51,7 +54,8 @@ def summary_section(findings: Findings) -> Section | None:
     notes += [f"protocol {a}, errors of mode {b}, failures: {c}" for a, b, c in sorted(kinds)]
     drawn = dict.fromkeys(pose.summary.drawn for _, pose in with_pose)
     notes += [f"brackets: 95 % bootstrap intervals over {text}" for text in drawn]
-    section.blocks.append(Table("Every pose run", columns, rows, notes))
+    table = Table("Every pose run", columns, rows, notes)
+    section.blocks.append(table if len(columns) <= MAX_COLUMNS else table.transposed())
     return section
 
 
