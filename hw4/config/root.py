@@ -142,10 +142,15 @@ class WandbConfig(Checked, at="wandb"):
 
 @dataclass
 class CacheConfig(Checked, at="cache"):
-    """Where stage results are kept, and whether finished and half-finished ones are reused."""
+    """Where stage results are kept, and whether finished and half-finished ones are reused.
+
+    `max_gb` null: all are kept. Else a job ends by removing the least recently used ones until the rest takes
+    no more than so many GB (10^9 bytes), but none that another process uses, and no trained weights.
+    """
 
     root: str = "outputs/cache"
     reuse: bool = True
+    max_gb: float | None = key(None, low=0)
 
 
 def _objectives() -> list[str]:

@@ -81,15 +81,24 @@ def _key(path: Path) -> tuple[str, bool]:
     return key, time.time() - max(status.st_mtime, status.st_ctime) > CLOCK
 
 
-def _hashed(path: Path) -> str | OSError:
+def content_digest(path: Path) -> str:
+    """The SHA-256 of a file as it is now, in hexadecimal: a disk that rots changes no time.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     hasher = hashlib.sha256()
+    with regular(path).open("rb") as file:
+        while block := file.read(BLOCK):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def _hashed(path: Path) -> str | OSError:
     try:
-        with regular(path).open("rb") as file:
-            while block := file.read(BLOCK):
-                hasher.update(block)
+        return content_digest(path)
     except OSError as error:
         return error
-    return hasher.hexdigest()
 
 
 def _digests(paths: Iterable[Path]) -> dict[Path, str | OSError]:

@@ -1,6 +1,7 @@
 """Arrays and archives of them, which may have been damaged."""
 
 import contextlib
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,18 @@ def _loaded(path: Path, take: Callable[[Any], Any]) -> Any:
         # numpy's own words advise to unpickle it.
         reason = "it holds Python objects" if "allow_pickle" in str(error) else brief(error)
         raise ValueError(f"cannot read {path} ({reason})") from error
+
+
+def check_archive(path: Path) -> None:
+    """Compare each part of a zip archive, as torch's checkpoints are, with its checksum; torch does not.
+
+    Raises:
+        ValueError: it is none, or a part is not what was written.
+    """
+    try:
+        with zipfile.ZipFile(regular(path)) as archive:
+            bad = archive.testzip()
+    except Exception as error:
+        raise ValueError(f"cannot read {path} ({brief(error)})") from error
+    if bad is not None:
+        raise ValueError(f"cannot read {path} ({bad} is not what was written)")

@@ -40,3 +40,11 @@ DEGREES = Scale(3, 1, suffix="°", change_suffix="°")
 PER_CENT = Scale(1, 0, factor=100, suffix=" %", change_suffix=" pp")
 SHARE = Scale(4, 3)
 DECIBEL = Scale(2, 1)
+
+
+def in_units(n_bytes: float) -> str:
+    """A number of bytes for people, in powers of 1024."""
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    while n_bytes >= 1024 and len(units) > 1:
+        n_bytes, units = n_bytes / 1024, units[1:]
+    return f"{n_bytes:.0f} B" if units[0] == "B" else f"{n_bytes:.1f} {units[0]}"

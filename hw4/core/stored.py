@@ -1,11 +1,12 @@
 """Reading back what the program has written itself, perhaps in another version, perhaps damaged since."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hw4.core.durable import JsonlLog, jsonable, parse_json, write_bytes
-from hw4.core.fingerprint import digest
+from hw4.core.fingerprint import content_digest, digest
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,27 @@ def unsealed(content: bytes | str) -> dict[str, Any]:
     if not isinstance(record, dict) or record.pop(SEAL, None) != digest(record):
         raise ValueError("it was changed or damaged since it was written")
     return record
+
+
+def checksums(root: Path, files: Iterable[Path]) -> dict[str, str]:
+    """The SHA-256 of files, by their names below `root`.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return {path.relative_to(root).as_posix(): content_digest(path) for path in files}
+
+
+def damaged(root: Path, sums: Mapping[str, str]) -> list[Path]:
+    """The files of `checksums` that are gone or no longer what they were."""
+    return [root / name for name, known in sums.items() if not _is(root / name, known)]
+
+
+def _is(path: Path, known: str) -> bool:
+    try:
+        return content_digest(path) == known
+    except OSError:
+        return False
 
 
 class SealedLog(JsonlLog):

@@ -8,6 +8,7 @@ from hw4.config import InputConfig, WandbConfig
 from hw4.config.decides import pose_address
 from hw4.config.input import PAIR, input_label
 from hw4.config.stages import FRAMES, POSE, SCORE
+from hw4.core.cache import using
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.protocols import HOMEWORK
@@ -67,8 +68,6 @@ def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
     cache_dir = folder(config.input)
     # Said before anything is computed, and as what it is: no sample's fault.
     config.model.check_views(_fewest_views(samples))
-    if not (cache_dir / "config.json").is_file():
-        write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
     model = FromModel(
         context.build_model,
         folder(InputConfig(PAIR)) if config.input.picks else cache_dir,
@@ -77,6 +76,10 @@ def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
         (config.model.name, labels.weights),
     )
     source = FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
+    # Clouds are read until the job ends.
+    context.at_end.enter_context(using(*source.folders))
+    if not (cache_dir / "config.json").is_file():
+        write_json(cache_dir / "config.json", {"model": asdict(config.model), "input": asdict(config.input)})
     doubt = doubt_of_weights(config)
     source.remarks = (*source.remarks, *([doubt] if doubt else []))
     return source

@@ -5,6 +5,7 @@ from pathlib import Path
 from hw4.config.decides import pretrain_address
 from hw4.config.model import NetworkConfig
 from hw4.config.stages import PRETRAIN
+from hw4.core.cache import using
 from hw4.core.durable import exclusive
 from hw4.core.errors import UserError
 from hw4.jobs.context import JobContext
@@ -48,7 +49,10 @@ def run_pretraining(context: JobContext) -> list[str]:
         named = {f"{PRETRAIN}/{name}": value for name, value in values.items()}
         context.tracker.log({STEP: float(step), **named})
 
-    with exclusive(out), StepProgress(context.console, config.pretrain.steps, "pretrain") as progress:
+    # A folder of the user's own is nobody's to remove.
+    kept = () if config.pretrain.out else (out,)
+    progress_bar = StepProgress(context.console, config.pretrain.steps, PRETRAIN)
+    with using(*kept), exclusive(out), progress_bar as progress:
         result = run_pretrain(
             config.model.name,
             config.pretrain,

@@ -17,6 +17,7 @@ from hw4.core.memory import peak_memory
 from hw4.core.provenance import provenance
 from hw4.data.registry import data_with
 from hw4.data.stamps import inputs_stamp
+from hw4.jobs.cache import keep_within
 from hw4.jobs.context import JobContext
 from hw4.jobs.logged import run_config
 from hw4.jobs.report import report_at_the_end
@@ -123,6 +124,8 @@ def run_job(config: Config, out_dir: Path, console: Console, group: SweepGroup |
     finally:
         context.at_end.close()
         context.tracker.finish(failed=not succeeded)
+    if computes:
+        keep_within(context)
     if problems:
         raise UserError("; ".join(problems))
 

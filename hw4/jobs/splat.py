@@ -13,10 +13,11 @@ import numpy as np
 from hw4.config import SplatConfig
 from hw4.config.decides import scores_address, splat_address
 from hw4.config.stages import SPLAT
+from hw4.core.cache import LOCK, MARK, using
 from hw4.core.durable import exclusive, write_bytes
 from hw4.core.fingerprint import content_of
 from hw4.core.metric import MetricUnavailable
-from hw4.core.stored import unsealed
+from hw4.core.stored import damaged, unsealed
 from hw4.data.photos import without_suffix
 from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
@@ -27,7 +28,7 @@ from hw4.output.figures import save_figure
 from hw4.output.progress import StepProgress
 from hw4.output.splat_tables import splat_table, views_table
 from hw4.output.training_curves import training_curves
-from hw4.splat.result import RESULT_FILE, SplatResult
+from hw4.splat.result import CHECKSUMS, RESULT_FILE, SplatResult
 from hw4.splat.source import uses_model
 from hw4.splat.training.log import TrainingLog
 
@@ -63,11 +64,11 @@ def run_splat_stage(context: JobContext) -> list[str]:
     folder = Path(config.cache.root) / SPLAT / address
     metrics = [row.name for row in splat_metrics()]
     scored = folder / f"scores-{scores_address(config, [scored_on, metrics])}"
-    with exclusive(folder):
+    with using(folder), exclusive(folder):
         if not config.cache.reuse:
             _clear(folder)
         context.tracker.axis("splat", STEP)
-        result = _finished(scored, config.splat)
+        result = _finished(context, scored)
         reused = result is not None
         if result is None:
             result = _compute(context, folder, scored, get_model)
@@ -88,22 +89,25 @@ def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != ".lock":
+        elif path.name not in (LOCK, MARK):
             path.unlink()
 
 
-def _finished(folder: Path, config: SplatConfig) -> SplatResult | None:
+def _finished(context: JobContext, folder: Path) -> SplatResult | None:
     """The result in a folder, unless something in it is missing that can be had now."""
     try:
-        result = SplatResult.from_json(unsealed((folder / RESULT_FILE).read_bytes()))
+        record = unsealed((folder / RESULT_FILE).read_bytes())
+        result, sums = SplatResult.from_json(record), record[CHECKSUMS]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    files = result.files.values()
-    paths = [path for value in files for path in (value if isinstance(value, list) else [value])]
-    if result.problems or not all(Path(path).is_file() for path in paths):
+    if result.problems:
+        return None
+    if lost := damaged(folder, sums):
+        context.warn(f"{lost[0]} is not what was written there: the scores and files are made again.")
         return None
     lacking = [row for row in splat_metrics() if row.check and row.name in result.missing]
-    return None if result.views and any(_can_be_had(row.check, config) for row in lacking) else result
+    splat = context.config.splat
+    return None if result.views and any(_can_be_had(row.check, splat) for row in lacking) else result
 
 
 def _can_be_had(check: str, config: SplatConfig) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: one run, a sweep, something that is only printed, ``hw4 runs`` or ``hw4 doctor``."""
+"""The command line: one run, a sweep, something that is only printed, or a word such as ``hw4 runs``."""
 
 import os
 import signal
@@ -74,8 +74,15 @@ def _doctor(arguments: Sequence[str]) -> int:
     return run_doctor(arguments)
 
 
+def _cache(arguments: Sequence[str]) -> int:
+    from hw4.launch.cache import run_cache
+    from hw4.output.terminal import make_console
+
+    return run_cache(arguments, make_console())
+
+
 # Words in the place of a task, which Hydra does not see.
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"runs": _list_runs, "doctor": _doctor}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"runs": _list_runs, "doctor": _doctor, "cache": _cache}
 
 
 def _run(arguments: Sequence[str]) -> int:

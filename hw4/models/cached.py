@@ -10,6 +10,7 @@ import numpy as np
 
 from hw4.config import Config
 from hw4.config.decides import model_address
+from hw4.core.cache import using
 from hw4.core.durable import exclusive, jsonable, parse_json, write_bytes
 from hw4.core.fingerprint import digest
 from hw4.core.npz import read_npz
@@ -80,7 +81,7 @@ class CachedModel(ReconstructionModel):
         content = photo_digests(image_paths)
         inputs = [FORMAT, seed, None if Ks is None else Ks.tolist(), [content[path] for path in image_paths]]
         path = self._folder / f"{digest(inputs)}.npz"
-        with exclusive(self._folder):
+        with using(self._folder), exclusive(self._folder):
             known = from_npz(path)
             if known is not None:
                 return known

@@ -157,6 +157,11 @@ class FromCandidates(Source):
         self._model, self._inputs, self._metrics = model, inputs, metrics
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """See `Source.folders`."""
+        return (self.cache_dir, *self._model.folders)
+
+    @property
     def labels(self) -> tuple[str, str]:
         """See `Source.labels`."""
         return self._model.labels

@@ -39,6 +39,11 @@ class Source(ABC):
     remarks: tuple[str, ...] = ()
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of a cache that answers come from or go to."""
+        return () if self.cache_dir is None else (self.cache_dir,)
+
+    @property
     @abstractmethod
     def labels(self) -> tuple[str, str]:
         """What tables call the model and its weights."""

@@ -11,6 +11,7 @@ from hw4.config import PretrainConfig
 from hw4.config.fields import deciding
 from hw4.core.durable import JsonlLog, write_bytes, write_text
 from hw4.core.errors import UserError
+from hw4.core.npz import check_archive
 
 
 @dataclass
@@ -53,6 +54,7 @@ def load_checkpoint(path: Path, state: PretrainState, config: PretrainConfig) ->
     """
     start_again = "give another pretrain.out=..., or delete it to start again."
     try:
+        check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         name, found = content["name"], content["recipe"]
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for

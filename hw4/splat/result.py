@@ -1,12 +1,15 @@
 """What the splat stage computes."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hw4.core.stored import require
 from hw4.metrics import splat_metrics
 
 RESULT_FILE = "splat.json"
+# In that file: the SHA-256 of each file that the result names, by its name in the same folder.
+CHECKSUMS = "checksums"
 # What came later than the first version, or is a run's own, has a default.
 REQUIRED = (
     *("views", "missing", "aligned_test_views", "n_gaussians", "n_initial", "n_train", "iterations"),
@@ -82,6 +85,12 @@ class SplatResult:
         names, files = [view.name for view in self.views], self.files.get(kind, [])
         # In the order of the views: names in different folders may end alike.
         return files[names.index(name)] if name in names and len(files) == len(names) else None
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every file that was written, of all kinds."""
+        values = self.files.values()
+        return [Path(path) for value in values for path in (value if isinstance(value, list) else [value])]
 
     @property
     def origin(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from hw4.config import DataConfig, SplatConfig
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
-from hw4.core.stored import sealed
+from hw4.core.stored import checksums, sealed
 from hw4.data.scenes.scene import Scene, TestViews, scene_of
 from hw4.geometry.cameras import centred_K
 from hw4.metrics import splat_metrics, splat_results
@@ -19,7 +19,7 @@ from hw4.splat.camera_file import write_cameras
 from hw4.splat.covisible import with_shared_focal
 from hw4.splat.gaussians import save_ply
 from hw4.splat.rasterize import device_for
-from hw4.splat.result import RESULT_FILE, SplatResult
+from hw4.splat.result import CHECKSUMS, RESULT_FILE, SplatResult
 from hw4.splat.scoring.estimated_cameras import estimated_test_views
 from hw4.splat.scoring.evaluate import EvalResult, evaluate
 from hw4.splat.scoring.lpips_weights import configured_weights
@@ -90,7 +90,8 @@ def run_splat(
         history=trained.history,
         problems=[*outputs.problems, *scores.problems],
     )
-    write_json(out_dir / RESULT_FILE, sealed(result.to_json()))
+    sums = checksums(out_dir, result.paths)
+    write_json(out_dir / RESULT_FILE, sealed({**result.to_json(), CHECKSUMS: sums}))
     return result
 
 

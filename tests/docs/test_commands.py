@@ -47,7 +47,7 @@ def kind(command: str) -> str:
         words = shlex.split(command)[3:]
         if words[:1] == ["runs"]:
             return "listing"
-        if words[:1] == ["doctor"]:
+        if words[:1] in (["doctor"], ["cache"]):
             return "printing"
         if any(word.startswith("--") for word in words):
             return "printing"
@@ -76,8 +76,9 @@ def test_every_command_is_tried() -> None:
     assert len(JOBS) > 25
     tried = ("job", "launched", "listing", "printing", "python", "make", "pip", "wandb")
     assert {kind(command) for command in commands()} <= set(tried)
-    # test_cli and test_doctor read what these print.
-    assert set(of("printing")) == {"python -m hw4 --cfg job", "python -m hw4 --help", "python -m hw4 doctor"}
+    # test_cli, test_doctor and test_cache read what these print.
+    printing = {command.removeprefix("python -m hw4 ") for command in of("printing")}
+    assert printing == {"--cfg job", "--help", "doctor", "cache", "cache --older 30d --clear"}
 
 
 def typed(command: str, cwd: Path, *more: str, **env: str) -> subprocess.CompletedProcess[str]:

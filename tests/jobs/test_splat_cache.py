@@ -1,6 +1,7 @@
 """What a splat job keeps and takes from its cache: training apart from scores, logs told again."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
+from rich.console import Console
 
 from hw4.config import Config
 from hw4.config.splat import EvalConfig, RenderConfig
+from hw4.core.cache import using
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import load_scene
+from hw4.jobs.run import run_job
 from hw4.splat import video as video_module
 from hw4.splat.training.step import TrainingRun
 from hw4.tracking.tracker import Tracker
@@ -228,3 +232,36 @@ def test_tiny_photos_are_trained_on_and_scored_as_far_as_possible(root: Path, tm
     splat = run(make_config(root, tmp_path), tmp_path / "out")["splat"]
     assert splat["psnr"] > 0 and splat["ssim"] is None
     assert splat["missing"]["ssim"].endswith("is 6x4")
+
+
+def test_a_flipped_byte_in_a_kept_file_is_said_and_made_again(
+    root: Path, tmp_path: Path, no_training: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_config(root, tmp_path, video_frames=0)
+    first = run(config, tmp_path / "first")["splat"]
+    (kept,) = (tmp_path / "cache").glob("splat/*/scores-*")
+    paths = [kept / "gaussians.ply", next(kept.glob("renders/*.png"))]
+    whole = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, whole, strict=True):
+        times = path.stat()
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+        # A disk that rots changes no time.
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    no_training()
+    run_job(config, tmp_path / "again", Console(width=1000))
+    assert f"{paths[0]} is not what was written there" in capsys.readouterr().out
+    again = json.loads((tmp_path / "again" / "results.json").read_text())["splat"]
+    assert not again["reused"] and again["psnr"] == first["psnr"]
+    assert [path.read_bytes() for path in paths] == whole
+    assert run(config, tmp_path / "third")["splat"]["reused"]
+
+
+def test_a_small_cache_keeps_what_was_used_last(root: Path, tmp_path: Path) -> None:
+    config = make_config(root, tmp_path, video_frames=0, iterations=3)
+    small = replace(config, cache=replace(config.cache, max_gb=0.0))
+    other = tmp_path / "cache" / "splat" / ("0" * 20)
+    with using(other):
+        result = run(small, tmp_path / "first")["splat"]
+    assert [path.parent for path in (tmp_path / "cache").glob("splat/*/.used")] == [other]
+    assert all(Path(path).is_file() for path in result["files"]["renders"]), "the run has its own"
+    assert run(config, tmp_path / "second")["splat"]["psnr"] == result["psnr"]

@@ -7,6 +7,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import hw4
+from hw4.core.cache import size_of
+from hw4.core.scale import in_units
 from hw4.launch.doctor import gpu, software, storage
 from hw4.launch.doctor.gpu import (
     Driver,
@@ -18,7 +20,7 @@ from hw4.launch.doctor.gpu import (
     torch_problems,
 )
 from hw4.launch.doctor.run import run_doctor
-from hw4.launch.doctor.section import Section, as_text, in_units
+from hw4.launch.doctor.section import Section, as_text
 
 SMI = """
 +-----------------------------------------------------------------------------------------+
@@ -114,7 +116,7 @@ def test_libraries_that_are_there_and_do_not_load(tmp_path: Path, monkeypatch: p
 def test_a_full_disk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b").write_bytes(b"x" * 3000)
-    assert storage.size_of(tmp_path) == 3000 and in_units(3000) == "2.9 KiB" and in_units(7) == "7 B"
+    assert size_of(tmp_path) == 3000 and in_units(3000) == "2.9 KiB" and in_units(7) == "7 B"
     monkeypatch.setattr(storage, "_folders", lambda: {"results": tmp_path / "later"})
     full = type("Usage", (), {"free": 5 * 2**20})
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: full)

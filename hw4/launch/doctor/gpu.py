@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from hw4.launch.doctor.section import Section, in_units
+from hw4.core.scale import in_units
+from hw4.launch.doctor.section import Section
 
 CHOOSE_TORCH = "https://pytorch.org/get-started/locally"
 

@@ -27,11 +27,3 @@ def as_text(sections: Sequence[Section]) -> str:
     if not problems:
         return "\n".join([*lines, "Nothing is wrong, as far as can be seen here."])
     return "\n".join([*lines, "Wrong:", *(f"  - {problem}" for problem in problems)])
-
-
-def in_units(n_bytes: float) -> str:
-    """A number of bytes for people, in powers of 1024."""
-    units = ["B", "KiB", "MiB", "GiB", "TiB"]
-    while n_bytes >= 1024 and len(units) > 1:
-        n_bytes, units = n_bytes / 1024, units[1:]
-    return f"{n_bytes:.0f} B" if units[0] == "B" else f"{n_bytes:.1f} {units[0]}"

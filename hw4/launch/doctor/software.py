@@ -14,7 +14,8 @@ from packaging.requirements import Requirement
 
 from hw4.core.cores import usable_cores
 from hw4.core.provenance import provenance
-from hw4.launch.doctor.section import Section, in_units
+from hw4.core.scale import in_units
+from hw4.launch.doctor.section import Section
 
 # Compiled libraries that may be there and not load: no libGL, another C library, a processor that is too old.
 COMPILED = ("torch", "torchvision", "cv2", "pycolmap", "numba", "scipy.spatial")

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from hw4.config import EvalConfig, WandbConfig
 from hw4.config.root import CacheConfig
+from hw4.core.cache import size_of
 from hw4.core.errors import UserError
 from hw4.core.fingerprint import cache_home
 from hw4.core.metric import MetricUnavailable
-from hw4.launch.doctor.section import Section, in_units
+from hw4.core.scale import in_units
+from hw4.launch.doctor.section import Section
 from hw4.models.registry import models
 from hw4.tracking.environment import mode_of
 
@@ -66,18 +68,6 @@ def _folders() -> dict[str, Path]:
         "generated data": cache_home(),
         "weights of the hub": Path(hub),
     }
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder; what cannot be looked at counts nothing."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += (Path(parent) / name).lstat().st_size
-            except OSError:
-                continue
-    return total
 
 
 def logging() -> Section:

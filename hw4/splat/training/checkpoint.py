@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import torch
 from hw4.config import SplatConfig
 from hw4.config.fields import deciding
 from hw4.core.durable import write_bytes
-from hw4.core.errors import UserError
+from hw4.core.errors import brief
+from hw4.core.npz import check_archive
 from hw4.splat.start import Initialisation
+
+log = logging.getLogger(__name__)
 
 FORMAT = 4
 
@@ -45,19 +49,15 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, digest: str) -> dict[str, Any] | None:
-    """The state in a checkpoint, or None where there is none or it belongs to another run.
-
-    Raises:
-        UserError: the file is damaged.
-    """
+    """The state in a checkpoint; None where there is none, it belongs to another run, or it was damaged."""
     if not path.is_file():
         return None
     try:
+        check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UserError(
-            f"cannot read the checkpoint {path} ({type(error).__name__}); delete it to start this run again."
-        ) from error
+        log.warning("the checkpoint is damaged, and the training starts again: %s", brief(error))
+        return None
     if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("digest") != digest:
         return None
     return state

@@ -74,7 +74,7 @@ def train(
         progress: called after every step with (step, iterations, one line of state).
 
     Raises:
-        UserError: the rasterizer cannot run here, a file cannot be written, or the checkpoint is damaged.
+        UserError: the rasterizer cannot run here, a file cannot be written, or a checkpoint lacks parts.
     """
     cuda_devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=cuda_devices):
