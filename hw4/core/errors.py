@@ -36,7 +36,8 @@ def causes(error: BaseException, implied: bool = False) -> Iterator[BaseExceptio
 
 def brief(error: BaseException) -> str:
     """The first line of an error's words, or its kind; cut and printable: it may quote a whole file."""
-    lines = str(error).strip().splitlines()
+    words = (isinstance(error, OSError) and error.strerror) or str(error)
+    lines = words.strip().splitlines()
     text = "".join(letter if letter.isprintable() else "?" for letter in lines[0]) if lines else ""
     if not text:
         return type(error).__name__

@@ -153,9 +153,8 @@ def open_upright(path: Path) -> Image.Image:
         raise
     # A damaged header or stream raises whatever its bytes happen to ask for.
     except Exception as error:
-        reason = getattr(error, "strerror", None) or brief(error)
         raise UserError(
-            f"cannot read image {path} ({reason}); the file is damaged or not an image."
+            f"cannot read image {path} ({brief(error)}); the file is damaged or not an image."
         ) from error
 
 

@@ -39,4 +39,5 @@ def test_a_librarys_words_fit_into_a_sentence() -> None:
     assert brief(ValueError("first\nsecond")) == "first"
     assert brief(ValueError("a\x00b\x1bc")) == "a?b?c"
     assert brief(ValueError("  \n")) == "ValueError" == brief(ValueError())
+    assert brief(OSError(2, "No such file", "a.txt")) == "No such file"
     assert brief(OSError("x" * 1000)) == "x" * 200 + "..."
