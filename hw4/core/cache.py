@@ -116,7 +116,7 @@ def remove(entry: Entry) -> bool:
     gone = folder.with_name(f".gone-{folder.name}-{os.getpid()}")
     with contextlib.ExitStack() as held:
         # The locks too: whoever uses this project as a library may hold nothing else.
-        for path in (folder / MARK, *folder.rglob(LOCK)):
+        for path in (folder / MARK, *folder.rglob(f"*{LOCK}")):
             try:
                 handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
                 held.callback(os.close, handle)

@@ -6,7 +6,10 @@ import json
 import logging
 import math
 import os
+import socket
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,8 +175,12 @@ class JsonlLog:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, brief: bool = False) -> Iterator[None]:
     """Hold a lock among processes, a file that stays; a second process waits. It dies with its process.
+
+    Args:
+        path: the file.
+        brief: it is held for moments only, so that nobody has to know by whom.
 
     Raises:
         OSError: the file cannot be written, or its file system knows no locks.
@@ -184,29 +191,55 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A lock by the mere existence of its file would outlive a killed process.
     lock = FileLock(path, fallback_to_soft=False)
+    holder = path.with_name(f"{path.name}.holder")
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout:
-        log.warning("another process works in %s: waiting for it", path.parent)
+        log.warning("%s works in %s: waiting for it", _holder(holder), path.parent)
         lock.acquire()
     try:
+        if not brief:
+            _sign(holder)
         yield
     finally:
+        if not brief:
+            with contextlib.suppress(OSError):
+                holder.unlink(missing_ok=True)
         lock.release()
 
 
+def _sign(holder: Path) -> None:
+    """Say who holds a lock; taking it empties its own file."""
+    who = {"pid": os.getpid(), "host": socket.gethostname(), "command": " ".join(sys.argv)[:400]}
+    with contextlib.suppress(OSError):
+        holder.write_text(json.dumps({**who, "since": time.strftime("%Y-%m-%d %H:%M:%S")}))
+
+
+def _holder(holder: Path) -> str:
+    try:
+        who = json.loads(holder.read_text())
+        return f"process {who['pid']} on {who['host']} ({who['command']}), since {who['since']},"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
 @contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a folder alone among processes, by the lock ``.lock`` in it.
+def exclusive(folder: Path, lock: str = ".lock", brief: bool = False) -> Iterator[None]:
+    """Hold a folder, or a part of it that has a lock of its own, alone among processes.
 
     A folder that is there and may not be written needs no lock: what is in it is read.
+
+    Args:
+        folder: made where it is not there.
+        lock: name of the lock's file in it.
+        brief: see `locked`.
 
     Raises:
         UserError: the folder cannot be made, or its file system knows no locks.
     """
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(locked(folder / ".lock"))
+            held.enter_context(locked(folder / lock, brief))
         except OSError as error:
             if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise UserError(

@@ -156,7 +156,7 @@ def _parsed(memory: Path, _mtime_ns: int, _inode: int) -> dict[str, str]:
 
 def _remember(memory: Path, fresh: dict[str, str]) -> None:
     try:
-        with exclusive(memory.parent):
+        with exclusive(memory.parent, brief=True):
             # Another process may have written since.
             both = list({**_remembered(memory), **fresh}.items())
             write_text(memory, json.dumps(dict(both[-MAX_REMEMBERED:]), indent=0))

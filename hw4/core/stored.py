@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hw4.core.durable import JsonlLog, jsonable, parse_json, write_bytes
+from hw4.core.durable import JsonlLog, exclusive, jsonable, parse_json, write_bytes
 from hw4.core.fingerprint import content_digest, digest
 
 log = logging.getLogger(__name__)
@@ -96,3 +96,21 @@ class SealedLog(JsonlLog):
             UserError: the disk is full or the folder cannot be written.
         """
         super().append(sealed(record))
+
+
+class SharedLog(SealedLog):
+    """A log to which several processes append, each what the others do not.
+
+    Reading mends the file, so it must not meet a line that is being written: both take the folder's lock, for
+    a moment.
+    """
+
+    def read(self) -> list[dict[str, Any]]:
+        """See `SealedLog.read`."""
+        with exclusive(self.path.parent, brief=True):
+            return super().read()
+
+    def append(self, record: dict[str, Any]) -> None:
+        """See `SealedLog.append`."""
+        with exclusive(self.path.parent, brief=True):
+            super().append(record)

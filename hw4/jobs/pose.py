@@ -1,11 +1,13 @@
 """The pose and score stages of a job: progress, files, tables, figures, W&B."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from hw4.config import InputConfig, WandbConfig
+from hw4.config import DataConfig, InputConfig, WandbConfig
 from hw4.config.decides import pose_address
+from hw4.config.fields import deciding
 from hw4.config.input import PAIR, input_label
 from hw4.config.stages import FRAMES, POSE, SCORE
 from hw4.core.cache import using
@@ -74,6 +76,7 @@ def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
         getattr(config.model, "seed", 0),
         config.cache.reuse,
         (config.model.name, labels.weights),
+        sample_set(config.data),
     )
     source = FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
     # Clouds are read until the job ends.
@@ -83,6 +86,13 @@ def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
     doubt = doubt_of_weights(config)
     source.remarks = (*source.remarks, *([doubt] if doubt else []))
     return source
+
+
+def sample_set(data: DataConfig) -> str:
+    """What two jobs have in common that could compute the same samples: the folder, or what decides it."""
+    root = getattr(data, "root", None)
+    place = str(Path(root).expanduser().resolve()) if root else deciding(data, "files")
+    return json.dumps([data.name, place], sort_keys=True)
 
 
 def _fewest_views(samples: Sequence[PairSample]) -> int:

@@ -80,8 +80,10 @@ class CachedModel(ReconstructionModel):
         """As the wrapped model; photos are told apart by their content and order."""
         content = photo_digests(image_paths)
         inputs = [FORMAT, seed, None if Ks is None else Ks.tolist(), [content[path] for path in image_paths]]
-        path = self._folder / f"{digest(inputs)}.npz"
-        with using(self._folder), exclusive(self._folder):
+        name = digest(inputs)
+        path = self._folder / f"{name}.npz"
+        # Of these photos alone: other photos need not wait.
+        with using(self._folder), exclusive(self._folder, f".{name}.lock"):
             known = from_npz(path)
             if known is not None:
                 return known

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from hw4.core.durable import exclusive, jsonable
 from hw4.core.fingerprint import digest
-from hw4.core.stored import SealedLog
+from hw4.core.stored import SharedLog
 from hw4.data.pairs.samples import PairSample
 from hw4.data.photos import photo_digests
 from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
-from hw4.pose.predict import CloudName, cloud_by_idx, predict_samples
+from hw4.pose.predict import CloudName, predict_samples
 from hw4.pose.results import FAILED, OK, Prediction
 from hw4.pose.source import Answer, Source
 
@@ -38,7 +38,8 @@ class FromModel(Source):
 
     Every prediction is appended to ``<cache_dir>/predictions.jsonl`` the moment it exists. A later evaluation
     with the same folder takes from there each sample whose files have not changed since; the folder must
-    therefore belong to one model configuration and kind of input.
+    therefore belong to one model configuration and kind of input. Evaluations of one sample set take turns,
+    so that nothing is computed twice; those of different ones share the folder and do not wait.
 
     Args:
         model: the model, or what builds it; called at most once, and only where a prediction is missing.
@@ -46,6 +47,7 @@ class FromModel(Source):
         seed: given to the model with each sample.
         reuse: False computes everything again.
         labels: model name and weights label, where they are known without building the model.
+        sample_set: identifies where the samples are from; empty: every user of the folder takes turns.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class FromModel(Source):
         seed: int = 0,
         reuse: bool = True,
         labels: tuple[str, str] | None = None,
+        sample_set: str = "",
     ) -> None:
         self.cache_dir = cache_dir
         self.seed = seed
+        self._lock = f".set-{digest(sample_set)}.lock"
         self._reuse, self._labels = reuse, labels
         self._model = model if isinstance(model, ReconstructionModel) else None
         self._make_model = None if isinstance(model, ReconstructionModel) else model
@@ -82,22 +86,25 @@ class FromModel(Source):
                 yield Answer(sample, prediction, reused)
 
     def predictions(
-        self, samples: Sequence[PairSample], folder: Path | None, cloud_name: CloudName = cloud_by_idx
+        self, samples: Sequence[PairSample], folder: Path | None, cloud_name: CloudName | None = None
     ) -> Generator[tuple[Prediction, bool], None, None]:
-        """Each sample's prediction and whether it was there already; the folder is locked until the last one.
+        """Each sample's prediction and whether it was there already; the set is locked until the last one.
 
         Args:
             samples: what to predict, in order.
             folder: holds ``predictions.jsonl`` and the clouds; None: nothing is kept.
-            cloud_name: the file of a sample's point cloud in `folder`.
+            cloud_name: the file of a sample's point cloud in `folder`; None: by its number and files.
 
         Raises:
             UserError: the model cannot be built, or predictions cannot be written.
         """
-        with nullcontext() if folder is None else exclusive(folder):
-            log = None if folder is None else SealedLog(folder / "predictions.jsonl")
+        with nullcontext() if folder is None else exclusive(folder, self._lock):
+            log = None if folder is None else SharedLog(folder / "predictions.jsonl")
             known = {(r["idx"], r["inputs"]): r for r in log.read()} if log and self._reuse else {}
             keys = list(zip([s.idx for s in samples], inputs_digests(samples), strict=True))
+            # Samples of other sets have the same numbers.
+            by_files = {idx: f"clouds/{idx}-{inputs[:8]}.npz" for idx, inputs in keys}
+            cloud_name = cloud_name or (lambda sample: by_files[sample.idx])
             todo = [s for s, key in zip(samples, keys, strict=True) if key not in known]
             fresh = predict_samples(self.model, todo, self.seed, folder, cloud_name) if todo else iter(())
             for key in keys:

@@ -131,6 +131,7 @@ class SampleResult:
             "notes": self.prediction.notes,
             "cam_from_world": self.prediction.cam_from_world,
             **_views_of(self.sample, self.prediction),
+            **({} if self.prediction.cloud is None else {"cloud": self.prediction.cloud}),
             **({} if self.selection is None else {"selection": self.selection}),
             **({} if self.relative is None else _beside(self.relative)),
         }

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -104,7 +105,8 @@ def test_who_waits_for_a_folder_says_so(
     assert held.wait(10)
     threading.Timer(0.5, leave.set).start()
     with exclusive(tmp_path):
-        assert f"another process works in {tmp_path}: waiting for it" in caplog.text
+        assert f"works in {tmp_path}: waiting for it" in caplog.text
+        assert f"process {os.getpid()} on " in caplog.text
     other.join()
 
 

@@ -120,8 +120,9 @@ def test_damaged_clouds_and_records_in_the_cache_cost_nothing_else(
     )
     first = scores(config, tmp_path / "a")
     (clouds,) = (tmp_path / "cache").glob("pose/*/clouds")
-    (clouds / "0.npz").write_bytes(b"no archive")
-    (clouds / "1.npz").write_bytes((clouds / "1.npz").read_bytes()[:100])
+    (one,), (other,) = clouds.glob("0-*.npz"), clouds.glob("1-*.npz")
+    one.write_bytes(b"no archive")
+    other.write_bytes(other.read_bytes()[:100])
     log = clouds.parent / "predictions.jsonl"
     lines = log.read_text().splitlines()
     record = json.loads(lines[1])

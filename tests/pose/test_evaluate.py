@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from PIL import Image
 
 from hw4.config import MetricsConfig
+from hw4.core import durable
 from hw4.core.durable import exclusive
 from hw4.core.errors import UserError
 from hw4.output.pose_tables import pose_table
@@ -35,6 +38,8 @@ def comparable(result: PoseResult) -> dict[str, object]:
         content.pop(key)
     for row in content["samples"]:
         row.pop("seconds")
+        # Its file in the cache, which is another one or none.
+        row.pop("cloud", None)
         row["cam_from_world"] = None if row["cam_from_world"] is None else row["cam_from_world"].tolist()
     return content
 
@@ -211,3 +216,40 @@ def test_views_left_at_the_identity_are_counted(pairs_folder: MakePairs, tmp_pat
     assert any(words in note for note in pose_table(result, "pose").notes)
     assert PoseResult.from_json(json.loads(json.dumps(comparable(result)))).remarks == result.remarks
     assert evaluate_pose(samples_of(root), FakeModel(), METRICS).remarks == []
+
+
+def test_two_sample_sets_share_a_folder_and_do_not_wait(pairs_folder: MakePairs, tmp_path: Path) -> None:
+    """One evaluation stands still in the middle; another, of other photos under the same numbers, goes on."""
+    (root, _), (other_root, _) = pairs_folder(2, "a"), pairs_folder(2, "b")
+    for name in ("0_a.png", "1_a.png"):
+        Image.new("RGB", (32, 24), (1, 2, 3)).save(other_root / "images" / name)
+    first, second = samples_of(root), samples_of(other_root)
+    cache = tmp_path / "cache"
+    stopped = FromModel(FakeModel, cache, sample_set="a").answers(first)
+    answers = [next(stopped)]
+    other = list(FromModel(FakeModel, cache, sample_set="b").answers(second))
+    answers += list(stopped)
+    again = [*FromModel(FakeModel, cache).answers([*first]), *FromModel(FakeModel, cache).answers([*second])]
+    assert [answer.reused for answer in again] == [True] * 4
+    names = [answer.prediction.cloud for answer in [*answers, *other]]
+    assert len(set(names)) == 4 and all((cache / str(name)).is_file() for name in names)
+    assert [answer.prediction.cloud for answer in again] == names
+
+
+def test_who_waits_is_told_for_whom(
+    pairs_folder: MakePairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(durable, "PATIENCE", 0.05)
+    root, _ = pairs_folder(2)
+    working = FromModel(FakeModel, tmp_path / "cache", sample_set="a").answers(samples_of(root))
+    next(working)
+    second = FromModel(FakeModel, tmp_path / "cache", sample_set="a")
+    waiting = threading.Thread(target=lambda: list(second.answers(samples_of(root))))
+    waiting.start()
+    deadline = time.monotonic() + 20
+    while "waiting for it" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.02)
+    list(working)
+    waiting.join(20)
+    assert f"process {os.getpid()} on {socket.gethostname()}" in caplog.text and not waiting.is_alive()
+    assert list((tmp_path / "cache").glob(".*.holder")) == []

@@ -103,7 +103,8 @@ def _views(sample: PairSample, one: SampleResult) -> Sequence[Path]:
 
 def _pose_cloud(run: Run, one: SampleResult) -> tuple[Path | None, str]:
     """File of a sample's cloud in the run's cache, and why there is none if it cannot be read."""
-    name = f"clouds/{one.sample.idx}.npz"
+    # An older version recorded no name, and had this one.
+    name = one.prediction.cloud or f"clouds/{one.sample.idx}.npz"
     if one.selection is not None:
         picked = one.selection.get("picked")
         if picked is None:
