@@ -4,9 +4,22 @@ Tables, reports, comparisons, `hw4 runs`, W&B and `objective=` read it; another 
 entry-point group ``hw4.metrics``.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from hw4.core.metric import HIGHER, LARGER, LOWER, ROTATION, TRANSLATION, Metric, PoseMetric, SplatMetric
+from hw4.core.metric import (
+    HIGHER,
+    LARGER,
+    LOWER,
+    ROTATION,
+    TRANSLATION,
+    Metric,
+    PoseMetric,
+    SplatMetric,
+    ViewsMetric,
+)
 from hw4.core.plugins import with_plugins
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.core.scale import DECIBEL, DEGREES, PER_CENT, SHARE, Scale
@@ -110,6 +123,49 @@ POSE_ROWS = (
     *(_relative_accuracy("RTA", TRANSLATION, threshold) for threshold in ACC_THRESHOLDS),
     *AREAS,
 )
+
+
+def _pairs(name: str, threshold: int, statistic: Callable[[Any], Any], scale: Scale) -> ViewsMetric:
+    return ViewsMetric(
+        name=f"pairs_{name}@{threshold}",
+        symbol=f"{name}@{threshold}, all pairs",
+        score=statistic,
+        scale=scale,
+        better=HIGHER,
+        highest=1.0,
+        worst=0.0,
+        is_charted=False,
+    )
+
+
+def _rra(threshold: int) -> ViewsMetric:
+    return _pairs("RRA", threshold, lambda views: accuracy(views.pairs.rotation, threshold), PER_CENT)
+
+
+def _rta(threshold: int) -> ViewsMetric:
+    return _pairs("RTA", threshold, lambda views: accuracy(views.pairs.directed, threshold), PER_CENT)
+
+
+def _pairs_auc(threshold: int) -> ViewsMetric:
+    return _pairs("AUC", threshold, lambda views: auc(views.pairs.larger, threshold), SHARE)
+
+
+def _views(name: str, symbol: str, score: str, scale: Scale, unit: str = "", **says: Any) -> ViewsMetric:
+    address = f"hw4.pose.view_scores:{score}"
+    says = {"better": LOWER, "is_charted": False, **says}
+    return ViewsMetric(name=name, symbol=symbol, unit=unit, score=address, scale=scale, **says)
+
+
+VIEWS_ROWS = (
+    *map(_rra, ACC_THRESHOLDS),
+    *map(_rta, ACC_THRESHOLDS),
+    *map(_pairs_auc, AUC_THRESHOLDS),
+    _views("ate", "ATE", "ate", SHARE),
+    _views("rpe", "RPE", "rpe", SHARE),
+    _views("rpe_rotation", "RPE, rotation", "rpe_rotation", DEGREES, highest=180.0),
+    _views("focal_error", "focal length error", "focal_error", PER_CENT),
+    _views("principal_error", "principal ray error", "principal_error", DEGREES, highest=90.0),
+)
 SPLAT_ROWS = (
     SplatMetric(
         name="psnr",
@@ -159,8 +215,8 @@ def table() -> dict[str, Metric]:
     Raises:
         UserError: another package offers something else, or a name that is taken.
     """
-    rows: dict[str, Metric] = {row.name: row for row in (*POSE_ROWS, *SPLAT_ROWS)}
-    return with_plugins(GROUP, rows, (PoseMetric, SplatMetric), "metric", named_alike=False)
+    rows: dict[str, Metric] = {row.name: row for row in (*POSE_ROWS, *VIEWS_ROWS, *SPLAT_ROWS)}
+    return with_plugins(GROUP, rows, (PoseMetric, ViewsMetric, SplatMetric), "metric", named_alike=False)
 
 
 def pose_metrics(protocol: str | None = None) -> list[PoseMetric]:
@@ -172,6 +228,11 @@ def pose_metrics(protocol: str | None = None) -> list[PoseMetric]:
 def summary_metrics(protocol: str | None = None) -> list[PoseMetric]:
     """The rows that a pose run's summary has; None: under any protocol."""
     return [row for row in pose_metrics(protocol) if row.is_summarised]
+
+
+def views_metrics() -> list[ViewsMetric]:
+    """The rows of the pose stage that samples of N views have besides."""
+    return [row for row in table().values() if isinstance(row, ViewsMetric)]
 
 
 def splat_metrics() -> list[SplatMetric]:
@@ -201,9 +262,15 @@ def scale_of(name: str) -> Scale:
     return SHARE if row is None else row.scale
 
 
+def label_of(name: str) -> str:
+    """What tables call a metric; one that is not in the table (any more) goes by its name."""
+    row = table().get(name)
+    return name if row is None else row.title
+
+
 def objectives() -> dict[str, Metric]:
     """What `objective=` can name: every metric that a run's results hold."""
-    rows: list[Metric] = [*summary_metrics(), *splat_metrics()]
+    rows: list[Metric] = [*summary_metrics(), *views_metrics(), *splat_metrics()]
     return {row.objective: row for row in rows}
 
 

@@ -136,7 +136,7 @@ def test_a_run_of_a_metric_that_is_gone_is_still_shown(
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (TOYS["l1"].name, "is a str: it must be a hw4.core.metric.PoseMetric or hw4.core.metric.SplatMetric"),
+        (TOYS["l1"].name, "is a str: it must be a hw4.core.metric.PoseMetric or hw4.core.metric.Views"),
         (replace(TOYS["l1"], name="psnr"), "has the name of another metric, psnr"),
     ],
 )

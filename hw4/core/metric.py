@@ -1,5 +1,6 @@
 """What a metric is: its row in the table `hw4.metrics`, of a pose evaluation or of a splat."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,6 +89,30 @@ class PoseMetric(Metric):
     def mode(self, configured: str) -> str:
         """The error it is made of under a `metrics.mode`."""
         return self.errors or configured
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewsMetric(Metric):
+    """A score of each sample of N views, part of the pose stage.
+
+    Summed up as papers do: the mean over the samples of a scene (of a category, where scenes are named
+    ``category/scene``), then the mean over these.
+
+    Attributes:
+        score: function of a `hw4.pose.view_scores.ScoredViews`, or its address ``package.module:name``.
+            Raises `MetricUnavailable` where the sample cannot be scored.
+        highest: the largest value that there can be; the least is 0.
+        worst: what a sample without a result counts as where failures count; None: there is no worst value,
+            and it is left out.
+    """
+
+    score: Callable[..., Any] | str
+    highest: float = math.inf
+    worst: float | None = None
+
+    def function(self) -> Callable[..., Any]:
+        """`score`, imported."""
+        return resolve_name(self.score) if isinstance(self.score, str) else self.score
 
 
 @dataclass(frozen=True, kw_only=True)

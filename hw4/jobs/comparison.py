@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -58,23 +58,33 @@ def log_comparison(
     def warn(text: str) -> None:
         console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
-    jobs = compare(load_runs(folder).runs).jobs
-    what = {"task": COMPARISON, "jobs": len(jobs), "folder": str(folder)}
+    comparison = compare(load_runs(folder).runs)
+    what = {"task": COMPARISON, "jobs": len(comparison.jobs), "folder": str(folder)}
     try:
         tracker = open_tracker(config, folder, what, COMPARISON, group, warn=warn)
     except UserError as error:
         warn(str(error))
         return
-    keys = list(dict.fromkeys(key for job in jobs for key in job.settings))
-    rows = [row for row in metrics().values() if any(job.run.value(row) is not None for job in jobs)]
-    cells = [
-        [job.name, job.run.status, *map(job.settings.get, keys), *(job.run.value(row) for row in rows)]
-        for job in jobs
-    ]
-    tracker.table(COMPARISON, ["job", "status", *keys, *(row.key for row in rows)], cells)
+    tracker.table(COMPARISON, *_numbers(comparison.settings))
     tables = [folder / f"{COMPARISON}.{suffix}" for suffix in ("md", "csv", "json")]
     tracker.artifact(COMPARISON, [*tables, *(report.paths if report else ())], "report")
     tracker.finish()
+
+
+def _numbers(settings: Sequence[Setting]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows, a setting each: of one with several seeds the means, beside them their deviations."""
+    keys = list(dict.fromkeys(key for setting in settings for key in setting.values))
+    spreads = {row.key: [setting.spread(row) for setting in settings] for row in metrics().values()}
+    spreads = {key: own for key, own in spreads.items() if any(spread.known for spread in own)}
+    repeated = spreads if any(setting.is_repeated for setting in settings) else {}
+    columns = ["job", "status", *keys, *spreads, *(f"{key}_std" for key in repeated)]
+    rows = []
+    for number, setting in enumerate(settings):
+        states = ", ".join(dict.fromkeys(run.status for run in setting.runs))
+        means = [own[number].mean for own in spreads.values()]
+        deviations = [own[number].std for own in repeated.values()]
+        rows.append([setting.names, states, *map(setting.values.get, keys), *means, *deviations])
+    return columns, rows
 
 
 def _write_strip(sweep_dir: Path, settings: Sequence[Setting]) -> None:

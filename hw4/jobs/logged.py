@@ -8,7 +8,7 @@ from hw4.config import Config, MetricsConfig
 from hw4.config.decides import read_values
 from hw4.config.stages import selected_rows
 from hw4.core.durable import jsonable
-from hw4.metrics import summary_metrics
+from hw4.metrics import summary_metrics, views_metrics
 from hw4.pose.metrics import PoseError, summarize
 from hw4.pose.results import SampleResult
 from hw4.splat.source import uses_model
@@ -74,5 +74,5 @@ class PoseLog:
 
 def pose_values(metrics: dict[str, float | None]) -> dict[str, float | None]:
     """The pose metrics by the names that they are logged under."""
-    keys = {row.name: row.key for row in summary_metrics()}
+    keys = {row.name: row.key for row in (*summary_metrics(), *views_metrics())}
     return {f"pose/{keys[name]}": value for name, value in metrics.items() if name in keys}

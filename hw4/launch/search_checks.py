@@ -11,7 +11,7 @@ from hw4.config.decides import provides
 from hw4.config.stages import POSE, SCORE, SPLAT, selected_rows
 from hw4.core.errors import ConfigError
 from hw4.core.metric import MetricUnavailable
-from hw4.metrics import Metric, PoseMetric, SplatMetric, headline_objectives, objectives
+from hw4.metrics import Metric, PoseMetric, SplatMetric, ViewsMetric, headline_objectives, objectives
 
 
 def check_search(sweeper: DictConfig, swept: Sequence[Override], jobs: Sequence[Config]) -> None:
@@ -53,7 +53,7 @@ def _aim(objective: str | None, direction: str) -> str:
 
 def _why_without(row: Metric, config: Config) -> str | None:
     """Why a job cannot have a metric, or None where it may."""
-    stages = (POSE, SCORE) if isinstance(row, PoseMetric) else (SPLAT,)
+    stages = (POSE, SCORE) if isinstance(row, PoseMetric | ViewsMetric) else (SPLAT,)
     chosen = [stage for stage in selected_rows(config) if stage.name in stages]
     if not chosen:
         return f"task={config.task} does not compute {row.label}, task={stages[0]} does"

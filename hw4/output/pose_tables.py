@@ -3,7 +3,7 @@
 from typing import Any
 
 from hw4.core.scale import MISSING, Scale
-from hw4.metrics import scale_of
+from hw4.metrics import label_of, scale_of
 from hw4.output.tables import Table, number
 from hw4.pose.beside import why_they_differ
 from hw4.pose.metrics import Measured, PoseSummary
@@ -20,14 +20,15 @@ def pose_table(result: PoseResult, title: str) -> Table:
     """The evaluation summary: every metric with its 95 % interval, and what was left out."""
     summary = result.summary
     rows = [
-        [name, scale_of(name).text(metric.value), _interval(scale_of(name), metric)]
+        [label_of(name), scale_of(name).text(metric.value), _interval(scale_of(name), metric)]
         for name, metric in summary.metrics.items()
     ]
     columns = ["metric", "value", "95 % interval"]
     if result.relative is not None:
         columns.append("by relative poses")
-        for row in rows:
-            row.append(scale_of(row[0]).text(result.relative.metrics[row[0]].value))
+        for row, name in zip(rows, summary.metrics, strict=True):
+            beside = result.relative.metrics.get(name)
+            row.append(scale_of(name).text(beside.value if beside else None))
     counted = "are left out"
     if summary.failures == "penalize":
         counted = "count as 180°" + (" (folded translation: as 90°)" if summary.fold_translation else "")
@@ -63,7 +64,7 @@ def _why_missing(summary: PoseSummary) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, metric in summary.metrics.items():
         if metric.reason is not None:
-            names.setdefault(metric.reason, []).append(name)
+            names.setdefault(metric.reason, []).append(label_of(name))
     return [f"{', '.join(metrics)}: {reason}" for reason, metrics in names.items()]
 
 

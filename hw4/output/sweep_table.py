@@ -6,7 +6,7 @@ from typing import Any
 
 from hw4.core.protocols import RELATIVE
 from hw4.core.scale import DEGREES, MISSING, Scale
-from hw4.metrics import PoseMetric, splat_metrics, summary_metrics
+from hw4.metrics import Metric, PoseMetric, splat_metrics, summary_metrics, views_metrics
 from hw4.output.tables import Table
 from hw4.pose.beside import why_they_differ
 from hw4.pose.metrics import Measured, PoseSummary
@@ -32,12 +32,12 @@ def _pose(run: Run) -> PoseResult | None:
     return None if run.partial else run.pose
 
 
-def _has_interval(row: PoseMetric) -> bool:
+def _has_interval(row: Metric) -> bool:
     # Of means of errors alone, so that the table keeps a readable width.
     return row.scale == DEGREES
 
 
-def _metric_cell(row: PoseMetric, found: Sequence[Measured | None]) -> str:
+def _metric_cell(row: Metric, found: Sequence[Measured | None]) -> str:
     """One run's value with its interval, or the mean and spread of several."""
     if len(found) > 1:
         return Spread(tuple(None if one is None else one.value for one in found)).text(row.scale)
@@ -50,10 +50,12 @@ def _metric_cell(row: PoseMetric, found: Sequence[Measured | None]) -> str:
     return cell
 
 
-def _pose_rows(poses: Sequence[PoseResult]) -> list[PoseMetric]:
-    """The metrics of any of the protocols that results were made by."""
+def _pose_rows(poses: Sequence[PoseResult]) -> list[Metric]:
+    """The metrics of any of the protocols that results were made by, and those of N views that any has."""
     protocols = {pose.summary.protocol for pose in poses}
-    return [row for row in summary_metrics() if row.protocols is None or protocols & {*row.protocols}]
+    of_pairs = [row for row in summary_metrics() if row.protocols is None or protocols & {*row.protocols}]
+    found = {name for pose in poses for name, one in pose.summary.metrics.items() if one.value is not None}
+    return [*of_pairs, *(row for row in views_metrics() if row.name in found)]
 
 
 def _rows_beside(poses: Sequence[PoseResult]) -> list[PoseMetric]:
@@ -84,7 +86,7 @@ def _pose_cells(setting: Setting, poses: Sequence[PoseResult]) -> list[str]:
     return cells + [MISSING] * (len(columns) - len(cells))
 
 
-def _measured(row: PoseMetric, summaries: Sequence[PoseSummary | None]) -> list[Measured | None]:
+def _measured(row: Metric, summaries: Sequence[PoseSummary | None]) -> list[Measured | None]:
     return [None if summary is None else summary.metrics.get(row.name) for summary in summaries]
 
 

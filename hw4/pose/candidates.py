@@ -14,7 +14,8 @@ from hw4.data.pairs.frames import Candidate
 from hw4.data.pairs.samples import PairSample
 from hw4.pose.from_model import FromModel, inputs_digests
 from hw4.pose.metrics import PoseError, relative_from_cameras
-from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction, score_sample
+from hw4.pose.results import BAD_INPUT, FAILED, OK, Prediction
+from hw4.pose.scoring import score_sample
 from hw4.pose.selection import best_video, pose_distance_deg, score_video
 from hw4.pose.source import Answer, Source
 

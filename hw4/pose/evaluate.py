@@ -13,15 +13,8 @@ from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
 from hw4.pose.from_model import FromModel
 from hw4.pose.remarks import left_at_identity
-from hw4.pose.results import (
-    BAD_INPUT,
-    PoseResult,
-    Prediction,
-    SampleResult,
-    score_sample,
-    summarize_beside,
-    summarize_samples,
-)
+from hw4.pose.results import BAD_INPUT, PoseResult, Prediction, SampleResult
+from hw4.pose.scoring import score_sample, summarize_beside, summarize_samples
 from hw4.pose.source import Answer, Source
 
 OnSample = Callable[[SampleResult, bool], None]

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from hw4.config import MetricsConfig
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
-from hw4.pose.resampling import cluster_codes, resample, t_interval
+from hw4.pose.resampling import bounds, cluster_codes, resample, t_interval
 
 # The value of `metrics.failures` under which a sample without a result counts as the worst.
 PENALIZE = "penalize"
@@ -186,14 +186,7 @@ def with_interval(
         one = "one sample has" if len(codes) == 1 else f"all {len(codes)} samples share a scene or a picture:"
         return Measured(value, reason=f"no interval, because {one} no spread")
     (drawn,) = resample([errors_deg], statistic, codes, config.bootstrap, config.seed)
-    return Measured(value, *t_interval(value, drawn, n, _bounds(statistic, value)))
-
-
-def _bounds(statistic: Callable[[np.ndarray], np.ndarray], value: float) -> tuple[float, float] | None:
-    """The least and largest value that a statistic has of one error; None where of many it has others."""
-    of_one = statistic(np.linspace(0, FAILURE_ERROR_DEG, 181)[:, None])
-    low, high = float(of_one.min()), float(of_one.max())
-    return (low, high) if low <= value <= high else None
+    return Measured(value, *t_interval(value, drawn, n, bounds(statistic, value, FAILURE_ERROR_DEG)))
 
 
 def error_of(error: PoseError, mode: str) -> float | None:
@@ -259,6 +252,11 @@ def _why_missing(errors: Sequence[PoseError], mode: str) -> str:
         if failed
         else [NO_DIRECTION if e.has_true_direction is False else e.reason for e in errors]
     )
+    return most_frequent(reasons)
+
+
+def most_frequent(reasons: Sequence[str | None]) -> str:
+    """The reasons of samples, the three most frequent with their numbers."""
     counts = Counter(reason or "no reason given" for reason in reasons).most_common(3)
     if len(counts) < 2:
         return counts[0][0] if counts else "there is no sample"

@@ -72,3 +72,13 @@ def t_interval(
     if bounds is None:
         return float(low), float(high)
     return max(float(low), bounds[0]), min(float(high), bounds[1])
+
+
+def bounds(statistic: Statistic, value: float, largest: float) -> tuple[float, float] | None:
+    """The least and largest value that a statistic has of one error from 0 to `largest`.
+
+    None where of many errors it has others, such as this `value`.
+    """
+    of_one = statistic(np.linspace(0, largest, 181)[:, None])
+    low, high = float(of_one.min()), float(of_one.max())
+    return (low, high) if low <= value <= high else None

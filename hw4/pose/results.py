@@ -1,29 +1,19 @@
 """What the pose stage returns: one record per sample, and their summary."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hw4.config import MetricsConfig
 from hw4.core.stored import require
-from hw4.data.clusters import labelled
 from hw4.data.pairs.samples import PairSample
 from hw4.data.views.sample import SampleViews
-from hw4.geometry.cameras import widest_turn_deg, yaw_deg
-from hw4.pose.beside import relative_config
 from hw4.pose.metrics import (
     NO_DIRECTION,
     PoseError,
     PoseSummary,
-    has_true_direction,
-    pair_error,
-    rotation_error_deg,
-    summarize,
 )
-from hw4.pose.views import views_error
 
 OK, FAILED, BAD_INPUT, BROKEN = "ok", "failed", "bad_input", "broken"
 # What a result must have to be read back; what came later than the first version has a default.
@@ -92,6 +82,8 @@ class SampleResult:
         selection: which of several candidates the prediction is, and the distances behind the choice; None
             where there was nothing to pick.
         relative: the error by relative poses, where another protocol's has it beside (`hw4.pose.beside`).
+        scores: the metrics of N views by name, and in `missing` why others are not among them; of
+            `SampleViews` only.
         cluster: equal in samples that share a scene or a picture (`hw4.data.clusters`); None: an older
             version did not say.
     """
@@ -105,6 +97,8 @@ class SampleResult:
     selection: dict[str, Any] | None = None
     relative: PoseError | None = None
     cluster: str | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
 
     @property
     def reason(self) -> str | None:
@@ -130,7 +124,7 @@ class SampleResult:
             "diagnoses": self.prediction.diagnoses,
             "notes": self.prediction.notes,
             "cam_from_world": self.prediction.cam_from_world,
-            **_views_of(self.sample, self.prediction),
+            **_views_of(self),
             **({} if self.prediction.cloud is None else {"cloud": self.prediction.cloud}),
             **({} if self.selection is None else {"selection": self.selection}),
             **({} if self.relative is None else _beside(self.relative)),
@@ -161,15 +155,24 @@ class SampleResult:
             record.get("selection"),
             _recorded_relative(record),
             record.get("cluster"),
+            record.get("scores") or {},
+            record.get("missing") or {},
         )
 
 
-def _views_of(sample: PairSample, prediction: Prediction) -> dict[str, Any]:
+def _views_of(result: SampleResult) -> dict[str, Any]:
     """What a record says of a sample of N views beyond its first and last photo."""
+    sample = result.sample
     if not isinstance(sample, SampleViews):
         return {}
-    images = list(map(str, sample.image_paths))
-    return {"scene": sample.scene, "views": list(sample.names), "images": images, "Ks": prediction.Ks}
+    return {
+        "scene": sample.scene,
+        "views": list(sample.names),
+        "images": list(map(str, sample.image_paths)),
+        "Ks": result.prediction.Ks,
+        "scores": result.scores,
+        "missing": result.missing,
+    }
 
 
 def _recorded_sample(record: dict[str, Any]) -> PairSample:
@@ -282,55 +285,3 @@ class PoseResult:
             record.get("remarks", []),
             PoseSummary.from_json(record["relative"]) if record.get("relative") else None,
         )
-
-
-def score_sample(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> SampleResult:
-    """Errors of one prediction against its sample's ground truth."""
-    beside = relative_config(config)
-    relative = None if beside is None else _error(sample, prediction, beside)
-    error = _error(sample, prediction, config)
-    n_views = len(sample.image_paths)
-    return SampleResult(sample, prediction, error, *_true_turn_deg(sample), n_views, relative=relative)
-
-
-def _error(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> PoseError:
-    if sample.cam_from_world is None:
-        return PoseError(None, None, sample.problem, has_true_direction=None)
-    if prediction.cam_from_world is None:
-        directed = has_true_direction(sample.cam_from_world[[0, -1]])
-        return PoseError(None, None, prediction.reason, directed)
-    if isinstance(sample, SampleViews):
-        return views_error(sample.cam_from_world, prediction.cam_from_world, config, prediction.diagnoses)
-    return pair_error(sample.cam_from_world, prediction.cam_from_world, config)
-
-
-def _true_turn_deg(sample: PairSample) -> tuple[float | None, float | None]:
-    """Angle and yaw, as `SampleResult` has them."""
-    if sample.cam_from_world is None:
-        return None, None
-    rotations = sample.cam_from_world[:, :3, :3]
-    if len(rotations) > 2:
-        return widest_turn_deg(rotations), None
-    first, second = rotations
-    return rotation_error_deg(np.eye(3), second @ first.T), float(yaw_deg(first, second))
-
-
-def clusters_of(samples: Sequence[SampleResult]) -> list[str]:
-    """The label of each sample's cluster; where none is recorded, samples with a photo in common are one."""
-    if all(sample.cluster is not None for sample in samples):
-        return [str(sample.cluster) for sample in samples]
-    return labelled([[str(path) for path in sample.sample.image_paths] for sample in samples])
-
-
-def summarize_samples(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary:
-    """`summarize` over sample results."""
-    return summarize([s.error for s in samples], config, clusters_of(samples))
-
-
-def summarize_beside(samples: Sequence[SampleResult], config: MetricsConfig) -> PoseSummary | None:
-    """The same of the relative poses, where the protocol has them beside and every sample was scored so."""
-    beside = relative_config(config)
-    errors = [s.relative for s in samples if s.relative is not None]
-    if beside is None or len(errors) < len(samples):
-        return None
-    return summarize(errors, beside, clusters_of(samples))

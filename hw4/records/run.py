@@ -9,11 +9,12 @@ from hw4.config import Config, MetricsConfig
 from hw4.config.input import input_label
 from hw4.config.stages import POSE, SCORE, SPLAT, selected, selected_rows
 from hw4.core.durable import parse_json
-from hw4.metrics import Metric, PoseMetric
+from hw4.metrics import Metric, PoseMetric, ViewsMetric
 from hw4.models.toy_weights import doubt_of_weights
 from hw4.pose.metrics import PENALIZE, usable_errors
 from hw4.pose.remarks import left_at_identity
-from hw4.pose.results import PoseResult, SampleResult, summarize_beside, summarize_samples
+from hw4.pose.results import PoseResult, SampleResult
+from hw4.pose.scoring import summarize_beside, summarize_samples
 from hw4.records.configs import as_config, flatten, saved_config
 from hw4.records.files import RESULTS, SAMPLES, UNFINISHED, read_json
 from hw4.splat.result import SplatResult
@@ -60,7 +61,7 @@ class Run:
 
     def value(self, row: Metric) -> float | None:
         """A metric's value, or None where the run lacks it."""
-        if isinstance(row, PoseMetric):
+        if isinstance(row, PoseMetric | ViewsMetric):
             measured = self.pose.summary.metrics.get(row.name) if self.pose else None
             return None if measured is None else measured.value
         return self.splat.scores.get(row.name) if self.splat else None

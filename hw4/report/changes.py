@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw4.core.protocols import HOMEWORK
-from hw4.metrics import pose_headline, scale_of
+from hw4.metrics import label_of, pose_headline, scale_of
 from hw4.pose.results import PoseResult
 from hw4.report.questions import short_names
 from hw4.report.statistics.comparisons import Comparison
@@ -21,7 +21,7 @@ FRAMES = "sequence"
 def change_words(name: str, a: float, b: float) -> str:
     """A metric under both runs and its change, which is computed and never typed."""
     scale = scale_of(name)
-    return f"{name} {scale.text(a)} → {scale.text(b)} ({scale.change(b - a)})"
+    return f"{label_of(name)} {scale.text(a)} → {scale.text(b)} ({scale.change(b - a)})"
 
 
 def what_changed(c: Comparison) -> str:
@@ -30,7 +30,7 @@ def what_changed(c: Comparison) -> str:
     if not deltas:
         return ""
     moved = [change_words(name, d.a, d.b) for name, d in deltas.items() if d.delta]
-    same = [f"{name} ({scale_of(name).text(d.a)})" for name, d in deltas.items() if not d.delta]
+    same = [f"{label_of(name)} ({scale_of(name).text(d.a)})" for name, d in deltas.items() if not d.delta]
     a, b = short_names(c)
     parts = [f"From {a} to {b}: {', '.join(moved) or 'no metric changes'}."]
     if moved and same:

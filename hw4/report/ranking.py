@@ -10,7 +10,8 @@ import numpy as np
 from hw4.metrics import HIGHER, splat_headline
 from hw4.pose.metrics import error_of, worst_deg
 from hw4.pose.resampling import cluster_codes, resample, t_interval
-from hw4.pose.results import PoseResult, SampleResult, clusters_of
+from hw4.pose.results import PoseResult, SampleResult
+from hw4.pose.scoring import clusters_of
 from hw4.records.run import Run
 from hw4.report.splat_results import splat_labels, values_read
 from hw4.report.statistics.pairing import is_oracle

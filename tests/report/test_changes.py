@@ -9,7 +9,8 @@ import pytest
 from hw4.config import InputConfig
 from hw4.core.durable import write_json
 from hw4.jobs.comparison import write_comparison
-from hw4.pose.results import SampleResult, summarize_beside
+from hw4.pose.results import SampleResult
+from hw4.pose.scoring import summarize_beside
 from hw4.report.changes import change_words
 from hw4.report.document import write_report
 from tests.support.report_folders import METRICS, POSE, pose_results, sample, write_job

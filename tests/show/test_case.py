@@ -27,7 +27,8 @@ from hw4.models.base import Reconstruction, ReconstructionFailed, Reconstruction
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.sfm.config import SfmConfig
 from hw4.pose.clouds import read_cloud
-from hw4.pose.results import OK, Prediction, score_sample
+from hw4.pose.results import OK, Prediction
+from hw4.pose.scoring import score_sample
 from hw4.show.case.figures import shapes_figure
 from hw4.show.case.matches import match_neighbours
 from hw4.show.case.result import CaseInput, CaseResult

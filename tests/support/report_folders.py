@@ -12,7 +12,8 @@ from PIL import Image
 from hw4.config import Config, InputConfig, MetricsConfig
 from hw4.core.durable import write_json
 from hw4.models.sfm.config import SfmConfig
-from hw4.pose.results import SampleResult, summarize_samples
+from hw4.pose.results import SampleResult
+from hw4.pose.scoring import summarize_samples
 from hw4.records.run import Run, run_of_results
 
 METRICS = MetricsConfig(bootstrap=200)

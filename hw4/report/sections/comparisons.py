@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hw4.core.scale import DEGREES, MISSING, Scale
-from hw4.metrics import scale_of
+from hw4.metrics import label_of, scale_of
 from hw4.output.blocks import NOTE, VERDICT, WARNING, Numbers, Section, Text
 from hw4.output.tables import Table
 from hw4.pose.metrics import NO_DIRECTION
@@ -66,9 +66,9 @@ def comparison_table(c: Comparison) -> Table:
     """Metrics of both runs on their shared samples, the change and its interval."""
     a, b = short_names(c)
     rows = [
-        [name, *_cells(scale_of(name), c.changes.deltas[name])]
+        [label_of(name), *_cells(scale_of(name), c.changes.deltas[name])]
         if name in c.changes.deltas
-        else [name, *[MISSING] * 4]
+        else [label_of(name), *[MISSING] * 4]
         for name in c.changes.names
     ]
     if c.all_penalized is not None:
@@ -78,8 +78,8 @@ def comparison_table(c: Comparison) -> Table:
     notes = [
         f"{c.a.label} ({c.a.name}) → {c.b.label} ({c.b.name}); metrics over {over}; the last row: the "
         f"{MEANS[c.mode]} over all {c.n_shared} shared samples",
-        *(f"{name} over {k} samples" for name, k in c.changes.counts.items() if k != n),
-        *(f"{name} is missing: {reason}" for name, reason in c.changes.missing.items()),
+        *(f"{label_of(name)} over {k} samples" for name, k in c.changes.counts.items() if k != n),
+        *(f"{label_of(name)} is missing: {reason}" for name, reason in c.changes.missing.items()),
         f"sign test: {p_equals(c.sign.p)}, unadjusted, n = {c.sign.n}"
         if c.sign.p is not None
         else f"no sign test: {c.sign.reason}",

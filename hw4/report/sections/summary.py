@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hw4.core.scale import MISSING, Scale
-from hw4.metrics import scale_of
+from hw4.metrics import label_of, scale_of
 from hw4.output.blocks import NOTE, Section, Text
 from hw4.output.tables import Table
 from hw4.pose.beside import why_they_differ
@@ -26,7 +26,7 @@ def summary_section(findings: Findings) -> Section | None:
     names = list(dict.fromkeys(name for _, pose in with_pose for name in pose.summary.metrics))
     limits = list(dict.fromkeys(limit for _, pose in with_pose for limit in pose.summary.n_below))
     rows: list[list[str]] = [["weights"], ["valid samples"], *([f"below {t}°, of all"] for t in limits)]
-    rows += [[name] for name in names]
+    rows += [[label_of(name)] for name in names]
     notes = []
     columns = ["metric"]
     for run, pose in with_pose:
@@ -43,7 +43,7 @@ def summary_section(findings: Findings) -> Section | None:
         differing = why_they_differ(summary, pose.relative)
         notes += [f"{run.label}: {differing}"] if differing else []
         notes += [
-            f"{run.label}: {name} is missing: {metric.reason or 'no reason recorded'}"
+            f"{run.label}: {label_of(name)} is missing: {metric.reason or 'no reason recorded'}"
             for name, metric in measured.items()
             if metric.value is None
         ]

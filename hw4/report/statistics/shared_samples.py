@@ -8,9 +8,10 @@ import numpy as np
 
 from hw4.data.clusters import connected
 from hw4.data.views.sample import SampleViews
-from hw4.metrics import LARGER, MEAN_LARGER, ROTATION, TRANSLATION, pose_metrics
+from hw4.metrics import LARGER, MEAN_LARGER, ROTATION, TRANSLATION, pose_metrics, views_metrics
 from hw4.pose.metrics import NO_DIRECTION, error_of, worst_deg
-from hw4.pose.results import SampleResult, clusters_of
+from hw4.pose.results import SampleResult
+from hw4.pose.scoring import clusters_of
 from hw4.records.run import Run
 from hw4.records.settings import Setting
 from hw4.report.statistics.paired import Delta, paired_bootstrap
@@ -162,4 +163,21 @@ def metric_changes(
         else:
             aimless = of != ROTATION and pairs and not directed
             changes.missing[row.name] = NO_DIRECTION if aimless else NOT_BOTH
+    _add_views(changes, pairs, draws, seed)
     return changes
+
+
+def _add_views(changes: Changes, pairs: Sequence[Pair], draws: int, seed: int) -> None:
+    """The metrics of N views, where samples have them in both runs: their mean over samples."""
+    for row in views_metrics():
+        both = [p for p in pairs if row.name in p.a.scores and row.name in p.b.scores]
+        if both:
+            a, b = (np.array([getattr(p, side).scores[row.name] for p in both]) for side in "ab")
+            groups = np.array([p.cluster for p in both])
+            changes.names.append(row.name)
+            changes.deltas[row.name] = paired_bootstrap(a, b, _mean, draws, seed, groups)
+            changes.counts[row.name] = len(both)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(axis=-1)

@@ -16,7 +16,8 @@ from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import measure_crossfade
 from hw4.pose.predict import predict_sample
-from hw4.pose.results import BAD_INPUT, score_sample
+from hw4.pose.results import BAD_INPUT
+from hw4.pose.scoring import score_sample
 from hw4.show.case.figures import write_figures
 from hw4.show.case.matches import match_neighbours
 from hw4.show.case.page import case_markdown
