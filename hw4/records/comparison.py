@@ -10,6 +10,10 @@ from hw4.records.files import FAILED, RESULTS, UNFINISHED
 from hw4.records.run import Run
 from hw4.records.settings import Setting, seeds_of, settings_of
 
+# A thousand samples of fifty jobs were a hundred megabytes that nobody read.
+BESIDE_THE_JOB = ("config", "inputs", "provenance", "resources")
+OF_A_STAGE = ("metrics", "validation", "missing", "n_below")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -25,9 +29,9 @@ class Job:
         return f"the job left no {RESULTS}" if self.run.status == UNFINISHED else self.run.error
 
     def to_json(self) -> dict[str, Any]:
-        """Its name, settings and results; those of a lost job say that it failed."""
+        """Its name, settings and results in short; those of a lost job say that it failed."""
         results = self.run.results or {"status": FAILED, "error": self.error}
-        return {"job": self.name, "settings": self.settings, "results": results}
+        return {"job": self.name, "settings": self.settings, "results": _in_short(results)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,22 @@ class Comparison:
             "settings": [_setting_json(setting) for setting in self.settings],
             "jobs": [job.to_json() for job in self.jobs],
         }
+
+
+def _in_short(results: dict[str, Any]) -> dict[str, Any]:
+    """Results without what is there for each sample, and without what stands beside the job itself."""
+    short: dict[str, Any] = {}
+    for key, value in results.items():
+        if isinstance(value, dict) and key not in BESIDE_THE_JOB:
+            kept = {name: one for name, one in value.items() if name in OF_A_STAGE or not _is_many(one)}
+            short |= {key: kept} if kept else {}
+        elif not _is_many(value):
+            short[key] = value
+    return short
+
+
+def _is_many(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _setting_json(setting: Setting) -> dict[str, Any]:

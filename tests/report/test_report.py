@@ -94,6 +94,21 @@ def test_sweep_folder_gets_its_files_and_counts_lost_jobs(tmp_path: Path) -> Non
     assert "| 7 |" in (tmp_path / "comparison.md").read_text()
 
 
+def test_the_comparison_has_metrics_and_nothing_of_each_sample(tmp_path: Path) -> None:
+    for number in range(50):
+        results = json.loads(json.dumps(job("a", float(number), 5.0)))
+        results["pose"]["samples"] = [{"idx": idx, "image": "x" * 100} for idx in range(1000)]
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "results.json").write_text(json.dumps(results))
+    write_comparison(tmp_path)
+    content = (tmp_path / "comparison.json").read_text()
+    of_job = json.loads(content)["jobs"][3]["results"]
+    assert of_job["status"] == "ok" and of_job["pose"]["n_valid"] == 3
+    assert of_job["pose"]["metrics"] == results["pose"]["metrics"]
+    assert "samples" not in of_job["pose"] and "config" not in of_job
+    assert len(content) < 100_000
+
+
 def test_a_sweep_of_trainings_compares_their_validation() -> None:
     def training(lr: float, rotation: float | None) -> dict[str, Any]:
         validation = {"val/rotation_deg": rotation, "val/overlap_deg": 4.0, "val/wide_deg": None}
