@@ -93,3 +93,102 @@ class ColmapConfig(ViewsConfig):
 
     name: str = key("colmap", decides="files")
     images: str | None = key(None, decides="files")
+
+
+@dataclass
+class NerfstudioConfig(ViewsConfig):
+    """``transforms.json`` of nerfstudio and instant-ngp, or Blender's ``transforms_<split>.json``.
+
+    `split` null: ``transforms.json``, or else all of Blender's files; of ``transforms.json`` it chooses among
+    its ``<split>_filenames``.
+    """
+
+    name: str = key("nerfstudio", decides="files")
+    split: str | None = key(None, choices=("train", "val", "test"), decides="files")
+
+
+@dataclass
+class TumConfig(ViewsConfig):
+    """RGB-D trajectories of TUM: ``rgb.txt``, ``groundtruth.txt``, and ``depth.txt`` where it is there.
+
+    A photo has the pose and the depth map that are nearest in time, at most `max_difference` seconds away.
+    """
+
+    name: str = key("tum", decides="files")
+    max_difference: float = key(0.02, low=0, decides="files")
+
+
+@dataclass
+class SevenScenesConfig(ViewsConfig):
+    """7-Scenes: ``<scene>/seq-01/frame-000000.{color.png,depth.png,pose.txt}``.
+
+    `split` null: every sequence, else those of ``TrainSplit.txt`` or ``TestSplit.txt``.
+    """
+
+    name: str = key("7scenes", decides="files")
+    split: str | None = key(None, choices=("train", "test"), decides="files")
+
+
+@dataclass
+class ScannetConfig(ViewsConfig):
+    """ScanNet as its reader unpacks it: ``<scene>/{color,depth,pose,intrinsic}/``."""
+
+    name: str = key("scannet", decides="files")
+
+
+@dataclass
+class Eth3dConfig(ViewsConfig):
+    """ETH3D's multi-view scenes: DSLR photos ``undistorted``, or as taken (``jpg``), with their depth."""
+
+    name: str = key("eth3d", decides="files")
+    photos: str = key("undistorted", choices=("undistorted", "jpg"), decides="files")
+
+
+@dataclass
+class Co3dConfig(ViewsConfig):
+    """CO3D v2: ``<category>/frame_annotations.jgz``; a scene is ``category/sequence``.
+
+    `categories` null: all that are there. `min_quality` leaves out sequences whose viewpoint quality score
+    is below it; null: none.
+    """
+
+    name: str = key("co3d", decides="files")
+    categories: list[str] | None = key(
+        None, valid=bool, otherwise="names no category; name some, or give null", decides="files"
+    )
+    min_quality: float | None = key(None, decides="files")
+
+
+@dataclass
+class Re10kConfig(ViewsConfig):
+    """RealEstate10K: ``<clip>.txt`` camera files in `root`, or in its ``cameras/`` or the folder `split`.
+
+    Photos are ``<photos>/<clip>/<timestamp>.png`` (or .jpg); `photos` null: ``frames/`` or ``images/`` in
+    `root`, else beside the camera file.
+    """
+
+    name: str = key("re10k", decides="files")
+    split: str | None = key(None, choices=("train", "test"), decides="files")
+    photos: str | None = key(None, decides="files")
+
+
+@dataclass
+class CambridgeConfig(ViewsConfig):
+    """Cambridge Landmarks: ``<scene>/dataset_train.txt`` and ``dataset_test.txt``.
+
+    `split` null: both. Focal lengths are those of ``reconstruction.nvm``, where that is there.
+    """
+
+    name: str = key("cambridge", decides="files")
+    split: str | None = key(None, choices=("train", "test"), decides="files")
+
+
+@dataclass
+class SpatialbenchConfig(ViewsConfig):
+    """SpatialBench: ``{sparse,medium,dense}/<data set>/<scene>/`` with ``meta.json`` and ``images/``.
+
+    `density` null: whatever lies below `root`.
+    """
+
+    name: str = key("spatialbench", decides="files")
+    density: str | None = key(None, choices=("sparse", "medium", "dense"), decides="files")

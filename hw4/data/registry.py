@@ -8,7 +8,22 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from hw4.config import ColmapConfig, DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config import (
+    CambridgeConfig,
+    Co3dConfig,
+    ColmapConfig,
+    DataConfig,
+    Eth3dConfig,
+    NerfstudioConfig,
+    PairsConfig,
+    Re10kConfig,
+    SampleConfig,
+    ScannetConfig,
+    SceneConfig,
+    SevenScenesConfig,
+    SpatialbenchConfig,
+    TumConfig,
+)
 from hw4.config.stages import provides_need
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import with_plugins
@@ -47,6 +62,15 @@ OWN = (
         check="hw4.data.scenes.layouts:check_config",
     ),
     DataSpec("colmap", ColmapConfig, VIEWS_FILES, views="hw4.data.views.colmap:scenes"),
+    DataSpec("nerfstudio", NerfstudioConfig, VIEWS_FILES, views="hw4.data.views.nerfstudio:scenes"),
+    DataSpec("tum", TumConfig, VIEWS_FILES, views="hw4.data.views.tum:scenes"),
+    DataSpec("7scenes", SevenScenesConfig, VIEWS_FILES, views="hw4.data.views.seven_scenes:scenes"),
+    DataSpec("scannet", ScannetConfig, VIEWS_FILES, views="hw4.data.views.scannet:scenes"),
+    DataSpec("eth3d", Eth3dConfig, VIEWS_FILES, views="hw4.data.views.eth3d:scenes"),
+    DataSpec("co3d", Co3dConfig, VIEWS_FILES, views="hw4.data.views.co3d:scenes"),
+    DataSpec("re10k", Re10kConfig, VIEWS_FILES, views="hw4.data.views.re10k:scenes"),
+    DataSpec("cambridge", CambridgeConfig, VIEWS_FILES, views="hw4.data.views.cambridge:scenes"),
+    DataSpec("spatialbench", SpatialbenchConfig, VIEWS_FILES, views="hw4.data.views.spatialbench:scenes"),
 )
 
 

@@ -146,9 +146,9 @@ def _camera_sizes(
     """Width and height of the image of each camera, as far as it tells."""
     found: list[tuple[float, float] | None] = [None] * n
     for i in range(n):
-        if sizes is not None and np.isfinite(sizes[i]).all():
+        if sizes is not None and (sizes[i] > 1).all():
             found[i] = (float(sizes[i][0]), float(sizes[i][1]))
-        elif Ks is not None and np.isfinite(Ks[i]).all():
+        elif (sizes is None or np.isnan(sizes[i]).all()) and Ks is not None and np.isfinite(Ks[i]).all():
             found[i] = (2 * float(Ks[i][0, 2]), 2 * float(Ks[i][1, 2]))
     return found
 
@@ -162,7 +162,8 @@ def _fitted(Ks: np.ndarray, sizes: np.ndarray | None, paths: Sequence[Path]) -> 
         size = read_size(path)
         if size is not None and sizes is not None and np.isfinite(sizes[i]).all():
             (width, height), (of_width, of_height) = size, sizes[i]
-            if abs(width * of_height / (height * of_width) - 1) > SAME_SHAPE:
+            in_units = of_width == of_height == 1
+            if not in_units and abs(width * of_height / (height * of_width) - 1) > SAME_SHAPE:
                 raise ValueError(
                     f"{path.name} is {width:g}x{height:g} but its camera {of_width:g}x{of_height:g}: the "
                     "photo was cropped or turned since its camera was estimated"

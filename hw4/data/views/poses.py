@@ -82,13 +82,14 @@ def known_poses(poses: np.ndarray) -> np.ndarray:
     return np.asarray(np.isfinite(poses.reshape(len(poses), -1)).all(axis=1))
 
 
-def dropped(known: np.ndarray, names: Sequence[str], what: str = "a pose") -> tuple[str, ...]:
+def dropped(known: np.ndarray, names: Sequence[str], what: str = "pose") -> tuple[str, ...]:
     """What is to be said of the views that are left out, if any: their number and the first."""
     lost = np.flatnonzero(~known)
     if not len(lost):
         return ()
-    views = "view has" if len(lost) == 1 else "views have"
-    return (f"{len(lost)} of {len(known)} {views} not {what} and are left out, {names[lost[0]]} first",)
+    have, are = ("has", "is") if len(lost) == 1 else ("have", "are")
+    first = names[lost[0]]
+    return (f"{len(lost)} of {len(known)} views {have} no {what} and {are} left out, {first} first",)
 
 
 def read_matrix(path: Path, shape: tuple[int, int] = (4, 4)) -> np.ndarray:

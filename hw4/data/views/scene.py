@@ -22,8 +22,8 @@ class SceneViews:
         cam_from_world: (N, 4, 4) float64 world-to-camera, OpenCV axes (x right, y down, z forward).
         Ks: (N, 3, 3) float64 in pixels of `sizes`, the top-left corner of the image at (0, 0); NaN for a view
             whose K is unknown. None: nothing is known of any.
-        sizes: (N, 2) float64 width and height that `Ks` refer to; NaN: those of the photo itself.
-            None: of all.
+        sizes: (N, 2) float64 width and height that `Ks` refer to; NaN: those of the photo; (1, 1): `Ks` are
+            in units of the photo's width and height. None: all NaN.
         depths: N depth maps, None for a view without; None: no view has one.
         listing: files that all this was read from.
         notes: what a person should know, in sentences: poses left out, lens distortion.
