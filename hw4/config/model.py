@@ -33,19 +33,22 @@ def _seed_is_read(config: Any, stage: str) -> bool:
     return config.model.weights == "random" or (stage in (POSE, PREDICT) and config.model.seed_decides)
 
 
+def weights_key(default: str) -> Any:
+    """The field of `weights`, for a model with another default than `NetworkConfig`'s."""
+    return key(default, valid=bool, otherwise="is empty: give tiny, official, random, a hub name or a file")
+
+
 @dataclass
 class NetworkConfig(ModelConfig):
     """Keys of a model with weights.
 
-    `weights` is ``tiny`` (ships with the project), ``official`` (fetched from the hub), ``random`` (a small
-    randomly initialised network, for checking the plumbing), a hub name ``owner/name``, or a local file
-    (``.pth``, ``.pt``, ``.safetensors``). `seed`: of random weights, and of whatever else
-    the model draws in `task=pose` and `task=predict`.
+    `weights` is ``tiny`` (ships with the project, for the models that have it), ``official`` (fetched from
+    the hub), ``random`` (a small randomly initialised network, for checking the plumbing), a hub name
+    ``owner/name``, or a local file (``.pth``, ``.pt``, ``.safetensors``). `seed`: of random weights, and of
+    whatever else the model draws in `task=pose` and `task=predict`.
     """
 
-    weights: str = key(
-        "tiny", valid=bool, otherwise="is empty: give tiny, official, random, a hub name or a file"
-    )
+    weights: str = weights_key("tiny")
     device: str = key("auto", choices=("auto", "cpu", "cuda"))
     dtype: str = key("auto", choices=("auto", "float32", "bfloat16"))
     # OpenCV's generator takes 31 bits.

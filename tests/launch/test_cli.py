@@ -28,7 +28,7 @@ def only_sentence(done: subprocess.CompletedProcess[str]) -> str:
 def test_help_needs_no_heavy_import(tmp_path: Path, module: bool) -> None:
     done = hw4(tmp_path, "--help", module=module)
     assert done.returncode == 0
-    assert "Usage:" in done.stdout and "model    dust3r | sfm | vggt" in done.stdout
+    assert "Usage:" in done.stdout and "| mast3r | sfm | vggt" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

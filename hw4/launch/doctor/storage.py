@@ -33,7 +33,8 @@ def weights() -> Section:
         if spec.weights is None:
             continue
         known = spec.weights()
-        section.says(f"{name} tiny", "there" if known.tiny.is_file() else f"missing: {known.tiny}")
+        if known.tiny is not None:
+            section.says(f"{name} tiny", "there" if known.tiny.is_file() else f"missing: {known.tiny}")
         found = cached_on_hub(known.official) if find_spec("huggingface_hub") else None
         section.says(f"{name} official", found or f"{known.official} is fetched when it is first used")
     try:

@@ -96,7 +96,7 @@ def align_pair(output: dict[str, Any], seed: int, on_pnp_failure: str = FAIL) ->
         solvePnPRansac=solve_pnp, Rodrigues=cv2.Rodrigues, SOLVEPNP_SQPNP=cv2.SOLVEPNP_SQPNP
     )
     cv2.setRNGSeed(seed)
-    with seeded(seed), quiet(), replaced(modules.pair_viewer, cv2=opencv), _failing_cleanly("the pair"):
+    with seeded(seed), quiet(), replaced(modules.pair_viewer, cv2=opencv), failing_cleanly("the pair"):
         parts = [output[key] for key in ("view1", "view2", "pred1", "pred2")]
         scene = modules.pair_viewer.PairViewer(*parts, verbose=False, min_conf_thr=threshold)
         for view, focal in enumerate(scene.get_focals().tolist()):
@@ -136,7 +136,7 @@ def align_views(
     problems: list[list[str]] = [[] for _ in range(n_views)]
     guard = InitGuard(modules.init_im_poses, fallbacks=config.on_pnp_failure == FAIL)
     cv2.setRNGSeed(seed)
-    with seeded(seed), quiet(), _failing_cleanly("global alignment"):
+    with seeded(seed), quiet(), failing_cleanly("global alignment"):
         parts = [output.pop(key) for key in ("view1", "view2", "pred1", "pred2")]
         scene = modules.optimizer.PointCloudOptimizer(
             *parts, verbose=False, min_conf_thr=config.min_conf_thr
@@ -190,7 +190,8 @@ def _optimised(scene: Any, config: AlignmentConfig, modules: SimpleNamespace) ->
 
 
 @contextlib.contextmanager
-def _failing_cleanly(what: str) -> Iterator[None]:
+def failing_cleanly(what: str) -> Iterator[None]:
+    """What degenerate numbers make upstream raise becomes a failed reconstruction."""
     try:
         yield
     except torch.cuda.OutOfMemoryError:

@@ -11,10 +11,22 @@ from hw4.config.stages import POSE, PREDICT
 from hw4.core.errors import ConfigError
 
 FAIL, IDENTITY = "fail", "identity"
+# Who runs the iterations of the alignment of point maps.
+POINTS = ("fast", "upstream")
 
 
-def _has_many_views(config: Any, stage: str) -> bool:
+def has_many_views(config: Any, stage: str) -> bool:
+    """Whether a stage of a run gives the model more than two views."""
     return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED
+
+
+def aligns_points(config: Any, stage: str) -> bool:
+    """Whether a stage of a run aligns point maps globally."""
+    return has_many_views(config, stage) and config.model.alignment.backend in POINTS
+
+
+def _solves_pnp(config: Any, stage: str) -> bool:
+    return not has_many_views(config, stage) or aligns_points(config, stage)
 
 
 @dataclass
@@ -31,15 +43,15 @@ class AlignmentConfig(Checked, at="model.alignment"):
         "complete",
         valid=re.compile(r"complete|swin-[1-9]\d*(-noncyclic)?|oneref-\d+").fullmatch,
         otherwise="is not a choice; choose one of: complete, swin-<k>, oneref-<k>",
-        read_if=_has_many_views,
+        read_if=has_many_views,
     )
-    backend: str = key("fast", choices=("fast", "upstream"), read_if=_has_many_views)
-    iterations: int = key(300, low=0, read_if=_has_many_views)
-    lr: float = key(0.01, low=0, low_open=True, read_if=_has_many_views)
-    schedule: str = key("linear", choices=("linear", "cosine"), read_if=_has_many_views)
-    min_conf_thr: float = key(3.0, low=0, read_if=_has_many_views)
-    pnp_iterations: int = key(10, low=1, read_if=_has_many_views)
-    on_pnp_failure: str = key(FAIL, choices=(FAIL, IDENTITY))
+    backend: str = key("fast", choices=POINTS, read_if=has_many_views)
+    iterations: int = key(300, low=0, read_if=aligns_points)
+    lr: float = key(0.01, low=0, low_open=True, read_if=aligns_points)
+    schedule: str = key("linear", choices=("linear", "cosine"), read_if=aligns_points)
+    min_conf_thr: float = key(3.0, low=0, read_if=aligns_points)
+    pnp_iterations: int = key(10, low=1, read_if=aligns_points)
+    on_pnp_failure: str = key(FAIL, choices=(FAIL, IDENTITY), read_if=_solves_pnp)
 
     def check_views(self, n: int) -> None:
         """Refuse a scene graph that refers to a view which n > 2 views do not have (two views need none).

@@ -20,6 +20,9 @@ from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
 
+# What the alignment reads of a network's predictions.
+POINTMAPS = {"pts3d", "pts3d_in_other_view", "conf"}
+
 
 class Dust3rModel(ViewsModel):
     """Pointmaps of photo pairs by the network, cameras from them by PnP (two views) or global alignment."""
@@ -55,7 +58,33 @@ class Dust3rModel(ViewsModel):
         Raises:
             ReconstructionFailed: the points of all pairs do not fit into memory.
         """
-        upstream = import_inference()
+        pairs = self.make_pairs(views, scene_graph)
+        edges = [(first["idx"], second["idx"]) for first, second in pairs]
+        check_budget([(view.pixels.shape[1], view.pixels.shape[2]) for view in views], edges)
+        if self._is_known():
+            images = [view.pixels.sub(0.5).div(0.5) for view in views]
+            with quiet(), precision(self.device, self.dtype):
+                return dust3r_fast.infer(self.network, images, edges)
+
+        def network(view1: dict[str, Any], view2: dict[str, Any]) -> Any:
+            # Inside `inference`, which turns autocast off.
+            with precision(self.device, self.dtype):
+                return self.network(view1, view2)
+
+        with quiet():
+            output: dict[str, Any] = import_inference().inference(
+                pairs, network, self.device, batch_size=self.config.batch_size, verbose=False
+            )
+        for prediction in (output["pred1"], output["pred2"]):
+            for name in set(prediction) - POINTMAPS:
+                del prediction[name]
+        return output
+
+    @staticmethod
+    def make_pairs(
+        views: Sequence[ModelView], scene_graph: str
+    ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """The symmetrised pairs of a scene graph, as upstream has them."""
         images: list[dict[str, Any]] = [
             {
                 "img": view.pixels.sub(0.5).div(0.5)[None],
@@ -65,25 +94,20 @@ class Dust3rModel(ViewsModel):
             }
             for index, view in enumerate(views)
         ]
-        pairs = upstream.make_pairs(images, scene_graph=scene_graph, prefilter=None, symmetrize=True)
+        make = import_inference().make_pairs
+        pairs = make(images, scene_graph=scene_graph, prefilter=None, symmetrize=True)
         # Upstream's small windows wrap around to the view itself.
-        pairs = [(first, second) for first, second in pairs if first["idx"] != second["idx"]]
-        edges = [(first["idx"], second["idx"]) for first, second in pairs]
-        check_budget([(view.pixels.shape[1], view.pixels.shape[2]) for view in views], edges)
-        if dust3r_fast.supported(self.network):
-            with quiet(), precision(self.device, self.dtype):
-                return dust3r_fast.infer(self.network, [image["img"][0] for image in images], edges)
+        return [(first, second) for first, second in pairs if first["idx"] != second["idx"]]
 
-        def network(view1: dict[str, Any], view2: dict[str, Any]) -> Any:
-            # Inside `inference`, which turns autocast off.
-            with precision(self.device, self.dtype):
-                return self.network(view1, view2)
+    def _is_known(self) -> bool:
+        """Whether the network goes the fast way."""
+        return dust3r_fast.supported(self.network)
 
-        with quiet():
-            output: dict[str, Any] = upstream.inference(
-                pairs, network, self.device, batch_size=self.config.batch_size, verbose=False
-            )
-        return output
+    def _align(self, views: Sequence[ModelView], seed: int) -> Alignment:
+        """The cameras of more than two views."""
+        options = self.config.alignment
+        output = self.predict_pairs(views, options.scene_graph)
+        return align_views(output, len(views), options, seed, self.device)
 
     def load_views(self, image_paths: Sequence[Path]) -> list[ModelView]:
         """See `ViewsModel.load_views`."""
@@ -92,17 +116,12 @@ class Dust3rModel(ViewsModel):
     def reconstruct_views(self, views: Sequence[ModelView], seed: int = 0) -> Reconstruction:
         """See `ViewsModel.reconstruct_views`."""
         n = len(views)
-        alignment: Alignment
+        options = self.config.alignment
         if n == 2:
-            alignment = align_pair(
-                self.predict_pairs(views, "complete"), seed, self.config.alignment.on_pnp_failure
-            )
+            alignment = align_pair(self.predict_pairs(views, "complete"), seed, options.on_pnp_failure)
         else:
-            options = self.config.alignment
             options.check_views(n)
-            alignment = align_views(
-                self.predict_pairs(views, options.scene_graph), n, options, seed, self.device
-            )
+            alignment = self._align(views, seed)
             alignment.notes["scene_graph"] = options.scene_graph
         if self.license is not None:
             alignment.notes["license"] = self.license

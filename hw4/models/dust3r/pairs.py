@@ -22,11 +22,17 @@ TOKENS_PER_CHUNK = {"cpu": 2048, "cuda": 16384}
 PIXELS_PER_CHUNK = {"cpu": 150_000, "cuda": 1_200_000}
 
 
-def supported(network: Any) -> bool:
-    """Whether the network is upstream's DUSt3R, with the parts that are known here."""
-    if type(network) is not import_model().AsymmetricCroCo3DStereo:
+def supported(network: Any, kind: Any = None, dpt_head: Any = None) -> bool:
+    """Whether the network is upstream's, with the parts that are known here.
+
+    Args:
+        network: of any kind.
+        kind: its class; None: DUSt3R's. Another one computes point maps and confidences as that does.
+        dpt_head: class of its DPT heads; None: DUSt3R's. What else such a head gives is left out here.
+    """
+    if type(network) is not (kind or import_model().AsymmetricCroCo3DStereo):
         return False
-    heads = import_part("dust3r.heads.linear_head"), import_part("dust3r.heads.dpt_head")
+    linear, dpt = import_part("dust3r.heads.linear_head"), import_part("dust3r.heads.dpt_head")
     head = network.downstream_head1
     return (
         network.enc_pos_embed is None
@@ -34,7 +40,7 @@ def supported(network: Any) -> bool:
         # `landscape_only=False`: photos stay as they are.
         and network.head1.__name__ == "wrapper_no"
         and type(network.patch_embed).__name__ == "PatchEmbedDust3R"
-        and (type(head) is heads[0].LinearPts3d or _plain_dpt(head, heads[1].PixelwiseTaskWithDPT))
+        and (type(head) is linear.LinearPts3d or _plain_dpt(head, dpt_head or dpt.PixelwiseTaskWithDPT))
         and not network.training
     )
 

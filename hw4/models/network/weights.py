@@ -27,7 +27,7 @@ class KnownWeights:
         official: hub name of its authors' weights (`model.weights=official`).
         license: a sentence where their licence limits their use.
         licensed: hub names that this licence holds for; ``*`` stands for anything.
-        tiny: the file of `model.weights=tiny`.
+        tiny: the file of `model.weights=tiny`; None: no small network was trained.
         recipe: source of the small network, which `model.weights=random` initialises and is known by.
         sized_by_config: whether a ``config.json`` beside a file decides which network it fits.
     """
@@ -35,7 +35,7 @@ class KnownWeights:
     official: str
     license: str
     licensed: tuple[str, ...]
-    tiny: Path
+    tiny: Path | None
     recipe: Path
     sized_by_config: bool = False
 
@@ -74,6 +74,11 @@ def find_weights(config: NetworkConfig, known: KnownWeights) -> WeightsSource:
     if config.weights == "random":
         return WeightsSource(None, label)
     if config.weights == "tiny":
+        if known.tiny is None:
+            raise UserError(
+                f"model={config.name} has no small trained network (model.weights=tiny); use "
+                "model.weights=official, a file, or model.weights=random to check the plumbing."
+            )
         if not known.tiny.is_file():
             raise UserError(
                 f"the small network's weights {known.tiny} are not there; make them with `python -m hw4 "

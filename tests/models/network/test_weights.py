@@ -10,13 +10,13 @@ from safetensors.torch import save_file
 
 from hw4.core.errors import UserError
 from hw4.models.dust3r.config import Dust3rConfig
-from hw4.models.dust3r.network import is_official as is_official_dust3r
+from hw4.models.dust3r.network import FAMILY as DUST3R_FAMILY
 from hw4.models.dust3r.network import load_network as load_dust3r_network
-from hw4.models.dust3r.network import parse_constructor
 from hw4.models.dust3r.tiny import build_tiny as build_tiny_dust3r
 from hw4.models.dust3r.weights import WEIGHTS as DUST3R
 from hw4.models.network import weights
 from hw4.models.network.checkpoint_files import read_checkpoint
+from hw4.models.network.described import is_official, parse_constructor
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.network import load_network as load_vggt_network
 from hw4.models.vggt.tiny import build_tiny as build_tiny_vggt
@@ -86,12 +86,12 @@ def test_an_official_style_file_loads_and_says_its_own_sizes(tmp_path: Path) -> 
 )
 def test_a_constructor_is_parsed_and_never_evaluated(call: str) -> None:
     with pytest.raises(UserError, match="not a plain AsymmetricCroCo3DStereo"):
-        parse_constructor(call, Path("x.pth"))
+        parse_constructor(call, Path("x.pth"), DUST3R_FAMILY)
 
 
 def test_a_plain_constructor_is_read() -> None:
     call = "AsymmetricCroCo3DStereo(depth_mode=('exp', -inf, inf), patch_size=8)"
-    assert parse_constructor(call, Path("x.pth")) == {
+    assert parse_constructor(call, Path("x.pth"), DUST3R_FAMILY) == {
         "depth_mode": ("exp", float("-inf"), float("inf")),
         "patch_size": 8,
     }
@@ -247,15 +247,15 @@ def test_a_local_copy_of_the_official_dust3r_has_its_licence() -> None:
             "patch_embed.proj.weight": torch.empty(1024, 3, 16, 16),
             "enc_blocks.23.norm1.weight": torch.empty(1024),
         }
-    assert is_official_dust3r(official)
-    assert not is_official_dust3r(build_tiny_dust3r().state_dict())
-    assert not is_official_dust3r({"patch_embed.proj.weight": official["patch_embed.proj.weight"]})
+    assert is_official(official, DUST3R_FAMILY)
+    assert not is_official(build_tiny_dust3r().state_dict(), DUST3R_FAMILY)
+    assert not is_official({"patch_embed.proj.weight": official["patch_embed.proj.weight"]}, DUST3R_FAMILY)
 
 
 def test_the_licence_of_a_local_copy_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     official_file(tmp_path / "mine.pth")
-    monkeypatch.setattr("hw4.models.dust3r.network.is_official", lambda _: True)
+    monkeypatch.setattr("hw4.models.network.described.is_official", lambda *_: True)
     loaded = load_dust3r_network(Dust3rConfig(weights=str(tmp_path / "mine.pth")))
     assert loaded.source.license is not None and "CC BY-NC-SA 4.0" in caplog.text
