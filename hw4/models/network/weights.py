@@ -86,13 +86,13 @@ def find_weights(config: NetworkConfig, known: KnownWeights) -> WeightsSource:
             )
         return WeightsSource(known.tiny, label)
     if config.weights == "official":
-        return WeightsSource(_fetch(known.official), label, known.license)
+        return WeightsSource(_fetch(known.official, known), label, known.license)
     local = _local_file(Path(config.weights).expanduser())
     if local is not None:
         return WeightsSource(local, label)
     if _is_hub_name(config.weights):
         limited = any(fnmatchcase(config.weights, name) for name in known.licensed)
-        return WeightsSource(_fetch(config.weights), label, known.license if limited else None)
+        return WeightsSource(_fetch(config.weights, known), label, known.license if limited else None)
     raise UserError(
         f"model.weights={config.weights} does not exist; give tiny, official, random, a hub name "
         f"owner/name, or a file ({', '.join(SUFFIXES)})."
@@ -149,7 +149,7 @@ def _is_hub_name(weights: str) -> bool:
     return not local and HUB_NAME.fullmatch(weights) is not None
 
 
-def _fetch(repo: str) -> Path:
+def _fetch(repo: str, known: KnownWeights) -> Path:
     """The weights file of a hub repository, downloaded beside its ``config.json``; the cached one if any."""
     from huggingface_hub.utils import logging as hub_logging
 
@@ -168,7 +168,7 @@ def _fetch(repo: str) -> Path:
         raise UserError(
             f"the weights {repo} cannot be fetched from the hub ({_cause(error)}); download {filename} from "
             f"https://huggingface.co/{repo} elsewhere, put it on this machine and give "
-            f"model.weights=/path/to/{filename} - or use model.weights=tiny."
+            f"model.weights=/path/to/{filename} - or use model.weights={'tiny' if known.tiny else 'random'}."
         ) from error
     finally:
         hub_logging.set_verbosity(verbosity)

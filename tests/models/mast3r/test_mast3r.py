@@ -24,7 +24,7 @@ from tests.support.cli import refused
 from tests.support.pointmap_networks import SceneNetwork, arc_cameras, make_photos
 
 ODD = ((100, 75), (75, 100), (90, 50))
-SPARSE = SparseConfig(niter1=15, niter2=15)
+SPARSE = SparseConfig(niter1=5, niter2=5)
 
 
 def upstream_pairs(paths: list[Path]) -> list[Any]:
@@ -61,7 +61,7 @@ def model_with(network: Any, config: Mast3rConfig) -> Mast3rModel:
 @pytest.mark.parametrize("n", [2, 5])
 def test_dense_alignment_as_upstreams(tmp_path: Path, n: int) -> None:
     paths, cameras = make_photos(tmp_path, n, ODD), arc_cameras(n)
-    alignment = Mast3rAlignmentConfig(backend="upstream", iterations=8)
+    alignment = Mast3rAlignmentConfig(backend="upstream", iterations=4)
     config = Mast3rConfig(weights="random", device="cpu", seed=2, alignment=alignment)
     network = SceneNetwork(load_network(config).network, cameras)
     cloud_opt = import_dust3r("dust3r.cloud_opt")
@@ -72,7 +72,7 @@ def test_dense_alignment_as_upstreams(tmp_path: Path, n: int) -> None:
         mode = cloud_opt.GlobalAlignerMode["PairViewer" if n == 2 else "PointCloudOptimizer"]
         scene = cloud_opt.global_aligner(output, device="cpu", mode=mode, verbose=False)
         if n > 2:
-            scene.compute_global_alignment(init="mst", niter=8, schedule="linear", lr=0.01)
+            scene.compute_global_alignment(init="mst", niter=4, schedule="linear", lr=0.01)
 
     ours = model_with(network, config).reconstruct(paths, seed=5)
 
@@ -88,7 +88,7 @@ def test_dense_alignment_as_upstreams(tmp_path: Path, n: int) -> None:
 def test_sparse_alignment_as_upstreams(tmp_path: Path, n: int, threshold: float) -> None:
     """By its point maps alone (no match is sure enough), and by all matches."""
     paths = make_photos(tmp_path, n, ODD)
-    sparse = SparseConfig(niter1=15, niter2=15, matching_conf_thr=threshold)
+    sparse = SparseConfig(niter1=5, niter2=5, matching_conf_thr=threshold)
     alignment = Mast3rAlignmentConfig(backend="sparse")
     config = Mast3rConfig(weights="random", device="cpu", seed=2, alignment=alignment, sparse=sparse)
     network = in_front(load_network(config).network)
@@ -99,8 +99,8 @@ def test_sparse_alignment_as_upstreams(tmp_path: Path, n: int, threshold: float)
             str(tmp_path / "cache"),
             network,
             device="cpu",
-            niter1=15,
-            niter2=15,
+            niter1=5,
+            niter2=5,
             matching_conf_thr=threshold,
         )
         pts3d, depth, conf = scene.get_dense_pts3d(clean_depth=False)
