@@ -223,7 +223,7 @@ def _observations(
         (places.get(seen.point3D_id), view, *seen.xy)
         for view, image in enumerate(images)
         for seen in image.points2D
-        if seen.has_point3D() and seen.point3D_id in places
+        if seen.has_point3D()
     ]
     rows = [row for row in all_rows if row[0] is not None]
     table = np.array(rows, np.float64).reshape(-1, 4)
