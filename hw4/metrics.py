@@ -150,6 +150,10 @@ def _pairs_auc(threshold: int) -> ViewsMetric:
     return _pairs("AUC", threshold, lambda views: auc(views.pairs.larger, threshold), SHARE)
 
 
+# What a share of right ones says of itself.
+RIGHT: dict[str, Any] = {"better": HIGHER, "highest": 1.0, "worst": 0.0}
+
+
 def _views(name: str, symbol: str, score: str, scale: Scale, unit: str = "", **says: Any) -> ViewsMetric:
     address = f"hw4.pose.view_scores:{score}"
     says = {"better": LOWER, "is_charted": False, **says}
@@ -165,6 +169,13 @@ VIEWS_ROWS = (
     _views("rpe_rotation", "RPE, rotation", "rpe_rotation", DEGREES, highest=180.0),
     _views("focal_error", "focal length error", "focal_error", PER_CENT),
     _views("principal_error", "principal ray error", "principal_error", DEGREES, highest=90.0),
+    _views("abs_rel", "AbsRel, median scale", "abs_rel", SHARE),
+    _views("delta_125", "δ<1.25, median scale", "delta", PER_CENT, **RIGHT),
+    _views("abs_rel_lsq", "AbsRel, least-squares scale", "abs_rel_lsq", SHARE),
+    _views("delta_125_lsq", "δ<1.25, least-squares scale", "delta_lsq", PER_CENT, **RIGHT),
+    _views("point_accuracy", "accuracy of points", "point_accuracy", SHARE),
+    _views("point_completeness", "completeness of points", "point_completeness", SHARE),
+    _views("point_f_score", "F-score of points", "point_f_score", PER_CENT, **RIGHT),
 )
 SPLAT_ROWS = (
     SplatMetric(

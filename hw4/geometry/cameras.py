@@ -63,6 +63,21 @@ def moved(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
     return points @ transform[:3, :3].T + transform[:3, 3]
 
 
+def unprojected(
+    pixels: np.ndarray, depth: np.ndarray, K: np.ndarray, cam_from_world: np.ndarray
+) -> np.ndarray:
+    """(M, 3) world points that a camera sees at (M, 2) pixels and (M,) depths (z).
+
+    Args:
+        pixels: continuous, the image's top-left corner at (0, 0).
+        depth: along the optical axis.
+        K: (3, 3) in the same pixels.
+        cam_from_world: (3, 4) or (4, 4).
+    """
+    rays = np.concatenate([pixels, np.ones((len(pixels), 1))], axis=1) @ np.linalg.inv(K).T
+    return (rays * depth[:, None] - cam_from_world[:3, 3]) @ cam_from_world[:3, :3]
+
+
 def frustum(cam_from_world: np.ndarray, K: np.ndarray, size: tuple[int, int], depth: float) -> np.ndarray:
     """(5, 3) world points: the camera's centre, then the corners of its image at a depth.
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from hw4.config import MetricsConfig
 from hw4.data.clusters import clusters
@@ -11,6 +12,7 @@ from hw4.data.pairs.repeats import repeats
 from hw4.data.pairs.samples import PairSample
 from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
+from hw4.pose.dense import Dense, read_dense
 from hw4.pose.from_model import FromModel
 from hw4.pose.remarks import left_at_identity
 from hw4.pose.results import BAD_INPUT, PoseResult, Prediction, SampleResult
@@ -53,7 +55,7 @@ def evaluate_pose(
                 answer = next(answers)
             else:
                 answer = Answer(sample, Prediction(sample.idx, BAD_INPUT, sample.problem))
-            scored = score_sample(answer.sample, answer.prediction, metrics)
+            scored = score_sample(answer.sample, answer.prediction, metrics, _dense(answer, source.cache_dir))
             results.append(replace(scored, selection=answer.selection, cluster=cluster))
             n_reused += answer.reused
             if on_sample:
@@ -74,3 +76,11 @@ def evaluate_pose(
         ],
         relative=summarize_beside(results, metrics),
     )
+
+
+def _dense(answer: Answer, cache_dir: Path | None) -> Dense | None:
+    """The depths that are kept with a prediction of N views."""
+    cloud = answer.prediction.cloud
+    if not isinstance(answer.sample, SampleViews) or cache_dir is None or cloud is None:
+        return None
+    return read_dense(cache_dir / cloud)

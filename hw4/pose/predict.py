@@ -26,6 +26,7 @@ from hw4.models.base import (
 )
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import diagnose_sequence
+from hw4.pose.dense import dense_npz, dense_path
 from hw4.pose.results import BAD_INPUT, BROKEN, FAILED, OK, Prediction
 from hw4.pose.views import not_placed
 
@@ -107,6 +108,8 @@ def _prediction(
     if cache_dir is not None:
         cloud = cloud_name(prepared.sample)
         write_bytes(cache_dir / cloud, cloud_npz(outcome))
+        if isinstance(prepared.sample, SampleViews) and prepared.sample.depths is not None:
+            write_bytes(dense_path(cache_dir / cloud), dense_npz(outcome))
     if isinstance(prepared.sample, SampleViews):
         return _views_prediction(idx, outcome, seconds, diagnoses, cloud)
     last = outcome.n_views - 1

@@ -12,6 +12,7 @@ from hw4.data.views.sample import SampleViews
 from hw4.geometry.cameras import widest_turn_deg, yaw_deg
 from hw4.metrics import views_metrics
 from hw4.pose.beside import relative_config
+from hw4.pose.dense import Dense
 from hw4.pose.metrics import (
     PoseError,
     PoseSummary,
@@ -26,27 +27,32 @@ from hw4.pose.view_summary import ViewsScores, summarize_views
 from hw4.pose.views import views_error
 
 
-def score_sample(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> SampleResult:
-    """Errors of one prediction against its sample's ground truth."""
+def score_sample(
+    sample: PairSample, prediction: Prediction, config: MetricsConfig, dense: Dense | None = None
+) -> SampleResult:
+    """Errors of one prediction against its sample's ground truth; `dense`: its depths, where kept."""
     beside = relative_config(config)
     relative = None if beside is None else _error(sample, prediction, beside)
     error = _error(sample, prediction, config)
     n_views = len(sample.image_paths)
-    values, missing = scores_of(sample, prediction)
+    values, missing = scores_of(sample, prediction, dense)
     turn = _true_turn_deg(sample)
     return SampleResult(
         sample, prediction, error, *turn, n_views, relative=relative, scores=values, missing=missing
     )
 
 
-def scores_of(sample: PairSample, prediction: Prediction) -> tuple[dict[str, float], dict[str, str]]:
+def scores_of(
+    sample: PairSample, prediction: Prediction, dense: Dense | None = None
+) -> tuple[dict[str, float], dict[str, str]]:
     """The metrics of N views by name, and why others are missing; nothing of a pair."""
     if not isinstance(sample, SampleViews):
         return {}, {}
     if sample.cam_from_world is None or prediction.cam_from_world is None:
         why = sample.problem if sample.cam_from_world is None else prediction.reason
         return {}, {row.name: why or "no reason given" for row in views_metrics()}
-    return scores(ScoredViews(sample.cam_from_world, prediction.cam_from_world, sample.Ks, prediction.Ks))
+    cameras = sample.cam_from_world, prediction.cam_from_world
+    return scores(ScoredViews(*cameras, sample.Ks, prediction.Ks, sample.depths, dense))
 
 
 def _error(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> PoseError:

@@ -1,13 +1,26 @@
 """Scores of one sample of N views: what each `hw4.core.metric.ViewsMetric` measures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from hw4.core.metric import MetricUnavailable
+from hw4.data.views.depth import DepthFile
 from hw4.metrics import views_metrics
 from hw4.pose.all_pairs import PairErrors, pair_errors
+from hw4.pose.dense import Dense
+from hw4.pose.depth_scores import (
+    Depths,
+    Points,
+    depths_of,
+    least_squares_scale,
+    median_scale,
+    points_of,
+    relative_error,
+    share_right,
+)
 from hw4.pose.trajectory import Trajectory, trajectory_errors
 
 
@@ -19,12 +32,16 @@ class ScoredViews:
         cam_from_world_true: (N, 4, 4) world-to-camera.
         cam_from_world: (N, 4, 4) estimate in any world frame and scale; NaN for a view that was not placed.
         Ks_true, Ks: (N, 3, 3) in the same pixels, NaN where unknown; None: of all.
+        depth_files: N true depth maps, None for a view without; None: of all.
+        dense: predicted depths and points; None where none are kept.
     """
 
     cam_from_world_true: np.ndarray
     cam_from_world: np.ndarray
     Ks_true: np.ndarray | None = None
     Ks: np.ndarray | None = None
+    depth_files: Sequence[DepthFile | None] | None = None
+    dense: Dense | None = None
 
     @cached_property
     def pairs(self) -> PairErrors:
@@ -35,6 +52,18 @@ class ScoredViews:
     def trajectory(self) -> Trajectory:
         """Errors of the trajectory; see `trajectory_errors` for what is raised."""
         return trajectory_errors(self.cam_from_world_true, self.cam_from_world)
+
+    @cached_property
+    def depths(self) -> Depths:
+        """True and predicted depths; see `depths_of` for what is raised."""
+        return depths_of(self.dense, self.depth_files)
+
+    @cached_property
+    def points(self) -> Points:
+        """How far true and predicted points lie from each other; see `points_of` for what is raised."""
+        depths = self.depths
+        assert self.dense is not None
+        return points_of(self.dense, depths, self.cam_from_world_true, self.Ks_true)
 
 
 def scores(views: ScoredViews) -> tuple[dict[str, float], dict[str, str]]:
@@ -94,3 +123,42 @@ def _intrinsics(views: ScoredViews) -> tuple[np.ndarray, np.ndarray]:
     if lost:
         raise MetricUnavailable(f"{lost} of {int(known.sum())} views have no estimated intrinsics")
     return views.Ks_true[known], views.Ks[known]
+
+
+def abs_rel(views: ScoredViews) -> float:
+    """AbsRel with the scale of the medians, over all views of the sample."""
+    true, found = views.depths.both
+    return relative_error(true, median_scale(true, found) * found)
+
+
+def abs_rel_lsq(views: ScoredViews) -> float:
+    """AbsRel with the least-squares scale."""
+    true, found = views.depths.both
+    return relative_error(true, least_squares_scale(true, found) * found)
+
+
+def delta(views: ScoredViews) -> float:
+    """Share of depths within a factor of 1.25 of the truth, with the scale of the medians."""
+    true, found = views.depths.both
+    return share_right(true, median_scale(true, found) * found)
+
+
+def delta_lsq(views: ScoredViews) -> float:
+    """The same with the least-squares scale."""
+    true, found = views.depths.both
+    return share_right(true, least_squares_scale(true, found) * found)
+
+
+def point_accuracy(views: ScoredViews) -> float:
+    """See `Points`."""
+    return views.points.accuracy
+
+
+def point_completeness(views: ScoredViews) -> float:
+    """See `Points`."""
+    return views.points.completeness
+
+
+def point_f_score(views: ScoredViews) -> float:
+    """See `Points`."""
+    return views.points.f_score
