@@ -5,6 +5,7 @@ from dataclasses import dataclass, make_dataclass
 from functools import cache
 
 from hw4.config.data import DataConfig, SampleConfig
+from hw4.config.export import OTHERWISE, ExportConfig, are_formats
 from hw4.config.fields import MAX_SEED, Checked, group, key
 from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
@@ -100,10 +101,11 @@ class DemoConfig(Checked, at="demo"):
     are used, spread evenly over the folder's names or the video's time. Points whose confidence (the model's
     own scale; a network's mostly starts at 1) is below `min_conf_thr` are left out of the 3D files, and at
     most `max_points` are written. `clean_depth` leaves out those, too, that float before what another photo
-    is surer to show there, as upstream's demo does.
+    is surer to show there, as upstream's demo does. `export` names formats of `task=export` to write, too.
     """
 
     images: str | None = None
+    export: list[str] | None = key(None, valid=are_formats, otherwise=OTHERWISE, decides="output")
     max_images: int = key(10, low=2, high=1000)
     min_conf_thr: float = key(1.0, low=0)
     clean_depth: bool = False
@@ -180,6 +182,7 @@ class Config(Checked):
     report: ReportConfig = group(ReportConfig, decides="nothing")
     demo: DemoConfig = group(DemoConfig)
     view: ViewConfig = group(ViewConfig)
+    export: ExportConfig = group(ExportConfig)
     wandb: WandbConfig = group(WandbConfig, decides="nothing")
     cache: CacheConfig = group(CacheConfig, decides="nothing")
     objective: str | None = key(None, choices=_objectives, decides="nothing")

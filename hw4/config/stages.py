@@ -16,6 +16,7 @@ ALL = "all"
 POSE, SPLAT, SCORE, RENDER, PRETRAIN = "pose", "splat", "score", "render", "pretrain"
 PREDICT = "predict"
 INTERPOLATE, DEMO, CASE, VIEW, REPORT = "interpolate", "demo", "case", "view", "report"
+EXPORT = "export"
 
 Need = Literal["pairs", "scene", "views", "samples"]
 # What a data set must provide for a need that is no kind of data itself.
@@ -170,6 +171,13 @@ OWN = (
         "your own photos or video, as pictures and 3D files",
         # The user's own photos stand in the place of the data's.
         reads=("model", "demo", Where("data", lambda config: config.demo.images is None)),
+    ),
+    Stage(
+        EXPORT,
+        "hw4.jobs.export:run_export",
+        "a finished run (export.run=) as COLMAP, nerfstudio, TUM, GLB, PLY, splat, spz or rerun files",
+        reads=("export",),
+        computes=False,
     ),
     Stage(
         VIEW,

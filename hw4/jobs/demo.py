@@ -1,6 +1,7 @@
 """`task=demo`: the user's own photos, reconstructed and drawn."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hw4.config import Config
 from hw4.config.stages import DEMO
@@ -11,6 +12,9 @@ from hw4.data.registry import scene_photos
 from hw4.jobs.context import JobContext
 from hw4.models.cached import model_of
 from hw4.output.progress import StepProgress
+
+if TYPE_CHECKING:
+    from hw4.show.demo.run import DemoResult
 
 
 def run_demo_stage(context: JobContext) -> list[str]:
@@ -42,6 +46,8 @@ def run_demo_stage(context: JobContext) -> list[str]:
     paths = find_photos(source, options.max_images, out_dir / "frames")
     with StepProgress(context.console, len(paths) + 2, f"demo {config.model.name}") as progress:
         result = run_demo(paths, model_of(config, context.build_model), options, out_dir, progress=progress)
+    if options.export is not None:
+        _export(result, options.export, out_dir)
     context.results[DEMO] = {"source": str(source), **result.to_json()}
     for view in result.views:
         context.tracker.image(f"demo/{view.name}", Path(view.panel))
@@ -64,6 +70,18 @@ def run_demo_stage(context: JobContext) -> list[str]:
         markup=False,
     )
     return []
+
+
+def _export(result: "DemoResult", formats: list[str], out_dir: Path) -> None:
+    """Write the formats of `demo.export`; what was written and what could not be joins the result's."""
+    from hw4.show.export.scene import cloud_in, scene_of_demo
+    from hw4.show.export.write import export_scene
+
+    ply = result.files.get("ply")
+    scene = scene_of_demo(result.to_json(), cloud_in(None if ply is None else Path(ply)))
+    done = export_scene(scene, formats, out_dir / "export")
+    result.files.update({f"export_{name}": path for name, path in done.files.items()})
+    result.missing.update({f"export of {name}": why for name, why in done.missing.items()})
 
 
 def _source(config: Config) -> Path:

@@ -1,0 +1,1 @@
+"""Cameras, points and Gaussians as files of other programs."""
