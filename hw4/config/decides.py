@@ -11,7 +11,7 @@ from hw4.config.stages import OWN_NAMES, POSE, PRETRAIN, SPLAT, Stage, provides_
 from hw4.core.fingerprint import digest
 
 # Raised when a change of code changes what a stage computes, so that old cached results are not reused.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 
 # Whether a stage that reads the model only where it is needed needs it; the answer lies in the data's files.
 UsesModel = Callable[[Config], bool]

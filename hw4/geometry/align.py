@@ -15,6 +15,12 @@ class Similarity:
     rotation: np.ndarray
     translation: np.ndarray
 
+    @property
+    def inverse(self) -> "Similarity":
+        """From the target world back into the source's."""
+        rotation = self.rotation.T
+        return Similarity(1 / self.scale, rotation, -(rotation @ self.translation) / self.scale)
+
     def points(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) source points in the target world."""
         return self.scale * points @ self.rotation.T + self.translation

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.transform import Rotation
 
 # Corners of a frustum (0: the camera's centre; 1-4: its image, clockwise from the top left) that lines join.
 FRUSTUM_EDGES = ((0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1))
@@ -32,6 +33,16 @@ def four_by_four(transforms: np.ndarray) -> np.ndarray:
     """(N, 4, 4) from (N, 3, 4) or (N, 4, 4) affine transforms; always a copy."""
     result = np.tile(np.eye(4), (len(transforms), 1, 1))
     result[:, :3] = transforms[:, :3]
+    return result
+
+
+def rigid(cam_from_world: np.ndarray) -> np.ndarray:
+    """(N, 4, 4) float64 transforms with exact rotations, of (N, 4, 4) whose are rounded; always a copy.
+
+    Far from the origin, the last digits of a rotation move a camera.
+    """
+    result = np.array(cam_from_world, np.float64)
+    result[:, :3, :3] = Rotation.from_matrix(result[:, :3, :3]).as_matrix()
     return result
 
 

@@ -19,7 +19,7 @@ def run_render(context: JobContext) -> list[str]:
     Raises:
         UserError: no or an unusable ``.ply``, no cameras, or the folder cannot be written.
     """
-    from hw4.splat.gaussians import load_ply
+    from hw4.splat.gaussians import load_ply, ply_offset
     from hw4.splat.rasterize import device_for
     from hw4.splat.render import render_cameras
 
@@ -28,7 +28,7 @@ def run_render(context: JobContext) -> list[str]:
     if options.ply is None:
         raise UserError("task=render needs splat.render.ply=<file.ply>, as a splat run writes it.")
     device_for(config.splat.rasterizer)
-    gaussians = load_ply(Path(options.ply))
+    gaussians, offset = load_ply(Path(options.ply)), ply_offset(Path(options.ply))
     if options.cameras is not None:
         cameras = read_cameras(Path(options.cameras), resolution_of(config.data))
     else:
@@ -38,7 +38,7 @@ def run_render(context: JobContext) -> list[str]:
     out = Path(options.out) if options.out else context.out_dir / "renders"
     with StepProgress(context.console, len(cameras.names), "render") as progress:
         paths = render_cameras(
-            gaussians, cameras, out, config.splat.background, config.splat.rasterizer, progress
+            gaussians, cameras, out, config.splat.background, config.splat.rasterizer, offset, progress
         )
     context.results[RENDER] = {"ply": options.ply, "renders": [str(path) for path in paths]}
     for name, path in zip(cameras.names, paths, strict=True):

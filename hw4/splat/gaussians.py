@@ -1,6 +1,7 @@
 """The Gaussians as gsplat's strategies want them, one tensor a property before activation, and their PLY."""
 
 import io
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from torch.nn import Parameter, ParameterDict
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
+from hw4.core.regular import regular
 from hw4.data.scenes.ply import read_vertices
 from hw4.splat.rasterize import RasterOptions, Splats, Views, rasterize
 from hw4.splat.rasterize.harmonics import C0
 
 GEOMETRY = ("means", "scales", "quats", "opacities")
 TRAINED = (*GEOMETRY, "sh0", "shN")
+# Begins a comment in the header of a PLY: what is to be added to its centres.
+OFFSET = ("comment", "hw4", "offset")
+# Properties and comments of a header are fewer.
+HEADER_LINES = 1000
 
 
 def n_sh_bases(degree: int) -> int:
@@ -54,8 +60,8 @@ def make_gaussians(
     k = min(4, n)
     distances = cKDTree(points).query(points, k=k)[0].reshape(n, k)[:, 1:]
     spacing = np.sqrt((distances**2).mean(axis=1)) if k > 1 else np.ones(n)
-    # Coincident points have no spacing; a tenth of a percent of the cloud keeps their scale finite.
-    floor = max(1e-3 * float(np.ptp(points, axis=0).max(initial=0.0)) / max(n, 1) ** (1 / 3), 1e-7)
+    # Coincident points have no spacing; a small share of the others' keeps their scale finite.
+    floor = max(1e-3 * float(np.median(spacing[spacing > 0])) if (spacing > 0).any() else 0.0, 1e-7)
     log_scales = np.log(scale_factor * np.maximum(spacing, floor))
     factors = np.ones(n) if lr_factors is None else lr_factors
     quats = np.zeros((n, 4))
@@ -108,13 +114,24 @@ def _columns(n_rest: int) -> list[str]:
     return [*names, "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"]
 
 
-def save_ply(gaussians: ParameterDict, path: Path) -> None:
+def save_ply(
+    gaussians: ParameterDict | dict[str, Tensor], path: Path, offset: np.ndarray | None = None
+) -> None:
     """Write the 3DGS-standard PLY (Kerbl et al.'s ``save_ply``), as SuperSplat and others open it.
+
+    Args:
+        gaussians: parameters, see `make_gaussians`; float64 centres are rounded here.
+        path: of the file.
+        offset: (3,) float64 that is taken off the centres and kept as a comment of the file (`ply_offset`).
 
     Raises:
         UserError: the file cannot be written.
     """
     values = {name: p.detach().cpu().numpy() for name, p in gaussians.items()}
+    comments = []
+    if offset is not None and np.any(offset):
+        values["means"] = values["means"] - offset
+        comments = [" ".join([*OFFSET[1:], *(repr(float(value)) for value in offset)])]
     n, n_rest = len(values["means"]), 3 * values["shN"].shape[1]
     table = np.concatenate(
         [
@@ -131,12 +148,42 @@ def save_ply(gaussians: ParameterDict, path: Path) -> None:
     names = _columns(n_rest)
     rows = np.ascontiguousarray(table, dtype="<f4").view([(name, "<f4") for name in names]).reshape(n)
     buffer = io.BytesIO()
-    PlyData([PlyElement.describe(rows, "vertex")], byte_order="<").write(buffer)
+    PlyData([PlyElement.describe(rows, "vertex")], byte_order="<", comments=comments).write(buffer)
     write_bytes(path, buffer.getvalue())
+
+
+def ply_offset(path: Path) -> np.ndarray:
+    """(3,) float64 that is to be added to the centres of a PLY of `save_ply`; zeros where it says nothing.
+
+    Raises:
+        UserError: the offset is not three finite numbers.
+    """
+    with regular(path).open("rb") as file:
+        for line in itertools.islice(iter(file.readline, b""), HEADER_LINES):
+            words = line.decode("ascii", "replace").split()
+            if tuple(words[:3]) == OFFSET:
+                return _three_numbers(words[3:], path)
+            if words == ["end_header"]:
+                break
+    return np.zeros(3)
+
+
+def _three_numbers(words: list[str], path: Path) -> np.ndarray:
+    try:
+        offset = np.array([float(word) for word in words])
+    except ValueError:
+        offset = np.zeros(0)
+    if offset.shape != (3,) or not np.isfinite(offset).all():
+        raise UserError(
+            f"{path} has the comment '{' '.join([*OFFSET[1:], *words])}': it needs three numbers."
+        )
+    return offset
 
 
 def load_ply(path: Path) -> ParameterDict:
     """Read a 3DGS-standard PLY of any SH degree up to 3.
+
+    Centres are as in the file; `ply_offset` is what its world adds to them.
 
     Raises:
         UserError: the file does not exist, is no such PLY, or has values that are no finite numbers.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import ParameterDict
 
@@ -16,6 +17,7 @@ from hw4.splat.pictures import is_ours, png_bytes
 from hw4.splat.rasterize import device_for
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import to_uint8
+from hw4.splat.world import gaussians_in_unit_world
 
 
 @torch.no_grad()
@@ -25,6 +27,7 @@ def render_cameras(
     out_dir: Path,
     background: str = "black",
     rasterizer: str = "auto",
+    offset: np.ndarray | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Path]:
     """Write ``{image name}.png`` for every camera; returns the files, in the cameras' order.
@@ -35,12 +38,15 @@ def render_cameras(
         out_dir: receives the PNGs.
         background: ``black`` or ``white``; ``random`` means black here.
         rasterizer: ``auto``, ``gsplat`` or ``cpu``.
+        offset: (3,) what the cameras' world adds to the Gaussians' centres (`ply_offset`), or None.
         progress: called after each image with (done, total, its name).
 
     Raises:
         UserError: the rasterizer cannot run here, a file cannot be written, or is there and is no render.
     """
     device = device_for(rasterizer)
+    offset = np.zeros(3) if offset is None else offset
+    gaussians, viewmats = gaussians_in_unit_world(gaussians, offset, cameras.cam_from_world)
     gaussians = gaussians.to(device)
     paths = [out_dir / name for name in render_names(cameras.names, "the set of cameras")]
     for path in paths:
@@ -53,7 +59,7 @@ def render_cameras(
         width, height = (int(edge) for edge in cameras.sizes[i])
         image, _, _ = render_gaussians(
             gaussians,
-            torch.tensor(cameras.cam_from_world[i], dtype=torch.float32, device=device)[None],
+            torch.tensor(viewmats[i], dtype=torch.float32, device=device)[None],
             torch.tensor(cameras.Ks[i], dtype=torch.float32, device=device)[None],
             width,
             height,

@@ -12,6 +12,7 @@ from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.core.stored import checksums, sealed
 from hw4.data.scenes.scene import Scene, TestViews, scene_of
+from hw4.geometry.align import Similarity
 from hw4.geometry.cameras import centred_K
 from hw4.metrics import splat_metrics, splat_results
 from hw4.models.base import ReconstructionModel
@@ -29,6 +30,7 @@ from hw4.splat.training.log import OnImage, OnMetrics
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import OnProgress, TrainResult, train
 from hw4.splat.video import fly_through
+from hw4.splat.world import in_unit_world, moved_gaussians, offset_of
 
 
 def run_splat(
@@ -63,13 +65,16 @@ def run_splat(
     device_for(config.rasterizer)
     configured_weights(config.eval)
     background = BACKGROUNDS.get(config.background, 0.0)
-    scene = scene_of(data, background)
+    scene, unit = in_unit_world(scene_of(data, background))
     init, model = initialise(scene, config, get_model)
+    unit = unit or init.from_model
+    assert unit is not None
     trained = train(scene.train, init, config, train_dir or out_dir, on_metrics, on_image, progress)
     if progress is not None:
         progress(trained.steps, config.iterations, "rendering the fly-through, scoring test views")
-    outputs = _write_outputs(scene, init, trained, config, out_dir, background)
-    scores = _evaluate(scene, init, model, trained, config, out_dir, background, outputs)
+    run = _Trained(scene, init, trained, unit.inverse, config, out_dir)
+    outputs = _write_outputs(run)
+    scores = _evaluate(run, model, outputs)
     files = outputs.files
     files |= {"renders": [str(p) for p in scores.renders], "strips": [str(p) for p in scores.strips]}
     result = SplatResult(
@@ -109,6 +114,32 @@ def facts(config: SplatConfig) -> list[str]:
     return said
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """A run after training, in its unit world; `home` leads from there into the user's own."""
+
+    scene: Scene
+    init: Initialisation
+    result: TrainResult
+    home: Similarity
+    config: SplatConfig
+    out_dir: Path
+
+    @property
+    def background(self) -> float:
+        """Grey level behind the Gaussians in pictures."""
+        return BACKGROUNDS.get(self.config.background, 0.0)
+
+    def write_cameras(self, test: TestViews | None = None) -> str:
+        """Write ``cameras.json``, with test cameras that had to be estimated; returns its path."""
+        path = self.out_dir / "cameras.json"
+        if test is not None and test.cam_from_world is not None:
+            test = replace(test, cam_from_world=self.home.cam_from_world(test.cam_from_world))
+        train = (self.home.cam_from_world(self.result.cam_from_world), self.init.Ks)
+        write_cameras(path, self.scene, self.init.views, train, test)
+        return str(path)
+
+
 @dataclass
 class _Outputs:
     files: dict[str, Any] = field(default_factory=dict)
@@ -117,17 +148,9 @@ class _Outputs:
     problems: list[str] = field(default_factory=list)
 
 
-def _evaluate(
-    scene: Scene,
-    init: Initialisation,
-    model: ReconstructionModel | None,
-    trained: TrainResult,
-    config: SplatConfig,
-    out_dir: Path,
-    background: float,
-    outputs: _Outputs,
-) -> EvalResult:
+def _evaluate(run: _Trained, model: ReconstructionModel | None, outputs: _Outputs) -> EvalResult:
     """The scores; test cameras that had to be estimated are added to ``cameras.json``."""
+    scene, init, config = run.scene, run.init, run.config
     test, unplaced = scene.test, dict[str, str]()
     if len(test) == 0:
         return _unscored("the scene has no test views")
@@ -150,9 +173,9 @@ def _evaluate(
         outputs.notes.append(
             "test cameras come from a second reconstruction of all photos, made after training"
         )
-        _write_cameras(scene, init, trained, test, out_dir)
-    extent = scene_extent(init.cam_from_world)
-    scores = evaluate(trained.gaussians, test, config.eval, out_dir, background, extent, init.gaussians)
+        run.write_cameras(test)
+    extent, gaussians = scene_extent(init.cam_from_world), run.result.gaussians
+    scores = evaluate(gaussians, test, config.eval, run.out_dir, run.background, extent, init.gaussians)
     scores.missing |= {f"test view {name}": reason for name, reason in unplaced.items()}
     if 0 < len(scores.views) < len(scene.test):
         outputs.notes.append(f"scores are means over {len(scores.views)} of {len(scene.test)} test views")
@@ -163,36 +186,38 @@ def _unscored(reason: str) -> EvalResult:
     return EvalResult([], {row.name: reason for row in splat_results()}, False)
 
 
-def _write_cameras(
-    scene: Scene, init: Initialisation, trained: TrainResult, test: TestViews | None, out_dir: Path
-) -> str:
-    path = out_dir / "cameras.json"
-    write_cameras(path, scene, init.views, (trained.cam_from_world, init.Ks), test)
-    return str(path)
-
-
-def _write_outputs(
-    scene: Scene,
-    init: Initialisation,
-    trained: TrainResult,
-    config: SplatConfig,
-    out_dir: Path,
-    background: float,
-) -> _Outputs:
+def _write_outputs(run: _Trained) -> _Outputs:
     """All files that need no test view, before anything can go wrong with one."""
-    outputs = _Outputs({"ply": str(out_dir / "gaussians.ply")})
-    save_ply(trained.gaussians, out_dir / "gaussians.ply")
-    outputs.files["cameras"] = _write_cameras(scene, init, trained, None, out_dir)
-    if config.video_frames > 0 and len(init.views) < 2:
+    outputs = _Outputs({"ply": str(run.out_dir / "gaussians.ply")})
+    moved = _write_ply(run)
+    outputs.notes += [moved] if moved else []
+    outputs.files["cameras"] = run.write_cameras()
+    init, n_frames = run.init, run.config.video_frames
+    if n_frames > 0 and len(init.views) < 2:
         outputs.notes.append("no fly-through: a path needs two training cameras")
-    elif config.video_frames > 0:
-        height, width = scene.train.images[init.views[0]].shape[:2]
-        path = out_dir / "flythrough.mp4"
-        cameras, K, size = trained.cam_from_world, init.Ks[0], (width, height)
+    elif n_frames > 0:
+        height, width = run.scene.train.images[init.views[0]].shape[:2]
+        path = run.out_dir / "flythrough.mp4"
+        cameras, K, size = run.result.cam_from_world, init.Ks[0], (width, height)
         try:
-            fly_through(trained.gaussians, cameras, K, size, config.video_frames, path, background)
+            fly_through(run.result.gaussians, cameras, K, size, n_frames, path, run.background)
             outputs.files["video"] = str(path)
         except UserError as error:
             outputs.missing["fly-through"] = str(error)
             outputs.problems.append(str(error))
     return outputs
+
+
+def _write_ply(run: _Trained) -> str | None:
+    """Write ``gaussians.ply`` in the user's own world, and say it where it had to be moved."""
+    values = moved_gaussians(run.result.gaussians, run.home)
+    cameras = run.home.cam_from_world(run.result.cam_from_world)
+    offset = offset_of(values["means"].numpy(), cameras)
+    save_ply(values, run.out_dir / "gaussians.ply", offset)
+    if not offset.any():
+        return None
+    said = ", ".join(f"{value:.12g}" for value in offset)
+    return (
+        "gaussians.ply is moved, because its 32-bit numbers cannot hold places so far from the origin: add "
+        f"({said}) to its x, y, z (its header says so too)"
+    )

@@ -13,6 +13,7 @@ from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, TrainScene
 from hw4.geometry.align import Similarity, align_cameras
 from hw4.geometry.cameras import centred_K, four_by_four, scaled_K
+from hw4.geometry.unit_world import median_distance, unit_world
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.clouds import cloud_of
 from hw4.splat.covisible import with_shared_focal, without_covisible
@@ -25,6 +26,8 @@ MORE_OVERLAP = (
     "Photos that see more of the same help: more of them (data.train_views), neighbouring ones "
     "(data.train_pick=neighbours); or another model, one with points for every pixel."
 )
+FARTHEST = 1000.0
+"""Points farther from the cameras than this many times the others' distance say nothing of the scene."""
 CONF_LR_RANGE = (1.0, 100.0)
 """Factor on the position learning rate of the surest and the least sure points (InstantSplat)."""
 
@@ -39,7 +42,8 @@ class Initialisation:
         Ks: (N, 3, 3) float64 in pixels of the training images.
         depths: N arrays (H, W) float32 at training resolution, 0 where unknown; None without a model's depth.
         source: ``scene`` or the model's name.
-        from_model: the similarity that carried the model's world into this one; None for scene points.
+        from_model: the similarity that carried the model's world into this one, of the scene's cameras or,
+            where it has none, of the model's own (`unit_world`); None for scene points.
         views: indices of the training views that are used (a model may fail to place some).
         notes: facts for the report.
     """
@@ -82,11 +86,29 @@ def _limit(config: SplatConfig) -> int | None:
     return None if limit is None else int(limit)
 
 
+def _usable(points: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """(P,) whether points of the unit world may become Gaussians, and what is said of those that may not."""
+    finite = np.isfinite(points).all(axis=1)
+    origin = np.zeros(3)
+    limit = FARTHEST * max(1.0, median_distance(origin, points))
+    near = finite & (np.linalg.norm(points, axis=1) <= limit)
+    notes = []
+    if not finite.all():
+        notes.append(f"{(~finite).sum()} of {len(points)} points left out: they are no finite numbers")
+    if near.sum() < finite.sum():
+        notes.append(
+            f"{(finite & ~near).sum()} of {len(points)} points left out: over {FARTHEST:g} times as far away "
+            "as the others"
+        )
+    return near, notes
+
+
 def _gaussians(
     points: np.ndarray, colors: np.ndarray, conf: np.ndarray | None, config: SplatConfig
 ) -> tuple[ParameterDict, list[str]]:
     """Choose points by confidence and make Gaussians of them; with a note where some are left out."""
-    keep = np.isfinite(points).all(axis=1)
+    keep, notes = _usable(points)
+    n_usable = keep.sum()
     if conf is not None:
         keep &= np.isfinite(conf)
         if keep.any() and config.init.min_conf_quantile > 0:
@@ -97,8 +119,7 @@ def _gaussians(
     weights = None if conf is None else np.maximum(conf[ids].astype(np.float64), 0)
     ids = ids[_sample(len(ids), _limit(config), weights, config.seed)]
     factors = lr_factors(conf[ids]) if conf is not None and config.confidence_lr else None
-    notes = []
-    if len(ids) < len(points):
+    if len(ids) < n_usable:
         limits = f"splat.init.max_points={_said(config.init.max_points)}"
         if config.init.min_conf_quantile > 0:
             limits += f", min_conf_quantile={config.init.min_conf_quantile:g}"
@@ -157,7 +178,7 @@ def from_reconstruction(
     """Start from a model's reconstruction of the training photos.
 
     Where the scene has cameras, they are kept and the reconstruction is carried into their world by a
-    similarity; otherwise the model's cameras and world are used.
+    similarity; otherwise the model's cameras are used, in their unit world.
 
     Raises:
         UserError: the model placed fewer than two training views, or gave no points; with its reasons.
@@ -186,13 +207,12 @@ def from_reconstruction(
         )
     points = cloud.points
     sizes = [image.shape[1::-1] for image in scene.images]
-    similarity = None
     if scene.cam_from_world is not None and scene.Ks is not None:
         similarity = align_cameras(estimated[valid], scene.cam_from_world[valid])
-        points = similarity.points(points)
         views, cam_from_world, Ks = list(range(len(scene.names))), scene.cam_from_world, scene.Ks
     else:
-        views, cam_from_world = valid, estimated[valid]
+        similarity = unit_world(estimated[valid], points)
+        views, cam_from_world = valid, similarity.cam_from_world(estimated[valid])
         new_sizes = [sizes[v] for v in views]
         Ks = scaled_K(reconstruction.Ks_original[views], reconstruction.image_sizes[views], new_sizes)
         if not np.isfinite(Ks).all():
@@ -201,10 +221,12 @@ def from_reconstruction(
             Ks = with_shared_focal(Ks, np.array(new_sizes), (Ks, np.array(new_sizes)))
     depths = None
     if reconstruction.depth is not None:
-        scale = similarity.scale if similarity else 1.0
         unknown = [np.zeros(size[::-1], np.float32) for size in sizes]
-        depths = [_depth_at(reconstruction, v, sizes[v], scale) if v in valid else unknown[v] for v in views]
-    gaussians, limited = _gaussians(points, cloud.colors, cloud.conf, config)
+        depths = [
+            _depth_at(reconstruction, v, sizes[v], similarity.scale) if v in valid else unknown[v]
+            for v in views
+        ]
+    gaussians, limited = _gaussians(similarity.points(points), cloud.colors, cloud.conf, config)
     notes += limited
     return Initialisation(gaussians, cam_from_world, Ks, depths, model_name, similarity, views, notes)
 
@@ -225,6 +247,8 @@ def initialise(
     scene: Scene, config: SplatConfig, get_model: GetModel | None
 ) -> tuple[Initialisation, ReconstructionModel | None]:
     """First Gaussians and cameras by `splat.init.source`, and the model where one was used.
+
+    Where the scene has cameras, it must be in their unit world (`hw4.splat.world.in_unit_world`).
 
     The model sees the training photos only. With `splat.principal_point=centre`, the cameras have theirs
     there.

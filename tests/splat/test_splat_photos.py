@@ -94,8 +94,10 @@ def test_test_cameras_come_into_the_world_of_training(photos: Path) -> None:
     test, missing = estimated_test_views(scene, init, model, seed=0)
     assert model.seen[1] == [f"{number}.png" for number in range(N_PHOTOS)] and not missing
     assert test.names == ["0.png", "4.png"] and test.cam_from_world is not None
-    # The training world is that of the model's first call.
-    expected = random_similarity(1).cam_from_world(ring_cameras(N_PHOTOS)[[0, 4]])
+    # The training world is the unit world of the cameras of the model's first call.
+    assert init.from_model is not None
+    of_first_call = random_similarity(1).cam_from_world(ring_cameras(N_PHOTOS)[[0, 4]])
+    expected = init.from_model.cam_from_world(of_first_call)
     np.testing.assert_allclose(test.cam_from_world, expected, atol=1e-6)
     image, K = test.load(1)
     assert image.shape == (HEIGHT, WIDTH, 3)

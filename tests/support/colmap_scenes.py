@@ -6,11 +6,13 @@ import numpy as np
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from hw4.geometry.align import Similarity
 from tests.support.splat_scenes import ring_cameras
 
 WIDTH, HEIGHT, FOCAL = 64, 48, 60.0
 N_VIEWS = 6
 TEST, TRAIN = (0, 3), (1, 2, 4, 5)
+SAME_WORLD = Similarity(1.0, np.eye(3), np.zeros(3))
 
 
 def project(points: np.ndarray, cam_from_world: np.ndarray) -> np.ndarray:
@@ -26,6 +28,7 @@ def write_scene(
     seen_by: dict[int, tuple[int, ...]] | None = None,
     stored: np.ndarray | None = None,
     size: tuple[int, int] = (WIDTH, HEIGHT),
+    world: Similarity = SAME_WORLD,
 ) -> Path:
     """A COLMAP text model of points with photos that shade from left to right, each in its own green.
 
@@ -37,6 +40,7 @@ def write_scene(
         seen_by: point -> views; all by default.
         stored: (P, 3) positions and colours that the model says.
         size: of the cameras.
+        world: carries points and cameras into the world that is written.
     """
     names = names or [f"{view:03}.png" for view in range(N_VIEWS)]
     folder = root / "sparse" / "0"
@@ -56,12 +60,13 @@ def write_scene(
         for place, number in enumerate(seen):
             tracks[number].append(f"{view + 1} {place}")
         qx, qy, qz, qw = Rotation.from_matrix(cameras[view, :3, :3]).as_quat()
-        t = " ".join(map(repr, cameras[view, :3, 3].tolist()))
+        written = world.cam_from_world(cameras[[view]])[0]
+        t = " ".join(map(repr, written[:3, 3].tolist()))
         rows.append(f"{view + 1} {qw} {qx} {qy} {qz} {t} 1 {name}")
         rows.append(" ".join(f"{xy[n, 0]!r} {xy[n, 1]!r} {n + 1}" for n in seen).replace("np.float64", ""))
         rows[-1] = rows[-1].replace("(", "").replace(")", "")
     (folder / "images.txt").write_text("\n".join(rows) + "\n")
-    said = points if stored is None else stored
+    said = world.points(points if stored is None else stored)
     lines = [
         f"{n + 1} {x} {y} {z} 255 0 255 0.5 {' '.join(tracks[n])}"
         for n, (x, y, z) in enumerate(said.tolist())

@@ -21,8 +21,8 @@ from hw4.data.scenes.ply import read_ply_points
 MAX_PIXELS = 10**9
 # Focal lengths between a fisheye's and a telescope's, in units of the longer edge.
 FOCAL_RANGE = (0.05, 1000.0)
-# What writing and reading a unit quaternion as text may change of its length.
-UNIT_TOLERANCE = 1e-6
+# A quaternion that is shorter says nothing.
+SHORTEST = 1e-6
 # Models that are a pinhole when the parameters after the first few are zero, and how many those few are.
 PINHOLE_PARAMETERS = {
     "SIMPLE_PINHOLE": 3,
@@ -104,15 +104,14 @@ def _cam_from_world(image: pycolmap.Image, name: str, folder: Path) -> np.ndarra
     quat_xyzw, translation = np.array(found.rotation.quat), np.array(found.translation)
     with np.errstate(over="ignore", invalid="ignore"):
         norm = np.linalg.norm(quat_xyzw)
-    if not np.isfinite([*quat_xyzw, *translation, norm]).all() or norm < UNIT_TOLERANCE:
+    if not np.isfinite([*quat_xyzw, *translation, norm]).all() or norm < SHORTEST:
         raise UserError(
             f"image {name} in {folder} has no camera: its quaternion is {quat_xyzw.tolist()} (x, y, z, w), "
             f"its translation {translation.tolist()}; export the model again, or take the image out."
         )
-    matrix = np.array(found.matrix())
-    if abs(norm - 1) > UNIT_TOLERANCE:
-        matrix[:, :3] = Rotation.from_quat(quat_xyzw).as_matrix()
-    return matrix
+    # Also where the quaternion is rounded: far from the origin, its last digits move the camera.
+    rotation = Rotation.from_quat(quat_xyzw).as_matrix()
+    return np.concatenate([rotation, translation[:, None]], axis=1)
 
 
 def _is_distorted(camera: pycolmap.Camera) -> bool:

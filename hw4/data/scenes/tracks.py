@@ -7,6 +7,7 @@ import numpy as np
 
 from hw4.core.colmap import pycolmap
 from hw4.data.scenes.files import PosedViews
+from hw4.geometry.unit_world import unit_world
 
 # COLMAP's own limits for a point that it keeps.
 MAX_ERROR_PX = 4.0
@@ -43,7 +44,10 @@ def training_points(
         )
         for K, size in zip(model.Ks[list(train_ids)], model.sizes[list(train_ids)], strict=True)
     ]
-    cams_from_world = [pycolmap.Rigid3d(model.cam_from_world[view][:3]) for view in train_ids]
+    # Far from the origin, as in a world of UTM coordinates, triangulation would lose digits.
+    near = unit_world(model.cam_from_world[list(train_ids)])
+    cameras_near = near.cam_from_world(model.cam_from_world[list(train_ids)])
+    cams_from_world = [pycolmap.Rigid3d(camera[:3]) for camera in cameras_near]
     options = pycolmap.EstimateTriangulationOptions()
     options.residual_type = pycolmap.TriangulationResidualType.REPROJECTION_ERROR
     options.min_tri_angle = np.deg2rad(MIN_ANGLE_DEG)
@@ -81,7 +85,11 @@ def training_points(
         f"points: {len(points)} of the model's {total}, triangulated again and coloured from training "
         "photos; the cameras are the model's, adjusted over all its photos"
     )
-    return np.array(points).reshape(-1, 3), np.array(colors, np.uint8).reshape(-1, 3), note
+    return (
+        near.inverse.points(np.array(points).reshape(-1, 3)),
+        np.array(colors, np.uint8).reshape(-1, 3),
+        note,
+    )
 
 
 def _color(image: np.ndarray, xy: np.ndarray, camera: pycolmap.Camera) -> np.ndarray:

@@ -54,6 +54,8 @@ class Viewer:
         )
         self.view = View3D()
         self._size = 1.0
+        # Taken off whatever is drawn: the browser computes in 32 bits, which hold no places far from here.
+        self._origin = np.zeros(3)
         labels = _distinct([subject.label for subject in self._subjects])
         # Any: for the type checker, the handles' values are read-only.
         gui: Any = self.server.gui
@@ -84,6 +86,7 @@ class Viewer:
         cameras = [*view.cameras, *view.truth]
         stacked = np.array([camera.cam_from_world for camera in cameras]).reshape(-1, 3, 4)
         to_first = as_world_of_first(stacked)
+        self._origin = -to_first[:3, :3].T @ to_first[:3, 3]
         words = list(view.words)
         if any(camera.K is None for camera in cameras):
             words.append("Cameras without intrinsics are drawn with 60° of view.")
@@ -91,7 +94,7 @@ class Viewer:
         scene.reset()
         scene.set_up_direction("-y")
         quat_xyzw = Rotation.from_matrix(to_first[:3, :3]).as_quat()
-        scene.add_frame(WORLD, show_axes=False, wxyz=quat_xyzw[[3, 0, 1, 2]], position=to_first[:3, 3])
+        scene.add_frame(WORLD, show_axes=False, wxyz=quat_xyzw[[3, 0, 1, 2]], position=np.zeros(3))
         self._size = frustum_depth(view.points, stacked) if len(stacked) or len(view.points) else 1.0
         self.words.content = "\n\n".join(words)
         self.hidden.disabled = view.conf is None
@@ -124,7 +127,7 @@ class Viewer:
             keep = int(np.ceil(keep * (100 - self.hidden.value) / 100))
         self.server.scene.add_point_cloud(
             f"{WORLD}/points",
-            np.asarray(view.points[:keep], np.float32),
+            np.asarray(view.points[:keep] - self._origin, np.float32),
             view.colors[:keep],
             point_size=0.03 * self._size * self.dot.value,
             point_shape="circle",
@@ -172,7 +175,7 @@ class Viewer:
             color=color,
             image=photo,
             wxyz=quat_xyzw[[3, 0, 1, 2]],
-            position=-rotation.T @ translation,
+            position=-rotation.T @ translation - self._origin,
             visible=visible,
         )
 
@@ -191,7 +194,12 @@ class Viewer:
             return
         centers, covariances, rgbs, opacities = read_splats(self.view.splats)
         self.server.scene.add_gaussian_splats(
-            f"{WORLD}/splats", centers, covariances, rgbs, opacities, visible=bool(self.show_splats.value)
+            f"{WORLD}/splats",
+            centers - self._origin,
+            covariances,
+            rgbs,
+            opacities,
+            visible=bool(self.show_splats.value),
         )
 
     def stop(self) -> None:
@@ -225,12 +233,13 @@ def read_splats(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     """Gaussians of a 3DGS ``.ply`` as viser wants them; of the SH colours, the one that holds for all sides.
 
     Returns:
-        centres (G, 3), covariances (G, 3, 3), colours (G, 3) in [0, 1], opacities (G, 1).
+        centres (G, 3) float64 in the user's own world, covariances (G, 3, 3), colours (G, 3) in [0, 1],
+        opacities (G, 1).
 
     Raises:
         UserError: it is no such file.
     """
-    from hw4.splat.gaussians import load_ply
+    from hw4.splat.gaussians import load_ply, ply_offset
     from hw4.splat.rasterize.harmonics import C0
 
     values = {name: value.detach().numpy().astype(np.float64) for name, value in load_ply(path).items()}
@@ -239,7 +248,7 @@ def read_splats(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     covariances = scaled @ scaled.transpose(0, 2, 1)
     rgbs = np.clip(0.5 + C0 * values["sh0"][:, 0], 0, 1)
     opacities = 1 / (1 + np.exp(-values["opacities"]))[:, None]
-    return values["means"], covariances, rgbs, opacities
+    return values["means"] + ply_offset(path), covariances, rgbs, opacities
 
 
 def serve(viewer: Viewer, seconds: float | None, sleep: Callable[[float], None] = time.sleep) -> None:

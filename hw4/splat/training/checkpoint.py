@@ -19,7 +19,7 @@ from hw4.splat.start import Initialisation
 
 log = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 
 
 def run_digest(config: SplatConfig, init: Initialisation, images: list[np.ndarray]) -> str:

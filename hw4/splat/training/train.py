@@ -14,6 +14,7 @@ from torch.nn import ParameterDict
 from hw4.config import SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
+from hw4.geometry.cameras import rigid
 from hw4.splat.start import Initialisation
 from hw4.splat.training.checkpoint import load_checkpoint, run_digest, save_checkpoint
 from hw4.splat.training.log import OnImage, OnMetrics, TrainingLog
@@ -129,7 +130,7 @@ def train(
                 save(good)
             if progress is not None:
                 progress(run.step, config.iterations, f"{measured}, {len(run.gaussians['means'])} Gaussians")
-        cameras = run.cameras().detach().cpu().double().numpy()
+        cameras = rigid(run.cameras().detach().cpu().numpy())
         return TrainResult(run.gaussians, cameras, run.step, stopped, seconds, resumed_at, run.history)
 
 
