@@ -4,7 +4,7 @@ The dataclasses are plain Python: a notebook builds them directly, Hydra builds 
 that no run could use raises `hw4.core.errors.ConfigError`, which names the key and what would be valid.
 """
 
-from hw4.config.data import DataConfig, PairsConfig, SampleConfig, SceneConfig
+from hw4.config.data import DataConfig, PairsConfig, PairsListConfig, SampleConfig, SceneConfig
 from hw4.config.input import CandidatesConfig, InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig, NetworkConfig
@@ -52,6 +52,7 @@ __all__ = [
     "NerfstudioConfig",
     "NetworkConfig",
     "PairsConfig",
+    "PairsListConfig",
     "PretrainConfig",
     "Re10kConfig",
     "RenderConfig",

@@ -96,6 +96,27 @@ class PairsConfig(DataConfig):
 
 
 @dataclass
+class PairsListConfig(DataConfig):
+    """Lists of pairs that papers evaluate: LoFTR's ScanNet-1500 and MegaDepth-1500, SuperGlue's pair lists.
+
+    `root`: the folder below which photos lie. `list`: the list, relative to `root` or not: a ``.txt`` of
+    SuperGlue, a ``.npz`` of LoFTR, or a folder of such ``.npz``. `intrinsics`: LoFTR's ``intrinsics.npz`` of
+    ScanNet; null: beside the list. `exif`: whether the EXIF orientation of photos is applied; ``auto``: as K
+    says. Frames between the photos are looked for in ``<root>/interpolated``.
+    """
+
+    provides = frozenset({"pairs"})
+
+    # The convention is each list's own.
+    gt_convention: str = key("w2c", choices=("w2c", "c2w"), decides="score", stages=())
+    name: str = key("pairs_list", decides="files")
+    root: str = key("???", decides="files")
+    list: str = key("???", decides="files")
+    intrinsics: str | None = key(None, decides="files")
+    exif: str = key("auto", choices=EXIF, decides="files", stages=FRAMES)
+
+
+@dataclass
 class SceneConfig(DataConfig):
     """A scene for splatting: InstantSplat's ``sparse_3``, plain COLMAP, or a folder of photos.
 

@@ -1,4 +1,4 @@
-"""Read ``.npy`` files that hold a pickled dict, without letting the file run code or choose memory.
+"""Read ``.npy`` and ``.npz`` files of pickled objects, without letting them run code or choose memory.
 
 A pickle is a program of calls. Here every call that numpy's own pickles make (`dtype`, `_reconstruct`,
 `scalar`) ends in a stand-in of this module; numpy itself only ever sees a type from a short list and bytes
@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,25 +225,71 @@ def load_npy_dict(path: Path) -> dict[Any, Any]:
         content = regular(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check the path.") from error
+    value = _objects(content, path)
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds a {type(value).__name__}; a dict saved with np.save is expected.")
+    return value
+
+
+def load_npz_objects(path: Path) -> dict[str, Any]:
+    """Every array of an ``.npz``, those of Python objects under the same restrictions as in `load_npy_dict`.
+
+    Arrays of objects come as lists of their items, in the arrays' order; one of more axes as a list of lists.
+
+    Raises:
+        UserError: no such file, a damaged one, or a pickle that holds more than data.
+    """
+    found: dict[str, Any] = {}
+    try:
+        with zipfile.ZipFile(regular(path)) as archive:
+            members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+        for name, content in members.items():
+            shape, dtype = _header(io.BytesIO(content))
+            if dtype.hasobject:
+                found[name] = _shaped(_objects(content, path), shape)
+            else:
+                found[name] = np.load(io.BytesIO(content), allow_pickle=False)
+    except UserError:
+        raise
+    except Exception as error:
+        # Damaged bytes raise whatever they happen to ask for.
+        raise UserError(f"cannot read {path} ({brief(error)}).") from error
+    return found
+
+
+def _shaped(items: Any, shape: tuple[int, ...]) -> Any:
+    if len(shape) < 2 or not isinstance(items, list):
+        return items
+    if math.prod(shape) != len(items):
+        raise ValueError(f"an array of {shape} holds {len(items)} items")
+    step = len(items) // max(shape[0], 1)
+    return [_shaped(items[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
+
+
+def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and kind of what follows in a stream that is then at the content."""
+    version = np.lib.format.read_magic(stream)
+    read_header = (
+        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = read_header(stream)
+    return shape, dtype
+
+
+def _objects(content: bytes, path: Path) -> Any:
+    """What the pickle in the bytes of a ``.npy`` holds."""
     stream = io.BytesIO(content)
     try:
-        version = np.lib.format.read_magic(stream)
-        read_header = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        _, _, dtype = read_header(stream)
+        _, dtype = _header(stream)
     # numpy evaluates the header as a Python literal: a nested one ends in RecursionError or MemoryError.
     except Exception as error:
         raise UserError(f"{path} is not a .npy file ({brief(error)}); save a dict with np.save.") from error
     if not dtype.hasobject:
         raise UserError(f"{path} holds a plain array of {dtype}; a dict saved with np.save is expected.")
     try:
-        value = _finished(_RestrictedUnpickler(stream, encoding="latin1").load(), {})
+        return _finished(_RestrictedUnpickler(stream, encoding="latin1").load(), {})
     except Exception as error:
         raise UserError(
             f"{path} was refused: {brief(error)}. A ground-truth or predictions file may hold only dicts, "
             "strings, numbers and numpy arrays; write it again as such, or as .json."
         ) from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} holds a {type(value).__name__}; a dict saved with np.save is expected.")
-    return value

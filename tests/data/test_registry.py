@@ -135,14 +135,16 @@ def root(own_root: Path, tmp_path: Path) -> Path:
 
 
 def test_own_data_sets() -> None:
-    assert list(data_sets()) == OWN and OWN[:4] == ["sample", "pairs", "scene", "colmap"]
-    assert data_with("pairs") == "data=sample or data=pairs"
-    assert data_with("samples").startswith("data=sample or data=pairs or data=colmap")
+    assert list(data_sets()) == OWN and OWN[:3] == ["sample", "pairs", "scene"]
+    assert data_with("pairs") == "data=sample or data=pairs or data=pairs_list"
+    assert data_with("samples").startswith("data=sample or data=pairs or data=pairs_list or data=colmap")
     assert data_with("scene") == "data=sample or data=scene"
 
 
 def test_what_a_data_set_does_not_provide_is_refused() -> None:
-    with pytest.raises(UserError, match=r"data=scene has no pairs .* use data=sample or data=pairs\.$"):
+    with pytest.raises(
+        UserError, match=r"data=scene has no pairs .* use data=sample or data=pairs or data=pairs_list\.$"
+    ):
         pair_source(SceneConfig(root="."))
     with pytest.raises(UserError, match=r"data=pairs has no scene .* use data=sample or data=scene\.$"):
         scene_files(PairsConfig(root="."))

@@ -98,6 +98,11 @@ def intrinsics_from_entry(entry: dict[str, Any]) -> np.ndarray | None:
         Ks = np.array([np.array(K, dtype=float) for K in per_view])
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("K must be two finite 3x3 matrices of numbers") from error
+    return checked_Ks(Ks)
+
+
+def checked_Ks(Ks: np.ndarray) -> np.ndarray:
+    """The same (2, 3, 3) intrinsics; ValueError unless they are two cameras'."""
     if Ks.shape != (2, 3, 3) or not np.isfinite(Ks).all():
         raise ValueError(f"K must be two finite 3x3 matrices, not {Ks.shape}")
     focals = Ks[:, [0, 1], [0, 1]]
