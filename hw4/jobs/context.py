@@ -43,5 +43,6 @@ class JobContext:
         return model
 
     def warn(self, text: str) -> None:
-        """Tell the person at the terminal."""
+        """Tell the person at the terminal; a sweep says what several jobs warn of once, at its end."""
+        self.results.setdefault("warnings", []).append(text)
         self.console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)

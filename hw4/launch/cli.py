@@ -1,5 +1,6 @@
 """The command line: one run, a sweep, something that is only printed, or a word such as ``hw4 runs``."""
 
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from hw4.launch.flags import (
     prints_config,
     split,
     with_config_dir,
+    without_verbose,
 )
 from hw4.launch.signals import Terminated, say
 from hw4.launch.system_errors import is_internal, message_of
@@ -125,6 +127,7 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     """Run the job, or every job of a sweep; 1 where a job of a sweep failed."""
     from hw4.launch.sweep import plan
 
+    flags, verbose = without_verbose(flags)
     with _explained():
         planned = plan(overrides, multirun=sweep)
     if _only_shows(planned):
@@ -133,7 +136,8 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     folder = _folder(planned)
     own = _own_overrides(planned, folder, overrides)
     try:
-        _hand_to_hydra(flags, [*overrides, *own])
+        with _shown(planned, folder, verbose):
+            _hand_to_hydra(flags, [*overrides, *own])
     except Exception:
         # A launcher that gave up: what its jobs left is compared all the same.
         if planned.multirun:
@@ -141,6 +145,28 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
                 _finish_sweep(planned, folder)
         raise
     return _finish_sweep(planned, folder) if planned.multirun else 0
+
+
+@contextmanager
+def _shown(planned: "Plan", folder: Path, verbose: bool) -> Iterator[None]:
+    """While the jobs of a sweep run, one table or a line for each; `verbose`: every job prints for itself."""
+    if not planned.multirun:
+        yield
+        return
+    from hw4.launch.board import VERBOSE, SweepBoard
+    from hw4.output.terminal import make_console
+
+    if verbose:
+        # For jobs in other processes too.
+        os.environ[VERBOSE] = "1"
+        yield
+        return
+    os.environ.pop(VERBOSE, None)
+    for name in ("hydra", "hydra_plugins"):
+        # Its line for every job that it launches.
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with SweepBoard(folder, planned.swept, planned.n_jobs, make_console()):
+        yield
 
 
 def _only_shows(planned: "Plan") -> bool:
@@ -212,14 +238,18 @@ def _finish_sweep(planned: "Plan", folder: Path) -> int:
     """Compare the jobs of a finished sweep; 1 where one failed."""
     from hw4.jobs.comparison import log_comparison, write_comparison
     from hw4.jobs.report import report_at_the_end
+    from hw4.launch.board import repeated_warnings
     from hw4.launch.folders import group_of
     from hw4.output.terminal import make_console
     from hw4.records.runs import load_runs
 
-    if not load_runs(folder).runs:
+    runs = load_runs(folder).runs
+    if not runs:
         raise UserError(f"no job of the sweep left anything in {folder}: there is nothing to compare.")
     table, all_good = write_comparison(folder)
     console = make_console()
+    for text in repeated_warnings(runs):
+        console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
     console.print(table.rich())
     console.print(f"Comparison: {folder}/comparison.md (.csv, .json)", soft_wrap=True, highlight=False)
     written = report_at_the_end(folder, planned.jobs, console)

@@ -8,6 +8,8 @@ from hw4.core.errors import UserError
 from hw4.launch.quoting import quoted
 
 _SWEEP = ("-m", "--multirun")
+# Ours: every job of a sweep prints for itself.
+_VERBOSE = ("-v", "--verbose")
 _HELP = ("--help", "-h")
 _CFG = ("--cfg", "-c")
 _INFO = ("--info", "-i")
@@ -26,7 +28,7 @@ SEARCH_PATH = "hydra.searchpath"
 _RERUN = "--experimental-rerun"
 _VALUED = ("--package", "-p", *_CONFIG_DIR, *_REPLACING, *_CFG)
 _OTHERS = ("--run", "-r", "--resolve")
-_ALL = (*_SWEEP, *_PRINTING, *_VALUED, *_OTHERS)
+_ALL = (*_SWEEP, *_VERBOSE, *_PRINTING, *_VALUED, *_OTHERS)
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -102,6 +104,12 @@ def _listed(flag: str) -> str:
 def asks_for_help(flags: Sequence[str]) -> bool:
     """Whether the flags ask for the program's own help."""
     return any(flag in _HELP for flag in flags)
+
+
+def without_verbose(flags: Sequence[str]) -> tuple[list[str], bool]:
+    """The flags that Hydra knows, and whether every job is to print for itself."""
+    kept = [flag for flag in flags if flag not in _VERBOSE]
+    return kept, len(kept) < len(flags)
 
 
 def is_sweep(flags: Sequence[str]) -> bool:

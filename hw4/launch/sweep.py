@@ -126,7 +126,9 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
             check_job_folders(hydra_config, [fixed, fixed])
             if search is not None:
                 check_search(search, swept, [_checked(fixed)])
-            return Plan(True, [], folder, search=search, launcher=launcher, wandb=_checked(fixed).wandb)
+            names = tuple(map(_key, swept))
+            own = _checked(fixed).wandb
+            return Plan(True, [], folder, search=search, launcher=launcher, swept=names, wandb=own)
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs_overrides = [[*fixed, *values] for values in combinations[:MAX_CHECKED_JOBS]]
         jobs = [_checked(job) for job in jobs_overrides]

@@ -16,10 +16,13 @@ from hw4.config.stages import result_files
 from hw4.core.durable import jsonable, locked, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.data.stamps import inputs_stamp
+from hw4.launch.board import VERBOSE
 from hw4.launch.folders import group_of, setting_of
 from hw4.launch.register import to_config
 from hw4.launch.system_errors import message_of
+from hw4.output.job_console import JobConsole
 from hw4.records.files import CONFIG, FAILED, INCOMPLETE, OK, RESULTS, read_json
+from hw4.records.progress import JobProgress, ProgressFile
 
 
 class JobFailed(BaseException):
@@ -63,7 +66,9 @@ def run_task(composed: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     out_dir = Path(hydra.runtime.output_dir)
     sweep = hydra.mode == RunMode.MULTIRUN
-    console = make_console()
+    # What a sweep shows of its jobs is one table; the words of each are in its folder.
+    quiet = sweep and not os.environ.get(VERBOSE)
+    console = JobConsole(out_dir) if quiet else make_console()
     # Progress belongs to the console; upstream packages log every step of theirs at INFO.
     logging.getLogger().setLevel(logging.WARNING)
     # A log file that cannot be written is no reason for a traceback beside the sentence.
@@ -78,6 +83,7 @@ def run_task(composed: DictConfig) -> float | None:
             held.enter_context(locked(out_dir / ".lock"))
         if sweep and config.cache.reuse and _finished(out_dir, config):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
+            ProgressFile(out_dir).write(JobProgress("", reused=True))
             return objective_value(config.objective, out_dir)
         _forget(out_dir)
         own_folder = True
@@ -97,5 +103,7 @@ def run_task(composed: DictConfig) -> float | None:
         if os.environ.get("HW4_TRACEBACK"):
             console.print_exception()
     finally:
+        if isinstance(console, JobConsole):
+            console.close()
         held.close()
     return objective_value(composed.objective, out_dir)

@@ -1,5 +1,6 @@
 """Progress of a run at the terminal."""
 
+import time
 from types import TracebackType
 from typing import TypeVar
 
@@ -15,7 +16,9 @@ from rich.progress import (
 
 from hw4.core.scale import MISSING
 from hw4.metrics import MEAN_ROTATION
+from hw4.output.job_console import JobConsole
 from hw4.pose.results import SampleResult
+from hw4.records.progress import JobProgress
 
 _Self = TypeVar("_Self", bound="_Bar")
 
@@ -26,6 +29,7 @@ class _Bar:
     def __init__(self, console: Console, total: int, title: str) -> None:
         self._console = console
         self._title = title
+        self._started = time.monotonic()
         self._total = total
         self._progress = Progress(
             TextColumn(title, markup=False),
@@ -42,12 +46,20 @@ class _Bar:
 
     def __enter__(self: _Self) -> _Self:
         self._progress.start()
+        self._started = time.monotonic()
+        self._tell(0, self._total, "")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def _tell(self, done: int, total: int, state: str) -> None:
+        """The same for whoever shows the sweep that the job belongs to."""
+        if isinstance(self._console, JobConsole):
+            seconds = time.monotonic() - self._started
+            self._console.tell(JobProgress(self._title, done, total, state, seconds))
 
     def _line(self, text: str) -> None:
         """A line of a log file, which has no bar."""
@@ -74,6 +86,7 @@ class SampleProgress(_Bar):
         mean = f"{sum(self._errors) / len(self._errors):.2f}°" if self._errors else MISSING
         state = f"{MEAN_ROTATION.label} {mean} over {len(self._errors)} valid"
         self._progress.update(self._task, advance=1, state=state)
+        self._tell(self._done, self._total, f"{MEAN_ROTATION.label} {mean}")
         error = result.error.rotation_deg
         outcome = f"{error:.2f}°" if error is not None else f"{result.prediction.status}: {result.reason}"
         again = " (reused)" if reused else ""
@@ -93,6 +106,7 @@ class StepProgress(_Bar):
     def __call__(self, step: int, total: int, state: str) -> None:
         """Show that `step` of `total` steps are done."""
         self._progress.update(self._task, completed=step, total=total, state=state)
+        self._tell(step, total, state)
         tenth = 10 * step // max(total, 1)
         if tenth > self._tenth:
             self._tenth = tenth

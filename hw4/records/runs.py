@@ -51,6 +51,11 @@ def load_runs(path: Path) -> Folder:
     return folder
 
 
+def run_folders(path: Path) -> list[Path]:
+    """The folders of a sweep's jobs that have begun, in order."""
+    return sorted(_runs_below(path, deep=True), key=partial(_in_order, path))
+
+
 def _runs_below(path: Path, deep: bool) -> Iterator[Path]:
     """The folders of runs in a folder; `deep`: at any depth, but not within a run."""
     for child in path.iterdir():
