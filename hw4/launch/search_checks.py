@@ -59,6 +59,8 @@ def _why_without(row: Metric, config: Config) -> str | None:
         return f"task={config.task} does not compute {row.label}, task={stages[0]} does"
     if not any(provides(config, stage.needs) for stage in chosen):
         return f"data={config.data.name} has no {chosen[0].needs} for task={chosen[0].name}"
+    if isinstance(row, ViewsMetric) and not provides(config, "views"):
+        return f"data={config.data.name} has pairs, and {row.label} is of samples of N views"
     if isinstance(row, PoseMetric) and row.protocols and config.metrics.protocol not in row.protocols:
         return f"metrics.protocol={config.metrics.protocol} has no {row.label}, {row.protocols[0]} does"
     if isinstance(row, SplatMetric) and row.check:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # In `Reconstruction.notes`, where a model leaves views that it cannot place at the identity: their numbers.
 IDENTITY_VIEWS = "identity_views"
+# In `Reconstruction.notes` of a model that keeps the intrinsics which it was given: true.
+GIVEN_KS = "given_intrinsics"
 
 
 @dataclass

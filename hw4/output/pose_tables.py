@@ -3,10 +3,10 @@
 from typing import Any
 
 from hw4.core.scale import MISSING, Scale
-from hw4.metrics import label_of, scale_of
+from hw4.metrics import label_of, scale_of, views_metrics
 from hw4.output.tables import Table, number
 from hw4.pose.beside import why_they_differ
-from hw4.pose.metrics import Measured, PoseSummary
+from hw4.pose.metrics import Measured, PoseSummary, most_frequent
 from hw4.pose.results import OK, PoseResult
 
 
@@ -19,14 +19,18 @@ def _interval(scale: Scale, metric: Measured) -> str:
 def pose_table(result: PoseResult, title: str) -> Table:
     """The evaluation summary: every metric with its 95 % interval, and what was left out."""
     summary = result.summary
+    views = {row.name for row in views_metrics()}
+    # What the data has no truth for is said below, and would be half of the table.
+    shown = [name for name, one in summary.metrics.items() if name not in views or one.value is not None]
     rows = [
         [label_of(name), scale_of(name).text(metric.value), _interval(scale_of(name), metric)]
-        for name, metric in summary.metrics.items()
+        for name in shown
+        for metric in [summary.metrics[name]]
     ]
     columns = ["metric", "value", "95 % interval"]
     if result.relative is not None:
         columns.append("by relative poses")
-        for row, name in zip(rows, summary.metrics, strict=True):
+        for row, name in zip(rows, shown, strict=True):
             beside = result.relative.metrics.get(name)
             row.append(scale_of(name).text(beside.value if beside else None))
     counted = "are left out"
@@ -56,7 +60,7 @@ def pose_table(result: PoseResult, title: str) -> Table:
         notes.append(f"{some} a diagnosis (see summary.md); idx {last.sample.idx}, {where}: {text}")
     differing = why_they_differ(summary, result.relative)
     notes += [differing] if differing else []
-    return Table(title, columns, rows, [*notes, *_why_missing(summary)])
+    return Table(title, columns, rows, [*notes, *_why_missing(summary), *_of_fewer(result)])
 
 
 def _why_missing(summary: PoseSummary) -> list[str]:
@@ -66,6 +70,21 @@ def _why_missing(summary: PoseSummary) -> list[str]:
         if metric.reason is not None:
             names.setdefault(metric.reason, []).append(label_of(name))
     return [f"{', '.join(metrics)}: {reason}" for reason, metrics in names.items()]
+
+
+def _of_fewer(result: PoseResult) -> list[str]:
+    """One note per reason for which samples of N views lack a metric that others have."""
+    names: dict[tuple[int, str], list[str]] = {}
+    for row in views_metrics():
+        measured = result.summary.metrics.get(row.name)
+        reasons = [s.missing[row.name] for s in result.samples if row.name in s.missing]
+        if reasons and measured is not None and measured.value is not None:
+            names.setdefault((len(reasons), most_frequent(reasons)), []).append(row.label)
+    total = len(result.samples)
+    return [
+        f"{', '.join(labels)}: {lacking} of {total} samples have none ({why})"
+        for (lacking, why), labels in names.items()
+    ]
 
 
 def predictions_table(result: PoseResult, title: str) -> Table:

@@ -11,6 +11,7 @@ from hw4.data.pairs.samples import PairSample
 from hw4.data.views.sample import SampleViews
 from hw4.geometry.cameras import widest_turn_deg, yaw_deg
 from hw4.metrics import views_metrics
+from hw4.models.base import GIVEN_KS
 from hw4.pose.beside import relative_config
 from hw4.pose.dense import Dense
 from hw4.pose.metrics import (
@@ -52,7 +53,8 @@ def scores_of(
         why = sample.problem if sample.cam_from_world is None else prediction.reason
         return {}, {row.name: why or "no reason given" for row in views_metrics()}
     cameras = sample.cam_from_world, prediction.cam_from_world
-    return scores(ScoredViews(*cameras, sample.Ks, prediction.Ks, sample.depths, dense))
+    given = bool(prediction.notes.get(GIVEN_KS))
+    return scores(ScoredViews(*cameras, sample.Ks, prediction.Ks, given, sample.depths, dense))
 
 
 def _error(sample: PairSample, prediction: Prediction, config: MetricsConfig) -> PoseError:

@@ -32,6 +32,7 @@ class ScoredViews:
         cam_from_world_true: (N, 4, 4) world-to-camera.
         cam_from_world: (N, 4, 4) estimate in any world frame and scale; NaN for a view that was not placed.
         Ks_true, Ks: (N, 3, 3) in the same pixels, NaN where unknown; None: of all.
+        Ks_given: whether `Ks` are not an estimate, but what the model was given.
         depth_files: N true depth maps, None for a view without; None: of all.
         dense: predicted depths and points; None where none are kept.
     """
@@ -40,6 +41,7 @@ class ScoredViews:
     cam_from_world: np.ndarray
     Ks_true: np.ndarray | None = None
     Ks: np.ndarray | None = None
+    Ks_given: bool = False
     depth_files: Sequence[DepthFile | None] | None = None
     dense: Dense | None = None
 
@@ -117,6 +119,8 @@ def _intrinsics(views: ScoredViews) -> tuple[np.ndarray, np.ndarray]:
     """
     if views.Ks_true is None or not (known := np.isfinite(views.Ks_true).all(axis=(1, 2))).any():
         raise MetricUnavailable("the data has no true intrinsics")
+    if views.Ks_given:
+        raise MetricUnavailable("the model was given the true intrinsics and estimates none")
     if views.Ks is None:
         raise MetricUnavailable("the prediction has no intrinsics")
     lost = int((~np.isfinite(views.Ks[known])).any(axis=(1, 2)).sum())

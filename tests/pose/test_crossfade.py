@@ -203,6 +203,8 @@ def test_flat_images_do_no_harm() -> None:
 
 def test_it_stands_in_the_prediction_whatever_the_model_says(sample_root: Path) -> None:
     class Broken:
+        thread_safe = False
+
         def reconstruct(self, *_: object) -> None:
             raise ValueError("out of order")
 

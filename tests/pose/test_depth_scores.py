@@ -90,7 +90,7 @@ def dense(of: SampleViews, gives: tuple[str, ...], noise: Any = 1.0) -> Dense:
 
 def scored(of: SampleViews, found: Dense | None, **changes: Any) -> tuple[dict[str, float], dict[str, str]]:
     assert of.cam_from_world is not None
-    views = ScoredViews(of.cam_from_world, of.cam_from_world, of.Ks, of.Ks, of.depths, found)
+    views = ScoredViews(of.cam_from_world, of.cam_from_world, of.Ks, of.Ks, False, of.depths, found)
     return scores(replace(views, **changes))
 
 

@@ -210,3 +210,6 @@ def test_intrinsics_in_closed_form() -> None:
         (None, found, "the data has no true intrinsics"),
     ):
         assert scores(ScoredViews(ring(3), ring(3), Ks_true, Ks))[1]["focal_error"] == words
+    # What a model was given is no estimate.
+    _, missing = scores(ScoredViews(ring(3), ring(3), K[None], K[None], Ks_given=True))
+    assert missing["focal_error"] == "the model was given the true intrinsics and estimates none"

@@ -91,7 +91,7 @@ def test_an_evaluation_has_them_and_its_record_too(tmp_path: Path) -> None:
     assert [one.scores for one in back.samples] == [one.scores for one in result.samples]
     assert summarize_samples(back.samples, MetricsConfig(bootstrap=50)) == result.summary
     rows = {row[0]: row[1] for row in pose_table(result, "t").rows}
-    assert rows["AUC@30, all pairs"] == "0.7500" and rows["ATE"] == "0.0000"
+    assert rows["AUC@30 of pairs"] == "0.7500" and rows["ATE"] == "0.0000"
 
 
 def test_pairs_have_none_of_them(tmp_path: Path) -> None:

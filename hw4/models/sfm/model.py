@@ -7,7 +7,7 @@ import numpy as np
 
 from hw4.core.colmap import pycolmap
 from hw4.data.photos import photo_path
-from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
+from hw4.models.base import GIVEN_KS, Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm.cameras import make_cameras
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import Features, extract
@@ -43,9 +43,10 @@ class SfmModel(ReconstructionModel):
         names = [Path(path).name for path in image_paths]
         known = Ks if self.config.intrinsics == "data" else None
         cameras, camera_of = make_cameras(features, known)
-        if len(features) == 2:
-            return self._pair(features, cameras, camera_of, names, seed)
-        return self._sequence(features, cameras, camera_of, names, seed)
+        method = self._pair if len(features) == 2 else self._sequence
+        found = method(features, cameras, camera_of, names, seed)
+        found.notes |= {GIVEN_KS: True} if known is not None else {}
+        return found
 
     def _pair(
         self,
