@@ -42,9 +42,15 @@ class MetricsConfig(Checked, at="metrics"):
 
 @dataclass
 class ScoreConfig(Checked, at="score"):
-    """`task=score`: a predictions file is scored without running a model."""
+    """`task=score`: predictions in files are scored without running a model.
+
+    `predictions` is ours (``predictions.npy``), a folder of ``<sample>.npz``, a COLMAP model, a nerfstudio
+    folder or a TUM trajectory, or a folder with one of these for each scene. A trajectory's pose is that of
+    the photo whose name tells a time at most `max_difference` seconds away.
+    """
 
     predictions: str | None = None
+    max_difference: float = key(0.02, low=0, decides="score")
 
 
 @dataclass

@@ -58,6 +58,18 @@ def without_suffix(name: str) -> str:
     return str(path.with_suffix("")) if path.suffix.lower() in IMAGE_SUFFIXES else name
 
 
+def time_in(name: str) -> str | None:
+    """The time that a photo's name tells: all of it where that is a decimal number, else its last whole one.
+
+    ``rgb/1305031453.359684.png`` gives ``1305031453.359684``, ``frame-000012.color.png`` ``000012``.
+    """
+    stem = PurePosixPath(without_suffix(name)).name
+    if re.fullmatch(r"\d+\.\d+", stem):
+        return stem
+    numbers = re.findall(r"\d+", stem)
+    return numbers[-1] if numbers else None
+
+
 def refuse_outside(names: Sequence[str], where: Path | str) -> None:
     """Raise UserError where a name leads out of the folder of the photos, or is none."""
     for name in names:

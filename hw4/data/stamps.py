@@ -49,7 +49,6 @@ def inputs_stamp(config: Config) -> str:
         stamps.append(content_of(root, files))
     named = (
         config.demo.images,
-        config.score.predictions,
         config.splat.render.ply,
         *config.model.files(),
     )
@@ -57,4 +56,8 @@ def inputs_stamp(config: Config) -> str:
         if path:
             root = Path(path).expanduser()
             stamps.append(content_of(root, _on_top(root)))
+    if config.score.predictions:
+        # A model of another program may lie some folders below.
+        root = Path(config.score.predictions).expanduser()
+        stamps.append(content_of(root, _files(root, written)))
     return digest(stamps)

@@ -30,7 +30,8 @@ from hw4.pose.candidates import FromCandidates
 from hw4.pose.clouds import read_cloud
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
-from hw4.pose.predictions import FromFile, write_predictions
+from hw4.pose.given.readers import predictions_of
+from hw4.pose.predictions import write_predictions
 from hw4.pose.results import PoseResult, SampleResult
 from hw4.pose.source import Source
 from hw4.records.files import (
@@ -109,10 +110,14 @@ def run_score(context: JobContext) -> list[str]:
     """
     config = context.config
     if config.score.predictions is None:
-        raise UserError("task=score needs score.predictions=<file.npy>, as written by a pose run.")
+        raise UserError(
+            "task=score needs score.predictions=<predictions.npy of a pose run, or a folder of .npz, a "
+            "COLMAP model, a nerfstudio folder or a TUM trajectory>."
+        )
     found = load_scored(config.data)
     record_frames(context, found)
-    return _evaluate(context, found.samples, FromFile(Path(config.score.predictions)))
+    source = predictions_of(Path(config.score.predictions).expanduser(), config.score.max_difference)
+    return _evaluate(context, found.samples, source)
 
 
 def record_frames(context: JobContext, found: Samples) -> None:

@@ -45,7 +45,7 @@ def scenes(config: TumConfig) -> list[SceneViews]:
 
 def _scene(name: str, root: Path, limit: float) -> SceneViews:
     times, photos = _listed(root / "rgb.txt")
-    stamps, values = _trajectory(root / "groundtruth.txt")
+    stamps, values = read_trajectory(root / "groundtruth.txt")
     at = associate(times, stamps, limit)
     known = at >= 0
     poses = np.full((len(times), 7), np.nan)
@@ -113,8 +113,12 @@ def _listed(path: Path) -> tuple[np.ndarray, list[str]]:
     return times[order], [names[i] for i in order]
 
 
-def _trajectory(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Times, and (N, 7) ``tx ty tz qx qy qz qw``."""
+def read_trajectory(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Times, and (N, 7) ``tx ty tz qx qy qz qw``, camera-to-world.
+
+    Raises:
+        UserError: it cannot be read, or has another line.
+    """
     try:
         rows = np.array([line.split() for line in read_lines(path)], float).reshape(-1, 8)
     except ValueError as error:

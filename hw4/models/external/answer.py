@@ -7,16 +7,13 @@ import numpy as np
 from PIL import Image
 
 from hw4.data.photos import resize_map
-from hw4.geometry.cameras import four_by_four
+from hw4.geometry.checked import CAMERAS, given_cameras, given_Ks, number_array
 from hw4.models.base import Reconstruction
 from hw4.models.external.photos import as_seen
 
 # Arrays of one value a pixel, and how many numbers a value has.
 MAPS = {"pts3d": (3,), "depth": (), "conf": ()}
-CAMERAS = ("cam_from_world", "world_from_cam")
 KNOWN = (*CAMERAS, "Ks", "size", "original_from_model", *MAPS, "points", "point_colors")
-# How far R Rᵀ may be from the identity: half-precision numbers stay well below.
-ROTATION_TOLERANCE = 0.02
 
 
 def reconstruction_of(
@@ -37,11 +34,11 @@ def reconstruction_of(
     for name in arrays:
         if name.split("/")[0] not in KNOWN:
             raise ValueError(f"{name!r} is none of the arrays {', '.join(KNOWN)}")
-    cam_from_world = _cameras(arrays, n)
+    cam_from_world = given_cameras(arrays, n)
     maps = {name: _maps(arrays, name, n) for name in MAPS}
     sizes = _sizes(arrays, maps, photos)
     original_from_model = _original_from_model(arrays, sizes, photos)
-    Ks = _Ks(arrays, n)
+    Ks = given_Ks(arrays, n)
     _fill(maps, cam_from_world, Ks)
     points = _points(arrays, "points")
     colors = _points(arrays, "point_colors")
@@ -63,59 +60,6 @@ def reconstruction_of(
     )
 
 
-def _array(arrays: dict[str, np.ndarray], name: str, *shapes: tuple[int | str, ...]) -> np.ndarray:
-    """One of the arrays in float64, of one of these shapes; a word in a shape stands for any number."""
-    array = arrays[name]
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name} holds {array.dtype}, not numbers")
-    for shape in shapes:
-        if array.ndim == len(shape) and all(
-            isinstance(wanted, str) or wanted == there
-            for wanted, there in zip(shape, array.shape, strict=True)
-        ):
-            return array.astype(np.float64)
-    wanted = " or ".join(f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})" for shape in shapes)
-    raise ValueError(f"{name} has the shape {array.shape}, not {wanted}")
-
-
-def _cameras(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
-    """(N, 3, 4) world-to-camera; NaN throughout for a view with any."""
-    given = [name for name in CAMERAS if name in arrays]
-    if len(given) != 1:
-        raise ValueError(f"it has {' and '.join(given) or 'neither'} of {' and '.join(CAMERAS)}: give one")
-    (name,) = given
-    cameras = _array(arrays, name, (n, 3, 4), (n, 4, 4))
-    if cameras.shape[1] == 4:
-        if not np.allclose(cameras[np.isfinite(cameras).all(axis=(1, 2)), 3], (0, 0, 0, 1)):
-            raise ValueError(f"{name} has a last row other than 0 0 0 1")
-        cameras = cameras[:, :3]
-    placed = np.isfinite(cameras).all(axis=(1, 2))
-    R = cameras[placed, :, :3]
-    away = np.abs(R @ R.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
-    wrong = (away > ROTATION_TOLERANCE) | (np.linalg.det(R) < 0)
-    if wrong.any():
-        view = int(np.flatnonzero(placed)[wrong][0])
-        raise ValueError(
-            f"{name} has no rotation in view {view}: {np.round(cameras[view, :, :3], 3).tolist()}"
-        )
-    if name == "world_from_cam":
-        cameras[placed] = np.linalg.inv(four_by_four(cameras[placed]))[:, :3]
-    cameras[~placed] = np.nan
-    return cameras
-
-
-def _Ks(arrays: dict[str, np.ndarray], n: int) -> np.ndarray:
-    if "Ks" not in arrays:
-        return np.full((n, 3, 3), np.nan)
-    Ks = _array(arrays, "Ks", (n, 3, 3))
-    known = np.isfinite(Ks).all(axis=(1, 2))
-    bad = (Ks[known, 0, 0] <= 0) | (Ks[known, 1, 1] <= 0) | (Ks[known, 2] != (0, 0, 1)).any(axis=1)
-    if bad.any():
-        raise ValueError("Ks has a matrix that is no pinhole camera's: fx 0 cx, 0 fy cy, 0 0 1")
-    Ks[~known] = np.nan
-    return Ks
-
-
 def _maps(arrays: dict[str, np.ndarray], name: str, n: int) -> list[np.ndarray] | None:
     """One array a view, from one array of all or from ``name/0``...; None where there is neither."""
     tail = MAPS[name]
@@ -124,9 +68,9 @@ def _maps(arrays: dict[str, np.ndarray], name: str, n: int) -> list[np.ndarray] 
         wanted = [f"{name}/{view}" for view in range(n)]
         if name in arrays or single != sorted(wanted):
             raise ValueError(f"it has {', '.join(single)}: give {name}, or {wanted[0]} to {wanted[-1]}")
-        views = [_array(arrays, key, ("H", "W", *tail)) for key in wanted]
+        views = [number_array(arrays, key, ("H", "W", *tail)) for key in wanted]
     elif name in arrays:
-        views = list(_array(arrays, name, (n, "H", "W", *tail)))
+        views = list(number_array(arrays, name, (n, "H", "W", *tail)))
     else:
         return None
     return [view.astype(np.float32) for view in views]
@@ -139,7 +83,7 @@ def _sizes(
     n = len(photos)
     said = None
     if "size" in arrays:
-        said = np.broadcast_to(_array(arrays, "size", (2,), (n, 2)), (n, 2))
+        said = np.broadcast_to(number_array(arrays, "size", (2,), (n, 2)), (n, 2))
         if not ((said >= 1) & (said < 2**15)).all():
             raise ValueError("size is no width and height in pixels")
     of_maps = [[view.shape[1::-1] for view in views] for views in maps.values() if views is not None]
@@ -158,7 +102,7 @@ def _original_from_model(
 ) -> np.ndarray:
     if "original_from_model" not in arrays:
         return np.stack([resize_map(s, photo.size) for s, photo in zip(sizes, photos, strict=True)])
-    maps = _array(arrays, "original_from_model", (len(photos), 3, 3))
+    maps = number_array(arrays, "original_from_model", (len(photos), 3, 3))
     affine = np.isfinite(maps).all() and (maps[:, 2] == (0, 0, 1)).all()
     if not affine or not (np.linalg.det(maps[:, :2, :2]) > 0).all():
         raise ValueError("original_from_model has a matrix that is no affine map of pixels to pixels")
@@ -187,7 +131,7 @@ def _unprojected(depth: np.ndarray, K: np.ndarray, R: np.ndarray, t: np.ndarray)
 
 
 def _points(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
-    return _array(arrays, name, ("P", 3)) if name in arrays else None
+    return number_array(arrays, name, ("P", 3)) if name in arrays else None
 
 
 def _diagnoses(said: Any, n: int) -> list[str | None]:

@@ -1,12 +1,13 @@
 """nerfstudio's ``transforms.json`` and trajectories of TUM's format."""
 
-import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hw4.core.durable import write_json, write_text
+from hw4.data.photos import time_in
 from hw4.geometry.cameras import four_by_four
 from hw4.show.demo.files3d import write_points_ply
 from hw4.show.export.colmap import image_name, write_photos
@@ -46,17 +47,17 @@ def write_nerfstudio(scene: ExportScene, folder: Path) -> Path:
 def write_tum(scene: ExportScene, path: Path) -> Path:
     """Write ``timestamp tx ty tz qx qy qz qw`` a line, world-from-camera.
 
-    A photo that is called by its time, as TUM's are, keeps that; else the numbers of the views are the times.
+    Times are those in the photos' names where these ascend, as TUM's do; else the numbers of the views.
     Source: the file formats of the TUM RGB-D benchmark.
     """
-    stems = [Path(view.name).stem for view in scene.views]
-    times = [float(stem) if re.fullmatch(r"\d+\.\d+", stem) else None for stem in stems]
-    ascending = None not in times and times == sorted(set(times), key=lambda time: time or 0)
-    stamps = stems if ascending else [str(number) for number in range(len(stems))]
+    times = [time_in(view.name) for view in scene.views]
+    told = [float(time) for time in times if time is not None]
+    ascending = len(told) == len(times) and all(first < second for first, second in pairwise(told))
+    stamps = times if ascending else range(len(times))
     world_from_cam = np.linalg.inv(four_by_four(scene.cam_from_world))
     lines = ["# timestamp tx ty tz qx qy qz qw"]
     for stamp, camera in zip(stamps, world_from_cam, strict=True):
         quat_xyzw = Rotation.from_matrix(camera[:3, :3]).as_quat()
-        lines.append(" ".join([stamp, *(repr(float(x)) for x in (*camera[:3, 3], *quat_xyzw))]))
+        lines.append(" ".join([str(stamp), *(repr(float(x)) for x in (*camera[:3, 3], *quat_xyzw))]))
     write_text(path, "\n".join(lines) + "\n")
     return path
