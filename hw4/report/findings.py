@@ -8,7 +8,7 @@ from hw4.config import ReportConfig
 from hw4.config.stages import POSE, SCORE, SPLAT
 from hw4.records.run import Run
 from hw4.records.runs import Folder
-from hw4.records.settings import seeds_of, settings_of
+from hw4.records.settings import Setting, seeds_of, settings_of
 from hw4.report.questions import told_apart
 from hw4.report.ranking import Scores, pose_scores, splat_scores
 from hw4.report.statistics.comparisons import Comparison, all_comparisons
@@ -60,6 +60,11 @@ class Findings:
     def with_splat(self) -> list[Run]:
         """Runs that have splat results."""
         return [run for run in self.runs if run.splat]
+
+    @cached_property
+    def splat_settings(self) -> list[Setting]:
+        """The settings of the runs that have splat results."""
+        return settings_of(self.with_splat)
 
     @property
     def asks_pose(self) -> bool:

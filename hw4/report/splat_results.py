@@ -1,4 +1,4 @@
-"""Splat results of several runs, equal ones together."""
+"""Splat results of several settings, equal ones together."""
 
 import json
 from collections.abc import Sequence
@@ -6,41 +6,61 @@ from dataclasses import dataclass
 
 from hw4.config.decides import stage_reads
 from hw4.config.stages import SPLAT
-from hw4.records.labels import labels, settings
+from hw4.records.labels import labels
+from hw4.records.labels import settings as labelled_settings
 from hw4.records.run import Run
+from hw4.records.settings import Setting
 from hw4.splat.result import SplatResult
 from hw4.splat.source import uses_model
 
 
 @dataclass(frozen=True)
 class Result:
-    """One splat result and all runs that have it; `label` names what the splat stage read of them."""
+    """One setting's splat results, and all settings that have the very same.
+
+    Attributes:
+        splat: of the setting's first run, which stands for it where one must.
+        settings: the one that made it, then those that came to the same; never empty.
+        label: names what the splat stage read of them.
+    """
 
     splat: SplatResult
-    runs: Sequence[Run]
+    settings: Sequence[Setting]
     label: str
 
     @property
+    def setting(self) -> Setting:
+        """The setting that made it, or the first that took it from the cache."""
+        return self.settings[0]
+
+    @property
     def first(self) -> Run:
-        """The run that made it, or the first that took it from the cache."""
-        return self.runs[0]
+        """The setting's first run."""
+        return self.setting.runs[0]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of all the settings."""
+        return [run for setting in self.settings for run in setting.runs]
 
 
-def distinct_results(runs: Sequence[Run]) -> list[Result]:
-    """Runs with the same scores, views and history together: a cached result would hide its copies."""
-    groups: dict[str, tuple[SplatResult, list[Run]]] = {}
-    for run in runs:
-        if (s := run.splat) is not None:
+def distinct_results(settings: Sequence[Setting]) -> list[Result]:
+    """Settings with the same scores, views and history together: a cached result would hide its copies.
+
+    Args:
+        settings: of runs that all have splat results.
+    """
+    groups: dict[str, list[Setting]] = {}
+    for setting in settings:
+        same = []
+        for s in (run.splat for run in setting.runs if run.splat):
             views = [view.to_json() for view in s.views]
-            same = [s.scores, views, s.history, s.n_gaussians, s.aligned_test_views]
-            groups.setdefault(json.dumps(same), (s, []))[1].append(run)
-    found = [same_runs for _, same_runs in groups.values()]
-    joined = [" = ".join(run.title for run in same_runs) for same_runs in found]
-    named = splat_labels([same_runs[0] for same_runs in found], joined)
-    return [
-        Result(splat, same_runs, label)
-        for (splat, same_runs), label in zip(groups.values(), named, strict=True)
-    ]
+            same.append([s.scores, views, s.history, s.n_gaussians, s.aligned_test_views])
+        groups.setdefault(json.dumps(same), []).append(setting)
+    joined = [" = ".join(setting.run.title for setting in own) for own in groups.values()]
+    named = splat_labels([own[0].runs[0] for own in groups.values()], joined)
+    found = zip(groups.values(), named, strict=True)
+    return [Result(splat, own, label) for own, label in found if (splat := own[0].runs[0].splat)]
 
 
 def splat_labels(firsts: Sequence[Run], otherwise: Sequence[str]) -> list[str]:
@@ -56,7 +76,7 @@ def splat_labels(firsts: Sequence[Run], otherwise: Sequence[str]) -> list[str]:
 
 def values_read(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Of the keys in which runs differ, those that the splat stage reads, with each run's values."""
-    return settings(runs, left_out=lambda key: not read_by_splat(key, runs))[1] if runs else []
+    return labelled_settings(runs, left_out=lambda key: not read_by_splat(key, runs))[1] if runs else []
 
 
 def read_by_splat(key: str, runs: Sequence[Run]) -> bool:

@@ -22,7 +22,8 @@ from hw4.records.comparison import compare
 from hw4.records.listing import by_setting, find_runs
 from hw4.records.runs import load_runs
 from hw4.records.settings import Spread, settings_of
-from tests.support.report_folders import POSE, write_job, write_pose_job, write_splat_job
+from hw4.report.document import write_report
+from tests.support.report_folders import POSE, read_table, write_job, write_pose_job, write_splat_job
 
 
 def splat(lr: float, iterations: int, seed: int) -> Config:
@@ -144,3 +145,15 @@ def test_listed_runs_are_settings_of_their_sweep_unless_each_is_asked_for(sweep:
     # Runs that are no jobs of one sweep stand by themselves.
     (sweep / "sweep.json").unlink()
     assert len(list_runs([str(sweep)]).rows) == 12
+
+
+def test_the_report_has_a_row_for_each_setting(sweep: Path, tmp_path: Path) -> None:
+    scores = read_table(write_report(sweep).markdown.read_text(), "Scores on the test views")
+    assert scores["seeds"] == ["3"] * 4
+    assert scores["PSNR (dB)"] == [f"{mean}.00 ± 0.50" for mean in (10, 12, 14, 16)]
+    for seed in (1, 2, 3):
+        config = replace(POSE, model=Dust3rConfig(seed=seed))
+        write_pose_job(tmp_path / "poses" / str(seed), config, [float(seed), None, 20.0 + seed])
+    summaries = read_table(write_report(tmp_path / "poses").markdown.read_text(), "Every pose run")
+    assert [cell.split(", ")[-1] for cell in summaries[""]] == ["metric", "3 seeds"]
+    assert summaries["MRE"] == ["12.000° ± 1.000"] and summaries["valid samples"] == ["6/9"]

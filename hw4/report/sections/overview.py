@@ -17,7 +17,8 @@ from hw4.report.sections.settings_table import settings_table
 from hw4.report.sections.splat_views import first_look
 from hw4.report.sections.sweep_charts import FEW_ANSWERS, first_charts
 from hw4.report.splat_results import distinct_results
-from hw4.report.statistics.confounds import factors, is_confounded
+from hw4.report.statistics.by_seed import factors_between
+from hw4.report.statistics.confounds import is_confounded
 from hw4.report.statistics.pairing import BOUND, SETTING
 from hw4.report.sweep import swept_stages
 from hw4.report.words import counted
@@ -48,8 +49,7 @@ def overview_section(findings: Findings) -> Section:
         said.append(Folded(f"{counted(len(more), noun)} with answers", more))
     if not _is_whole(findings.folder):
         said.append(Text("Something is missing from these results: what, and why, stands below.", WARNING))
-    firsts = [runs[0] for _, runs in findings.settings if runs[0].splat]
-    gallery = first_look(distinct_results(firsts), splats, findings.options.view)
+    gallery = first_look(distinct_results(findings.splat_settings), splats, findings.options.view)
     pictures: list[Block] = [
         picture
         for picture in (
@@ -79,8 +79,12 @@ def _answers(findings: Findings) -> list[Text]:
 
 def _warnings(findings: Findings) -> Sequence[Text]:
     confounded = [(c.a, c.b) for c in findings.comparisons if c.warning]
-    splats = findings.with_splat
-    confounded += [(splats[0], run) for run in splats[1:] if is_confounded(factors(splats[0], run, SPLAT))]
+    splats = findings.splat_settings
+    confounded += [
+        (splats[0].run, one.run)
+        for one in splats[1:]
+        if is_confounded(factors_between(splats[0], one, SPLAT))
+    ]
     pairs = list(dict.fromkeys(f"{a.title} and {b.title}" for a, b in confounded))
     # Most settings of a grid differ in several keys; their answers compare those that differ in one.
     if not 0 < len(pairs) <= NAMED:

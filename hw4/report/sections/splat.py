@@ -5,17 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from hw4.config.stages import SPLAT
-from hw4.core.scale import MISSING
+from hw4.core.scale import MISSING, Scale
 from hw4.metrics import HIGHER, splat_headline, splat_metrics
 from hw4.output.blocks import NOTE, WARNING, Section, Text
-from hw4.output.tables import Table, number
+from hw4.output.tables import Table
 from hw4.records.configs import differing_settings
 from hw4.records.run import Run
+from hw4.records.settings import Spread
 from hw4.report.findings import Findings
 from hw4.report.sections.splat_curves import splat_curves
 from hw4.report.sections.splat_views import missing_view, same_view
 from hw4.report.splat_results import Result, distinct_results
-from hw4.report.statistics.confounds import factors, is_confounded, show, warning
+from hw4.report.statistics.by_seed import factors_between, runs_by_seed
+from hw4.report.statistics.confounds import is_confounded, show, warning
 from hw4.report.words import who
 
 # So many results stand below each other.
@@ -30,17 +32,16 @@ def splat_section(findings: Findings) -> Section | None:
     if not findings.with_splat:
         section.blocks.append(Text("No run here has splat results yet.", NOTE))
         return section
-    found = distinct_results(findings.with_splat)
+    found = distinct_results(findings.splat_settings)
     section.blocks.append(_scores(found))
-    first = found[0].first
+    first = found[0]
     for result in found[1:]:
-        run = result.first
-        names = first.label, run.label
-        text = warning(first, run, factors(first, run, SPLAT), "splat scores", names)
+        names, differing = (first.label, result.label), factors_between(first.setting, result.setting, SPLAT)
+        text = warning(first.setting.run, result.setting.run, differing, "splat scores", names)
         if text:
-            others = [other.first for other in found if other is not result]
-            clean = [a.label for a in others if len(factors(a, run, SPLAT)) == 1]
-            hint = f" One thing differs between {run.label} and {', '.join(clean)}." if clean else ""
+            others = [other for other in found if other is not result]
+            clean = [a.label for a in others if len(factors_between(a.setting, result.setting, SPLAT)) == 1]
+            hint = f" One thing differs between {result.label} and {', '.join(clean)}." if clean else ""
             section.blocks.append(Text(text + hint, WARNING))
     if len(found) > 1:
         section.blocks.append(_changes(found))
@@ -56,31 +57,50 @@ def splat_section(findings: Findings) -> Section | None:
 
 
 def _scores(results: Sequence[Result]) -> Table:
-    """One row per result, first what differs, then the scores as results.json has them."""
+    """One row per result, first what differs, then the scores; of several seeds their mean and spread."""
     differing, settings = differing_settings([result.first.config for result in results])
     chosen = [k for k in differing if k.startswith(("splat.", "model.", "data."))]
     shared = [k for k in chosen if all(k in own for own in settings)]
+    repeated = any(result.setting.is_repeated for result in results)
     metrics = splat_metrics()
-    columns = ["run", *shared, *(row.title if row.is_result else row.label for row in metrics), "Gaussians"]
-    columns += ["iterations", "training (s)", "test views"]
-    rows: list[list[str]] = []
-    notes: list[tuple[str, str]] = []
-    for result, own in zip(results, settings, strict=True):
-        s, name = result.splat, result.label
-        rows.append(
-            [
-                name,
-                *(show(own[key]) for key in shared),
-                *(row.scale.text(s.scores[row.name]) for row in metrics),
-                f"{s.n_initial} → {s.n_gaussians}",
-                str(s.iterations),
-                number(s.train_seconds, 1),
-                str(len(s.views)),
-            ]
-        )
-        notes += [
-            (run.label, f"the same result as {result.first.label}{_reused(run)}") for run in result.runs[1:]
+    columns = ["run", *(["seeds"] if repeated else []), *shared]
+    columns += [row.title if row.is_result else row.label for row in metrics]
+    columns += ["Gaussians", "iterations", "training (s)", "test views"]
+    rows = [
+        [
+            result.label,
+            *([str(len(result.setting.runs))] if repeated else []),
+            *(show(own[key]) for key in shared),
+            *(result.setting.spread(row).text(row.scale) for row in metrics),
+            *_training(result),
         ]
+        for result, own in zip(results, settings, strict=True)
+    ]
+    notes = [note for result in results for note in _notes(result)]
+    named = [result.label for result in results]
+    texts = _merged(notes, named)
+    texts += ["mean ± standard deviation over the seeds; curves and pictures are of the first"] * repeated
+    table = Table("Scores on the test views", columns, rows, texts)
+    return table.transposed() if len(results) < MANY else table
+
+
+def _training(result: Result) -> list[str]:
+    """Gaussians, iterations, seconds and test views."""
+    s, runs = result.splat, result.setting.runs
+    counts = Spread(tuple(float(run.splat.n_gaussians) for run in runs if run.splat))
+    seconds = Spread(tuple(run.splat.train_seconds for run in runs if run.splat))
+    after = counts.text(Scale(0, 0))
+    return [f"{s.n_initial} → {after}", str(s.iterations), seconds.text(Scale(1, 1)), str(len(s.views))]
+
+
+def _notes(result: Result) -> list[tuple[str, str]]:
+    """What is to be said of a result, of whom."""
+    name, first = result.label, result.setting.run.title
+    notes = [
+        (other.run.title, f"the same result as {first}{_reused(other.runs[0])}")
+        for other in result.settings[1:]
+    ]
+    for s in (run.splat for run in result.setting.runs if run.splat):
         notes += [(name, f"{metric} is missing: {reason}") for metric, reason in s.missing.items()]
         notes += [(name, note) for note in s.notes]
         if s.stopped:
@@ -88,9 +108,7 @@ def _scores(results: Sequence[Result]) -> Table:
         if s.aligned_test_views:
             notes.append((name, "test cameras were optimised before scoring"))
         notes.append((name, f"{s.n_train} training views, initialised from {s.origin}"))
-    named = [result.label for result in results]
-    table = Table("Scores on the test views", columns, rows, _merged(notes, named))
-    return table.transposed() if len(results) < MANY else table
+    return notes
 
 
 def _reused(run: Run) -> str:
@@ -106,19 +124,23 @@ def _merged(notes: Sequence[tuple[str, str]], every: Sequence[str]) -> list[str]
 
 
 def _changes(results: Sequence[Result]) -> Table:
-    """How the headline metric changes from the first result, view by view."""
+    """How the headline metric changes from the first result, view by view, under equal seeds."""
     first, metric = results[0], splat_headline()
 
-    def scores(result: Result) -> dict[str, float]:
-        values = {view.name: view.scores.get(metric.name) for view in result.splat.views}
+    def scores(run: Run) -> dict[str, float]:
+        values = {view.name: view.scores.get(metric.name) for view in (run.splat.views if run.splat else ())}
         return {name: value for name, value in values.items() if value is not None}
 
     better = 1 if metric.better == HIGHER else -1
     rows = []
     for result in results[1:]:
-        before, after = scores(first), scores(result)
-        changes = [after[name] - before[name] for name in before if name in after]
-        found = factors(first.first, result.first, SPLAT)
+        both = [(scores(a), scores(b)) for a, b in runs_by_seed(first.setting, result.setting)]
+        by_view: dict[str, list[float]] = {}
+        for before, after in both:
+            for name in (name for name in before if name in after):
+                by_view.setdefault(name, []).append(after[name] - before[name])
+        changes = [float(np.mean(values)) for values in by_view.values()]
+        found = factors_between(first.setting, result.setting, SPLAT)
         cells = [MISSING] * 3
         if changes:
             text = metric.scale.change

@@ -8,7 +8,8 @@ from hw4.metrics import ROTATION
 from hw4.pose.metrics import worst_deg
 from hw4.records.run import Run
 from hw4.records.settings import Setting, settings_of
-from hw4.report.statistics.confounds import Factor, environment_differences, factors, warning
+from hw4.report.statistics.by_seed import factors_between, runs_by_seed
+from hw4.report.statistics.confounds import Factor, environment_differences, warning
 from hw4.report.statistics.paired import (
     BETTER,
     NOT_SHOWN,
@@ -30,7 +31,6 @@ from hw4.report.statistics.shared_samples import (
     matched,
     metric_changes,
     paired_errors,
-    runs_by_seed,
     with_direction,
 )
 
@@ -133,7 +133,7 @@ def compare_settings(kind: str, first: Setting, second: Setting, success_deg: fl
             return None
         return paired_bootstrap(errors.a, errors.b, lambda e: e.mean(axis=-1), draws, seed, errors.clusters)
 
-    found = _factors(first, second, runs)
+    found = factors_between(first, second, POSE)
     return Comparison(
         kind,
         a,
@@ -158,12 +158,6 @@ def compare_settings(kind: str, first: Setting, second: Setting, success_deg: fl
         warning=warning(a, b, found, "pose errors"),
         environment=environment_differences(a, b),
     )
-
-
-def _factors(first: Setting, second: Setting, runs: Sequence[tuple[Run, Run]]) -> list[Factor]:
-    """What differs between two settings; seeds under which both or one of them ran are no cause."""
-    seeds = {key for setting in (first, second) if setting.is_repeated for key in setting.seeds}
-    return [factor for factor in factors(*runs[0], POSE) if factor.key not in seeds]
 
 
 def _unmatched(settings: Sequence[Setting], pairs: Sequence[Pair]) -> int:

@@ -13,7 +13,6 @@ from hw4.pose.metrics import NO_DIRECTION, error_of, worst_deg
 from hw4.pose.results import SampleResult
 from hw4.pose.scoring import clusters_of
 from hw4.records.run import Run
-from hw4.records.settings import Setting
 from hw4.report.statistics.paired import Delta, paired_bootstrap
 
 # Two records are of one sample if their true relative rotations agree to this (degrees).
@@ -51,17 +50,6 @@ class Changes:
     deltas: dict[str, Delta] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
-
-
-def runs_by_seed(a: Setting, b: Setting) -> list[tuple[Run, Run]]:
-    """Which run of one setting is compared with which of the other: those of equal seeds.
-
-    Where no seed is in both settings, or none has the same value in both, each run with each.
-    """
-    every = [(x, y) for x in range(len(a.runs)) for y in range(len(b.runs))]
-    keys = a.seeds.keys() & b.seeds.keys()
-    equal = [(x, y) for x, y in every if all(a.seeds[key][x] == b.seeds[key][y] for key in keys)]
-    return [(a.runs[x], b.runs[y]) for x, y in equal or every]
 
 
 def matched(runs: Sequence[tuple[Run, Run]]) -> list[Pair]:
