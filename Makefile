@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup demo test test-fast lint docs bench bench-table torture screenshots clean-env
+.PHONY: help setup demo test test-fast lint docs bench bench-table torture screenshots web clean-env
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ screenshots: setup  ## the pictures of docs/, of real runs; needs a Chromium
 		--until 'h3:has-text("Training loss")'
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_pose.png --choose 68
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_splats.png --choose 40
+
+WEB := hw4/output/web
+web:  ## the libraries that report.html has inlined, into hw4/output/web/; needs npm
+	cd scripts/web && npm install --ignore-scripts --no-audit --no-fund
+	for name in page scene; do scripts/web/node_modules/.bin/esbuild scripts/web/$$name.mjs --bundle --minify \
+		--legal-comments=none --format=iife --outfile=$(WEB)/$$name.min.js || exit 1; done
 
 clean-env:  ## removes .venv
 	rm -rf $(VENV)

@@ -76,6 +76,26 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Card:
+    """One sample: a line, its photos, and a scene of `hw4.output.scene3d` or None; `note` says what lacks."""
+
+    label: str
+    pictures: Sequence[Picture]
+    scene: str | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Samples one by one, on request, with their numbers."""
+
+    name: str
+    title: str
+    cards: Sequence[Card]
+    data: Table
+
+
+@dataclass(frozen=True)
 class Folded:
     """Blocks that are there on request: long lists, the numbers behind an answer."""
 
@@ -91,8 +111,20 @@ class Columns:
     right: Sequence["Block"]
 
 
-Block = Text | Table | Chart | Gallery | Folded | Numbers | Columns
-Figure = Chart | Gallery | Numbers
+Block = Text | Table | Chart | Gallery | Cards | Folded | Numbers | Columns
+Figure = Chart | Gallery | Cards | Numbers
+
+
+def pictures_of(figure: Gallery | Cards) -> list[Picture]:
+    """All its pictures."""
+    if isinstance(figure, Gallery):
+        return list(figure.pictures)
+    return [picture for card in figure.cards for picture in card.pictures]
+
+
+def scenes_in(blocks: Sequence[Block]) -> bool:
+    """Whether any of them has a scene to turn."""
+    return any(card.scene for one in figures_in(blocks) if isinstance(one, Cards) for card in one.cards)
 
 
 def figures_in(blocks: Sequence[Block]) -> list[Figure]:

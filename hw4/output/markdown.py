@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hw4.output.blocks import WARNING, Block, Chart, Columns, Document, Folded, Gallery, Numbers, Text
+from hw4.output.blocks import WARNING, Block, Cards, Chart, Columns, Document, Folded, Gallery, Numbers, Text
 from hw4.output.tables import Table
 
 
@@ -45,11 +45,23 @@ def _block(block: Block, data_folder: str) -> str:
     if isinstance(block, Numbers):
         return f"{_plain(block.text)} ({csv})"
     head = f"**{_plain(block.title)}** ({csv})"
+    if isinstance(block, Cards):
+        return f"{head}\n\n{_cards(block, data_folder)}"
     if isinstance(block, Chart):
         drawn = f"![{_plain(block.title)}]({data_folder}/{block.name}.svg)"
     else:
         drawn = _pictures(block, data_folder)
     return f"{head}\n\n{drawn}\n\n{_plain(block.caption)}"
+
+
+def _cards(cards: Cards, data_folder: str) -> str:
+    lines = []
+    for card in cards.cards:
+        photos = " ".join(
+            f"![{_plain(p.label)}]({data_folder}/{cards.name}_{p.name}{p.suffix})" for p in card.pictures
+        )
+        lines.append(f"{_plain(card.label)}\n\n{photos or _plain(card.note)}")
+    return "\n\n".join(lines)
 
 
 def _pictures(gallery: Gallery, data_folder: str) -> str:

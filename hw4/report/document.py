@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hw4.config import ReportConfig
 from hw4.core.durable import parse_json, write_bytes, write_json, write_text
-from hw4.output.blocks import Chart, Document, Figure, Gallery
+from hw4.output.blocks import Cards, Chart, Document, Figure, Gallery, pictures_of
 from hw4.output.html import to_html
 from hw4.output.markdown import to_markdown
 from hw4.output.svg import standalone
@@ -15,6 +15,7 @@ from hw4.records.runs import Folder, load_runs
 from hw4.report.findings import find
 from hw4.report.sections.comparisons import comparison_section
 from hw4.report.sections.configuration import configuration_section
+from hw4.report.sections.extremes import extremes_section
 from hw4.report.sections.failures import failures_section
 from hw4.report.sections.missing import missing_section
 from hw4.report.sections.origin import origin_section
@@ -32,6 +33,7 @@ SECTIONS = (
     summary_section,
     comparison_section,
     charts_section,
+    extremes_section,
     failures_section,
     splat_section,
     configuration_section,
@@ -40,7 +42,7 @@ SECTIONS = (
 # What the answer stands on: of many runs, it is there on request.
 MANY = 8
 DETAILS = (
-    *("Pose: summaries", "Pose: comparisons", "Pose: samples", "Pose: failures"),
+    *("Pose: summaries", "Pose: comparisons", "Pose: samples", "Pose: worst and best", "Pose: failures"),
     *("Splatting", "Configuration", "Origin"),
 )
 DATA_FOLDER = "report"
@@ -88,8 +90,8 @@ def _write_figures(figures: Sequence[Figure], folder: Path) -> None:
         files[f"{figure.name}.csv"] = figure.data.csv().encode()
         if isinstance(figure, Chart):
             files[f"{figure.name}.svg"] = standalone(figure.svg).encode()
-        elif isinstance(figure, Gallery):
-            for picture in figure.pictures:
+        elif isinstance(figure, Gallery | Cards):
+            for picture in pictures_of(figure):
                 files[f"{figure.name}_{picture.name}{picture.suffix}"] = picture.content
     try:
         before = parse_json((folder / MANIFEST).read_text())

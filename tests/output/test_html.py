@@ -17,7 +17,7 @@ from hw4.output.blocks import (
     Section,
     Text,
 )
-from hw4.output.html import column_marks, to_html
+from hw4.output.html import column_marks, sort_value, to_html
 from hw4.output.tables import Table
 
 HOSTILE = "</style><script>alert('1')</script> & \"q\""
@@ -25,7 +25,9 @@ DATA = Table("", ["a"], [["1,5"]])
 
 
 def page(*blocks: Block) -> str:
-    return to_html(Document("title", "subtitle", [Section("section", list(blocks))]), "report")
+    whole = to_html(Document("title", "subtitle", [Section("section", list(blocks))]), "report")
+    # What follows are the page's own scripts.
+    return whole.split("</main>")[0]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,8 @@ def test_every_block_escapes_every_text(block: Block) -> None:
 
 
 def test_titles_and_the_folder_are_escaped() -> None:
-    html = to_html(Document(HOSTILE, HOSTILE, [Section(HOSTILE, [Numbers("n", "t", DATA)])]), HOSTILE)
+    whole = to_html(Document(HOSTILE, HOSTILE, [Section(HOSTILE, [Numbers("n", "t", DATA)])]), HOSTILE)
+    html = whole.split("</main>")[0]
     assert "<script" not in html and html.count("&lt;script&gt;") == 6
 
 
@@ -66,10 +69,25 @@ def test_charts_that_follow_one_another_share_a_grid() -> None:
 
 def test_keys_may_break_and_other_cells_not() -> None:
     html = page(Table("t", ["key"], [["splat.lr_end"], ["a.b <x>"], ["0.5"]]))
-    assert "splat.<wbr>lr_<wbr>end" in html and "a.b &lt;x&gt;" in html and "<td>0.5</td>" in html
+    assert "splat.<wbr>lr_<wbr>end" in html and "a.b &lt;x&gt;" in html and ">0.5</td>" in html
 
 
 def test_columns_are_marked_by_their_cells() -> None:
     rows = [["no result at all", "1.5", "a sentence of more than that many letters"]]
     assert column_marks(Table("t", ["w", "n", "l"], rows)) == ["words", "", "long"]
     assert column_marks(Table("t", ["one"], [])) == [""]
+
+
+@pytest.mark.parametrize(
+    ("cell", "attribute"),
+    [
+        ("★ 5.834° [4.7, 7.3]", ' data-sort="5.834"'),
+        ("−1.25 dB", ' data-sort="-1.25"'),
+        ("38/40", ' data-sort="38"'),
+        ("1e-4", ' data-sort="1e-4"'),
+        ("—", ' data-sort=""'),
+        ("dust3r", ""),
+    ],
+)
+def test_cells_are_sorted_by_the_number_that_they_begin_with(cell: str, attribute: str) -> None:
+    assert sort_value(cell) == attribute

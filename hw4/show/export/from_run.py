@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from hw4.core.errors import UserError
+from hw4.records.found import found_file
 from hw4.records.runs import load_runs
 from hw4.show.export.scene import ExportScene, cloud_in, scene_of_demo, scene_of_view
 from hw4.show.viewer.run_folder import find_subjects
-from hw4.show.viewer.subject import found_file
 
 
 def scene_of_run(folder: Path, show: str | None = None) -> tuple[str, ExportScene]:

@@ -10,15 +10,15 @@ import numpy as np
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample
 from hw4.data.samples import load_samples
-from hw4.pose.candidates import CLOUD
 from hw4.pose.clouds import read_cloud
-from hw4.pose.results import OK, SampleResult
+from hw4.pose.results import SampleResult
+from hw4.records.found import cloud_file, found_file
 from hw4.records.run import Run
 from hw4.records.runs import load_runs
 from hw4.show.demo.files3d import read_points_ply
 from hw4.show.truth import true_cameras
 from hw4.show.viewer.run_splats import splat_subjects
-from hw4.show.viewer.subject import ShownCamera, Subject, View3D, found_file
+from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 
 GONE = "the run's cache does not hold it (any more)"
 
@@ -88,7 +88,7 @@ def _pose_view(run: Run, data: _Data, one: SampleResult) -> View3D:
     else:
         paths, truth = [found_file(str(path), run) for path in one.sample.image_paths], None
         view.words.append(f"The ground truth is missing: {problem}")
-    cloud, lost = _pose_cloud(run, one)
+    cloud, lost = cloud_file(run, one)
     _add_prediction(view, cloud, one.prediction.cam_from_world, list(paths), truth, lost)
     return view
 
@@ -99,32 +99,6 @@ def _views(sample: PairSample, one: SampleResult) -> Sequence[Path]:
     which = picked.get("generator"), picked.get("subset")
     found = (c.image_paths for c in sample.candidates or () if (c.generator, c.subset) == which)
     return next(found, sample.image_paths)
-
-
-def _pose_cloud(run: Run, one: SampleResult) -> tuple[Path | None, str]:
-    """File of a sample's cloud in the run's cache, and why there is none if it cannot be read."""
-    # An older version recorded no name, and had this one.
-    name = one.prediction.cloud or f"clouds/{one.sample.idx}.npz"
-    if one.selection is not None:
-        picked = one.selection.get("picked")
-        if picked is None:
-            return None, "no candidate has cameras"
-        name = picked.get(CLOUD)
-        if name is None:
-            return (
-                None,
-                "an older version kept no points of this candidate; cache.reuse=false does",
-            )
-    recorded = (run.pose.cache_dir if run.pose else None) or ""
-    cache = found_file(recorded, run) if recorded else None
-    if cache is None:
-        return None, f"the run's cache {recorded or 'is not recorded'} is not there (any more)"
-    if one.prediction.status != OK and not (cache / name).is_file():
-        return (
-            None,
-            f"the model gave none ({one.reason}), or the run's cache does not hold it (any more)",
-        )
-    return cache / name, "the run's cache does not hold it (any more)"
 
 
 def _pose_words(one: SampleResult) -> list[str]:

@@ -8,8 +8,9 @@ import numpy as np
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import Scene, scene_of
 from hw4.metrics import splat_headline
+from hw4.records.found import found_file
 from hw4.records.run import Run
-from hw4.show.viewer.subject import ShownCamera, Subject, View3D, found_file
+from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 from hw4.splat.camera_file import TEST, TRAIN, read_cameras
 from hw4.splat.result import SplatResult
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hw4.records.run import Run
-
 
 @dataclass(frozen=True)
 class ShownCamera:
@@ -57,10 +55,3 @@ class Subject:
 
     label: str
     load: Callable[[], View3D]
-
-
-def found_file(recorded: str, run: Run) -> Path | None:
-    """A file or folder that a run recorded, relative to where it ran: here, or a folder above the run's."""
-    path = Path(recorded).expanduser()
-    bases = [Path(), *run.folder.resolve().parents]
-    return next((base / path for base in bases if (base / path).exists()), None)
