@@ -8,6 +8,7 @@ from hw4.core.errors import UserError
 from hw4.data.photos import without_suffix
 from hw4.data.registry import resolution_of
 from hw4.data.scenes.cameras import held_out_cameras, read_cameras
+from hw4.data.scenes.ply import ply_offset
 from hw4.geometry.cameras import centred_K
 from hw4.jobs.context import JobContext
 from hw4.output.progress import StepProgress
@@ -19,7 +20,7 @@ def run_render(context: JobContext) -> list[str]:
     Raises:
         UserError: no or an unusable ``.ply``, no cameras, or the folder cannot be written.
     """
-    from hw4.splat.gaussians import load_ply, ply_offset
+    from hw4.splat.gaussians import load_ply
     from hw4.splat.rasterize import device_for
     from hw4.splat.render import render_cameras
 

@@ -1,7 +1,6 @@
 """The Gaussians as gsplat's strategies want them, one tensor a property before activation, and their PLY."""
 
 import io
-import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,12 @@ from torch.nn import Parameter, ParameterDict
 
 from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
-from hw4.core.regular import regular
-from hw4.data.scenes.ply import read_vertices
+from hw4.data.scenes.ply import OFFSET, read_vertices
 from hw4.splat.rasterize import RasterOptions, Splats, Views, rasterize
 from hw4.splat.rasterize.harmonics import C0
 
 GEOMETRY = ("means", "scales", "quats", "opacities")
 TRAINED = (*GEOMETRY, "sh0", "shN")
-# Begins a comment in the header of a PLY: what is to be added to its centres.
-OFFSET = ("comment", "hw4", "offset")
-# Properties and comments of a header are fewer.
-HEADER_LINES = 1000
 
 
 def n_sh_bases(degree: int) -> int:
@@ -150,34 +144,6 @@ def save_ply(
     buffer = io.BytesIO()
     PlyData([PlyElement.describe(rows, "vertex")], byte_order="<", comments=comments).write(buffer)
     write_bytes(path, buffer.getvalue())
-
-
-def ply_offset(path: Path) -> np.ndarray:
-    """(3,) float64 that is to be added to the centres of a PLY of `save_ply`; zeros where it says nothing.
-
-    Raises:
-        UserError: the offset is not three finite numbers.
-    """
-    with regular(path).open("rb") as file:
-        for line in itertools.islice(iter(file.readline, b""), HEADER_LINES):
-            words = line.decode("ascii", "replace").split()
-            if tuple(words[:3]) == OFFSET:
-                return _three_numbers(words[3:], path)
-            if words == ["end_header"]:
-                break
-    return np.zeros(3)
-
-
-def _three_numbers(words: list[str], path: Path) -> np.ndarray:
-    try:
-        offset = np.array([float(word) for word in words])
-    except ValueError:
-        offset = np.zeros(0)
-    if offset.shape != (3,) or not np.isfinite(offset).all():
-        raise UserError(
-            f"{path} has the comment '{' '.join([*OFFSET[1:], *words])}': it needs three numbers."
-        )
-    return offset
 
 
 def load_ply(path: Path) -> ParameterDict:

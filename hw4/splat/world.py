@@ -53,7 +53,7 @@ def gaussians_in_unit_world(
 
     Args:
         gaussians: see `hw4.splat.gaussians.load_ply`.
-        offset: (3,) what is to be added to their centres, see `hw4.splat.gaussians.ply_offset`.
+        offset: (3,) what is to be added to their centres, see `hw4.data.scenes.ply.ply_offset`.
         cam_from_world: (N, 4, 4) float64.
 
     Returns:

@@ -11,12 +11,13 @@ from plyfile import PlyData
 from hw4.config import EvalConfig, SceneConfig, SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.cameras import Cameras, held_out_cameras
+from hw4.data.scenes.ply import ply_offset
 from hw4.data.scenes.scene import load_scene
 from hw4.geometry.align import Similarity
 from hw4.geometry.cameras import camera_centers
 from hw4.show.viewer.serve import read_splats
 from hw4.splat.camera_file import read_cameras
-from hw4.splat.gaussians import load_ply, make_gaussians, ply_offset, save_ply
+from hw4.splat.gaussians import load_ply, make_gaussians, save_ply
 from hw4.splat.render import render_cameras
 from hw4.splat.result import SplatResult
 from hw4.splat.stage import run_splat

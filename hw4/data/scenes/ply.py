@@ -1,5 +1,6 @@
 """Point clouds in PLY files."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ from hw4.core.regular import regular
 
 # In the order of preference.
 COLOR_NAMES = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+# Begins a comment in the header of a PLY: what is to be added to its x, y, z, which 32 bits could not hold.
+OFFSET = ("comment", "hw4", "offset")
+# Properties and comments of a header are fewer.
+HEADER_LINES = 1000
 
 
 def read_vertices(path: Path) -> np.ndarray:
@@ -35,6 +40,34 @@ def read_vertices(path: Path) -> np.ndarray:
     if lists:
         raise ValueError(f"its vertices have lists ({', '.join(lists[:3])})")
     return vertices
+
+
+def ply_offset(path: Path) -> np.ndarray:
+    """(3,) float64 that is to be added to x, y, z of a PLY of ours; zeros where its header says nothing.
+
+    Raises:
+        UserError: the offset is not three finite numbers.
+    """
+    with regular(path).open("rb") as file:
+        for line in itertools.islice(iter(file.readline, b""), HEADER_LINES):
+            words = line.decode("ascii", "replace").split()
+            if tuple(words[:3]) == OFFSET:
+                return _three_numbers(words[3:], path)
+            if words == ["end_header"]:
+                break
+    return np.zeros(3)
+
+
+def _three_numbers(words: list[str], path: Path) -> np.ndarray:
+    try:
+        offset = np.array([float(word) for word in words])
+    except ValueError:
+        offset = np.zeros(0)
+    if offset.shape != (3,) or not np.isfinite(offset).all():
+        raise UserError(
+            f"{path} has the comment '{' '.join([*OFFSET[1:], *words])}': it needs three numbers."
+        )
+    return offset
 
 
 def read_ply_points(path: Path) -> tuple[np.ndarray, np.ndarray | None]:

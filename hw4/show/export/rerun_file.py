@@ -16,7 +16,7 @@ PHOTO_EDGE = 640
 
 
 def write_rerun(scene: ExportScene, path: Path) -> Path:
-    """Write ``world/points`` and a camera with its photo for each view.
+    """Write ``world/points`` and a camera with its photo for each view; places are less `scene.offset`.
 
     Raises:
         UserError: rerun-sdk is not installed.
@@ -31,12 +31,14 @@ def write_rerun(scene: ExportScene, path: Path) -> Path:
         recording.save(written)
         recording.log("world", rr.ViewCoordinates.RDF, static=True)
         if len(scene.points):
-            points = rr.Points3D(scene.points.points, colors=scene.points.colors)
+            points = rr.Points3D(scene.points.points - scene.offset, colors=scene.points.colors)
             recording.log("world/points", points, static=True)
         for number, view in enumerate(scene.views):
             camera = f"world/{number:04d}"
             world_from_cam = np.linalg.inv(four_by_four(view.cam_from_world[None]))[0]
-            transform = rr.Transform3D(translation=world_from_cam[:3, 3], mat3x3=world_from_cam[:3, :3])
+            transform = rr.Transform3D(
+                translation=world_from_cam[:3, 3] - scene.offset, mat3x3=world_from_cam[:3, :3]
+            )
             recording.log(camera, transform, static=True)
             if view.K is None:
                 continue

@@ -1,6 +1,6 @@
 """What is exported: placed photos with their cameras, points, Gaussians; all in one world frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from hw4.core.errors import UserError
 from hw4.data.orientation import read_size
 from hw4.data.photos import AsStored
-from hw4.data.scenes.ply import read_vertices
+from hw4.data.scenes.ply import ply_offset, read_vertices
 from hw4.geometry.cameras import scaled_K
 from hw4.models.clouds import Cloud
 from hw4.show.demo.files3d import read_points_ply
@@ -46,11 +46,13 @@ class ExportScene:
         views: in order.
         points: with colours; of Gaussians, their means.
         gaussians: 3DGS ``.ply``, or None.
+        offset: (3,) what the world adds to the places in `gaussians`, whose 32 bits cannot hold the sum.
     """
 
     views: tuple[ExportView, ...]
     points: Cloud
     gaussians: Path | None = None
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     @cached_property
     def calibrated(self) -> tuple[ExportView, ...]:
@@ -80,9 +82,10 @@ def scene_of_view(view: View3D) -> ExportScene:
     """What the viewer shows of a run, without the truth and without the points of the splats' own scene."""
     cameras = [_export_view(camera) for camera in view.cameras]
     points = Cloud(view.points, view.colors, view.conf, len(view.points))
-    if view.splats is not None:
-        points = means_of(view.splats)
-    return ExportScene(_with_names(cameras), points, view.splats)
+    if view.splats is None:
+        return ExportScene(_with_names(cameras), points)
+    points, offset = means_of(view.splats), ply_offset(view.splats)
+    return ExportScene(_with_names(cameras), points, view.splats, offset)
 
 
 def scene_of_demo(demo: dict[str, Any], points: Cloud) -> ExportScene:
@@ -104,7 +107,7 @@ def scene_of_demo(demo: dict[str, Any], points: Cloud) -> ExportScene:
 
 
 def means_of(gaussians: Path) -> Cloud:
-    """The middles of Gaussians in a 3DGS ``.ply``, in the colour of their constant part.
+    """The middles of Gaussians in a 3DGS ``.ply``, with its offset, in the colour of their constant part.
 
     Raises:
         UserError: it is no such file.
@@ -115,7 +118,7 @@ def means_of(gaussians: Path) -> Cloud:
         constant = np.stack([np.asarray(vertex[f"f_dc_{i}"], np.float64) for i in range(3)], axis=1)
     except ValueError as error:
         raise UserError(f"cannot read the Gaussians in {gaussians} ({error}).") from error
-    return Cloud(points, rgb_of(constant), None, len(points))
+    return Cloud(points + ply_offset(gaussians), rgb_of(constant), None, len(points))
 
 
 def rgb_of(constant: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from hw4.core.errors import UserError
 from hw4.data.orientation import read_with_cameras
 from hw4.data.photos import load_image
+from hw4.data.scenes.ply import ply_offset
 from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
 from hw4.output.reconstruction import camera_color
 from hw4.show.viewer.origin import own_origin_only
@@ -239,7 +240,7 @@ def read_splats(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     Raises:
         UserError: it is no such file.
     """
-    from hw4.splat.gaussians import load_ply, ply_offset
+    from hw4.splat.gaussians import load_ply
     from hw4.splat.rasterize.harmonics import C0
 
     values = {name: value.detach().numpy().astype(np.float64) for name, value in load_ply(path).items()}

@@ -352,3 +352,13 @@ def test_a_demo_is_exported_with_its_photos(tmp_path: Path, monkeypatch: pytest.
         job("export", tmp_path, "none")
     with pytest.raises(ConfigError, match="export.formats=.* names no format, or one that there is not"):
         ExportConfig(formats=["usdz"])
+
+
+def test_a_moved_file_of_gaussians_is_exported_where_it_belongs(scene: ExportScene, tmp_path: Path) -> None:
+    points, utm = np.random.default_rng(0).normal(size=(9, 3)), np.array([452000.0, 5411000.0, 320.0])
+    values = make_gaussians(points, np.full((9, 3), 200, np.uint8), 0, 0.5)
+    save_ply({**values, "means": torch.from_numpy(points + utm)}, tmp_path / "moved.ply", utm)
+    camera = ShownCamera("0", np.eye(4)[:3], np.eye(3), SIZE, None)
+    moved = scene_of_view(View3D(cameras=[camera], splats=tmp_path / "moved.ply"))
+    np.testing.assert_allclose(moved.points.points, points + utm, atol=1e-6)
+    np.testing.assert_array_equal(moved.offset, utm)
