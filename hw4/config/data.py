@@ -120,6 +120,8 @@ class PairsListConfig(DataConfig):
 class SceneConfig(DataConfig):
     """A scene for splatting: InstantSplat's ``sparse_3``, plain COLMAP, or a folder of photos.
 
+    `colmap` and `images`: the folders of a COLMAP model and of the photos, below `root` or absolute, where
+    they lie otherwise than the layouts say; null: as these do.
     `test_every`: every k-th image is held out where the layout does not say which (COLMAP, bare folder).
     `train_views`: how many of the remaining images train; null: all. Where there are several ``sparse_<n>``,
     it is the n. `train_pick`: these are ``spread`` evenly, or the ``neighbours`` in the middle.
@@ -133,6 +135,8 @@ class SceneConfig(DataConfig):
     name: str = key("scene", decides="files")
     root: str = key("???", decides="files")
     layout: str = key("auto", stages=SCENE)
+    colmap: str | None = key(None, decides="files", stages=SCENE)
+    images: str | None = key(None, decides="files", stages=SCENE)
     test_every: int = key(8, low=2, stages=SCENE)
     train_views: int | None = key(None, low=2, stages=SCENE)
     train_pick: str = key("spread", choices=("spread", "neighbours"), stages=SCENE)

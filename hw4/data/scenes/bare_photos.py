@@ -11,21 +11,21 @@ NAME = "photos"
 NERFSTUDIO = "transforms.json"
 
 
-def _photos(root: Path) -> list[Path]:
-    folder = photo_folder(root)
+def _photos(folder: Path) -> list[Path]:
     return find_images(folder) if folder.is_dir() else []
 
 
 def _locate(root: Path, split: Split) -> SceneFiles:
-    paths = _photos(root)
+    folder = split.photos(root)
+    paths = _photos(folder)
     if not paths:
-        raise UserError(f"{photo_folder(root)} holds no photos ({', '.join(READ)}).")
+        raise UserError(f"{folder} holds no photos ({', '.join(READ)}).")
     sides = split.sides(len(paths))
     train, test = (Part([paths[i].name for i in ids], [paths[i] for i in ids]) for ids in sides)
-    notes = photo_files(photo_folder(root)).notes
+    notes = photo_files(folder).notes
     if (root / NERFSTUDIO).is_file():
         notes.append(f"the cameras of {root / NERFSTUDIO} are not read: the model estimates them")
     return SceneFiles(root, NAME, train, test, notes=tuple(notes))
 
 
-LAYOUT = Layout(NAME, "photos (or images/)", lambda root: bool(_photos(root)), _locate)
+LAYOUT = Layout(NAME, "photos (or images/)", lambda root: bool(_photos(photo_folder(root))), _locate)

@@ -112,11 +112,32 @@ class SceneFiles:
 
 @dataclass(frozen=True)
 class Split:
-    """How photos are split where a layout does not say it itself; see `split_indices`."""
+    """How photos are split where a layout does not say it itself, see `split_indices`; and where they lie.
+
+    Attributes:
+        test_every, train_views, pick: of `split_indices`.
+        images: folder of the photos below the scene's, or None for the layout's own.
+        colmap: folder of a COLMAP model below the scene's, or None.
+    """
 
     test_every: int = 8
     train_views: int | None = None
     pick: str = SPREAD
+    images: str | None = None
+    colmap: str | None = None
+
+    def photos(self, root: Path) -> Path:
+        """The folder of the photos.
+
+        Raises:
+            UserError: the one that was asked for is no folder.
+        """
+        if self.images is None:
+            return photo_folder(root)
+        folder = root / Path(self.images).expanduser()
+        if not folder.is_dir():
+            raise UserError(f"data.images={self.images}: {folder} is not a folder.")
+        return folder
 
     def sides(self, n: int) -> tuple[list[int], list[int]]:
         """`split_indices` of n images."""

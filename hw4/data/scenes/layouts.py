@@ -6,14 +6,15 @@ from pathlib import Path
 
 from hw4.config import SceneConfig
 from hw4.config.fields import one_of
-from hw4.core.errors import UserError
+from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import with_plugins
 from hw4.data.photos import render_names
 from hw4.data.scenes import bare_photos, plain_colmap, sparse_views
-from hw4.data.scenes.files import SPREAD, Layout, SceneFiles, Split
+from hw4.data.scenes.files import Layout, SceneFiles, Split
 
 GROUP = "hw4.layouts"
 AUTO = "auto"
+WHOLE = Split()
 OWN = (sparse_views.LAYOUT, plain_colmap.LAYOUT, bare_photos.LAYOUT)
 
 
@@ -56,20 +57,14 @@ def layout_of(root: Path, name: str = AUTO) -> Layout:
     return found[0]
 
 
-def locate(
-    root: Path,
-    layout: str = AUTO,
-    test_every: int = 8,
-    train_views: int | None = None,
-    pick: str = SPREAD,
-) -> SceneFiles:
-    """The files of a scene; arguments as of `hw4.data.scenes.scene.load_scene`.
+def locate(root: Path, layout: str = AUTO, split: Split = WHOLE) -> SceneFiles:
+    """The files of a scene: its folder, the name of its layout, and how it is split.
 
     Raises:
         UserError: the folder holds no such scene, or its two parts overlap.
     """
     root = root.expanduser()
-    files = layout_of(root, layout).locate(root, Split(test_every, train_views, pick))
+    files = _row(root, layout, split).locate(root, split)
     # Before training, so that no score is lost to it afterwards.
     render_names(files.test.names, root)
     return files
@@ -77,7 +72,21 @@ def locate(
 
 def locate_config(config: SceneConfig) -> SceneFiles:
     """`locate` of a configuration."""
-    return locate(Path(config.root), config.layout, config.test_every, config.train_views, config.train_pick)
+    return locate(Path(config.root), config.layout, _split(config))
+
+
+def _split(config: SceneConfig) -> Split:
+    return Split(config.test_every, config.train_views, config.train_pick, config.images, config.colmap)
+
+
+def _row(root: Path, layout: str, split: Split) -> Layout:
+    """`layout_of`; where a model is named, the folder itself may show anything."""
+    if layout == AUTO and root.is_dir():
+        if split.colmap is not None:
+            return plain_colmap.LAYOUT
+        if split.images is not None and not any(row.is_mine(root) for row in layouts().values()):
+            return bare_photos.LAYOUT
+    return layout_of(root, layout)
 
 
 def photos_of(config: SceneConfig) -> Path:
@@ -86,13 +95,19 @@ def photos_of(config: SceneConfig) -> Path:
     Raises:
         UserError: the folder holds no such scene.
     """
-    root = Path(config.root).expanduser()
-    return layout_of(root, config.layout).photos(root)
+    root, split = Path(config.root).expanduser(), _split(config)
+    row = _row(root, config.layout, split)
+    return row.photos(root) if split.images is None else split.photos(root)
 
 
 def check_config(config: SceneConfig) -> None:
-    """Raise ConfigError where the layout is no choice."""
+    """Raise ConfigError where the layout is no choice, or not that of a model that is named."""
     check_layout(config.layout)
+    if config.colmap is not None and config.layout not in (AUTO, plain_colmap.NAME):
+        raise ConfigError(
+            f"data.colmap={config.colmap} names a COLMAP model and data.layout={config.layout} is another "
+            "layout: leave one of them out."
+        )
 
 
 def files_of(config: SceneConfig) -> list[Path]:

@@ -3,36 +3,37 @@
 from pathlib import Path
 
 from hw4.core.errors import UserError
-from hw4.data.photos import find_images, photo_folder, without_suffix
-from hw4.data.scenes.colmap_files import CAMERA_FILES, has_colmap, model_files, shows_colmap
+from hw4.data.photos import find_images, without_suffix
+from hw4.data.scenes.colmap_files import CAMERA_FILES, model_files, shows_colmap
+from hw4.data.scenes.colmap_models import find_model, model_in
 from hw4.data.scenes.files import Layout, SceneFiles, Split, part_of
 
 NAME = "colmap"
 
 
-def _folder(root: Path) -> Path | None:
-    return next((p for p in (root / "sparse" / "0", root / "sparse", root) if has_colmap(p)), None)
-
-
 def _is_mine(root: Path) -> bool:
     # A model without its cameras is refused: its photos must not pass for photos of which nothing is known.
-    return _folder(root) is not None or any(map(shows_colmap, (root / "sparse" / "0", root / "sparse")))
+    return find_model(root) is not None or any(map(shows_colmap, (root / "sparse" / "0", root / "sparse")))
 
 
 def _locate(root: Path, split: Split) -> SceneFiles:
     from hw4.data.scenes.colmap import read_colmap
 
-    folder = _folder(root)
-    if folder is None:
+    model = find_model(root) if split.colmap is None else model_in(root / Path(split.colmap).expanduser())
+    if model is None and split.colmap is not None:
+        raise UserError(
+            f"data.colmap={split.colmap}: {root / split.colmap} holds no COLMAP model "
+            f"({' or '.join(CAMERA_FILES)})."
+        )
+    if model is None:
         raise UserError(
             f"{root} has no sparse/0 with a whole COLMAP model (data.layout={NAME}): "
             f"{' or '.join(CAMERA_FILES)} is missing."
         )
-    views = read_colmap(folder)
-    train, test = (
-        part_of(photo_folder(root), views, ids, model_files(folder)) for ids in split.sides(len(views.names))
-    )
-    notes = _without_camera(photo_folder(root), views.names)
+    views, photos = read_colmap(model.folder), split.photos(root)
+    listing = model_files(model.folder)
+    train, test = (part_of(photos, views, ids, listing) for ids in split.sides(len(views.names)))
+    notes = (*model.notes, *_without_camera(photos, views.names))
     return SceneFiles(root, NAME, train, test, points_saw_test=True, notes=notes)
 
 

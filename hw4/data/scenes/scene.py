@@ -21,7 +21,7 @@ from hw4.data.orientation import (
 )
 from hw4.data.photos import load_image
 from hw4.data.registry import exif_of, resolution_of, scene_files, spec_of
-from hw4.data.scenes.files import SPREAD, Part, SceneFiles
+from hw4.data.scenes.files import SPREAD, Part, SceneFiles, Split
 from hw4.data.scenes.layouts import AUTO, locate
 from hw4.data.scenes.tracks import has_training_points, training_points
 from hw4.geometry.cameras import scaled_K
@@ -177,7 +177,7 @@ def load_scene(
     Raises:
         UserError: the folder holds no such scene, or a training image cannot be read.
     """
-    return load_located(locate(root, layout, test_every, train_views, pick), resolution, exif)
+    return load_located(locate(root, layout, Split(test_every, train_views, pick)), resolution, exif)
 
 
 def _read_as(part: Part, exif: str) -> tuple[Part, list[str]]:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from hw4.core.errors import UserError
-from hw4.data.photos import photo_folder
 from hw4.data.scenes.colmap_files import CAMERA_FILES, has_colmap, model_files, shows_colmap
 from hw4.data.scenes.files import Layout, Part, SceneFiles, Split, part_of
 
@@ -44,7 +43,7 @@ def _locate(root: Path, split: Split) -> SceneFiles:
     from hw4.data.scenes.colmap import read_colmap
 
     folder = _chosen(root, split.train_views)
-    views, photos = read_colmap(folder / "0"), photo_folder(root)
+    views, photos = read_colmap(folder / "0"), split.photos(root)
     n = len(views.names)
     if split.train_views is not None and split.train_views != n:
         raise UserError(

@@ -8,14 +8,11 @@ import numpy as np
 
 from hw4.config import ColmapConfig
 from hw4.data.photos import photo_folder
-from hw4.data.scenes.colmap_files import has_colmap, model_files
+from hw4.data.scenes.colmap_files import model_files
+from hw4.data.scenes.colmap_models import find_model
 from hw4.data.scenes.files import image_path
 from hw4.data.views.folders import scene_folders
 from hw4.data.views.scene import SceneViews
-
-
-def _model(root: Path) -> Path | None:
-    return next((path for path in (root / "sparse" / "0", root / "sparse", root) if has_colmap(path)), None)
 
 
 def scenes(config: ColmapConfig) -> list[SceneViews]:
@@ -24,28 +21,15 @@ def scenes(config: ColmapConfig) -> list[SceneViews]:
     Raises:
         UserError: there is none, or a model or its cameras cannot be read.
     """
-    found = scene_folders(config, lambda path: _model(path) is not None, "a COLMAP model (sparse/0)")
+    found = scene_folders(config, lambda path: find_model(path) is not None, "a COLMAP model (sparse/0)")
     return [_scene(name, path, config) for name, path in found.items()]
 
 
 def _scene(name: str, root: Path, config: ColmapConfig) -> SceneViews:
-    model = _model(root)
+    model = find_model(root)
     assert model is not None
     photos = root / config.images if config.images else photo_folder(root)
-    return read_model(name, model, photos, _other_models(model))
-
-
-def _other_models(model: Path) -> tuple[str, ...]:
-    """Models beside ``sparse/0``: parts of the scene in world frames of their own."""
-    if model.name != "0":
-        return ()
-    others = [p.name for p in sorted(model.parent.iterdir()) if p.name.isdecimal() and p != model]
-    others = [name for name in others if has_colmap(model.parent / name)]
-    if not others:
-        return ()
-    return (
-        f"{model.parent} holds other models in other world frames, which are not used: {', '.join(others)}",
-    )
+    return read_model(name, model.folder, photos, model.notes)
 
 
 def read_model(name: str, model: Path, photos: Path, notes: Sequence[str] = ()) -> SceneViews:

@@ -81,16 +81,16 @@ def test_a_photo_listed_twice_is_refused(colmap: Path) -> None:
     images.write_text("\n\n".join([*rows, row]) + "\n\n")
     (colmap / "images" / "again.png").symlink_to(colmap / "images" / "002.png")
     with pytest.raises(UserError, match=r"the photo .*again\.png twice for training"):
-        locate(colmap, test_every=8)
+        locate(colmap)
     with pytest.raises(UserError, match=r"the photo .*002\.png both for training and for testing"):
-        locate(colmap, "photos", test_every=2)
+        locate(colmap, "photos", Split(2))
 
 
 @pytest.mark.parametrize("layout", ["photos", "colmap"])
 def test_more_training_views_than_there_are_is_refused(colmap: Path, layout: str) -> None:
-    assert len(locate(colmap, layout, test_every=3, train_views=4).train.names) == 4
+    assert len(locate(colmap, layout, Split(3, 4)).train.names) == 4
     with pytest.raises(UserError, match=r"data\.train_views=99 cannot be met: 7 images .* leave 4"):
-        locate(colmap, layout, test_every=3, train_views=99)
+        locate(colmap, layout, Split(3, 99))
 
 
 def test_bare_photos_have_no_cameras_to_render(colmap: Path) -> None:
@@ -172,7 +172,7 @@ TOY = Layout(
 @pytest.fixture
 def toy(both: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The scene with a foreign layout's file beside the others."""
-    files = locate(both, "colmap", test_every=3)
+    files = locate(both, "colmap", Split(3))
     views = files.train.views
     assert views is not None
     said = {key: getattr(views, key).tolist() for key in ("cam_from_world", "Ks", "sizes")}

@@ -28,7 +28,7 @@ def test_distortion_and_other_models_are_said(tmp_path: Path) -> None:
     (scene,) = scene_views(ColmapConfig(root=str(tmp_path)))
     assert len(scene) == 4
     assert "4 photos have lens distortion (OPENCV)" in scene.notes[0]
-    assert "other models in other world frames, which are not used: 1" in scene.notes[1]
+    assert "0 is the largest (4 images) and is used, not 1 (3)" in scene.notes[1]
 
 
 def test_photos_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
