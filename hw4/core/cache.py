@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hw4.core.regular import is_still
+
 MARK, LOCK = ".used", ".lock"
 # As `hw4.core.fingerprint.digest` makes them; whatever else lies in a cache's folder is not ours to remove.
 ADDRESS = re.compile(r"[0-9a-f]{20}")
@@ -63,20 +65,13 @@ def _shared(folder: Path) -> int:
             # Nobody holds it alone for longer than renaming the folder takes.
             fcntl.flock(handle, fcntl.LOCK_SH)
             os.utime(handle)
-            if _is_still(handle, folder / MARK):
+            if is_still(handle, folder / MARK):
                 return handle
         except BaseException:
             os.close(handle)
             raise
         # The folder was removed in between.
         os.close(handle)
-
-
-def _is_still(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def entries(root: Path) -> list[Entry]:

@@ -18,3 +18,11 @@ def regular(path: Path) -> Path:
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
     return path
+
+
+def is_still(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one at a path: it may have been renamed or removed since."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
