@@ -125,6 +125,9 @@ def _print(flags: list[str], overrides: list[str]) -> int:
 
 def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     """Run the job, or every job of a sweep; 1 where a job of a sweep failed."""
+    from hw4.core.limited import load_while_there_is_room
+
+    load_while_there_is_room()
     from hw4.launch.sweep import plan
 
     flags, verbose = without_verbose(flags)
@@ -197,14 +200,15 @@ def _folder(planned: "Plan") -> Path:
 def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> list[str]:
     """The overrides that follow the user's; a sweep leaves its plan in its folder."""
     from hw4.core.durable import write_json
-    from hw4.launch.folders import RUN, SWEEP
+    from hw4.launch.folders import RUN, SWEEP, check_is_ours
     from hw4.launch.job_processes import install_job_processes
     from hw4.launch.search import install_search, quoted, search_overrides
-    from hw4.records.files import PLAN
+    from hw4.records.files import PLAN, SWEEP_CONFIG, SWEEP_FILES
 
     # Last, and resolved: Hydra would resolve ${now:...} again, to another second.
     own = [f"{SWEEP if planned.multirun else RUN}={quoted(str(folder))}"]
     if planned.multirun:
+        check_is_ours(folder, SWEEP_FILES, (PLAN, SWEEP_CONFIG), SWEEP)
         plan = {"n_jobs": planned.n_jobs, "swept": [*planned.swept], "seeds": planned.seeds}
         write_json(folder / PLAN, {**plan, "overrides": [*overrides, *own]})
     if planned.search is not None:

@@ -2,15 +2,16 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from hw4.core.cache import LOCK
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.fingerprint import digest
-from hw4.records.files import PLAN, read_json
+from hw4.records.files import PLAN, RESULTS, read_json
 
 RUN, SWEEP = "hydra.run.dir", "hydra.sweep.dir"
 # W&B's groups and names end at 128 characters.
@@ -108,3 +109,31 @@ def group_of(sweep_dir: Path) -> str:
     if re.fullmatch(r"\d{4}-\d\d-\d\d", folder.parent.name):
         return f"{folder.parent.name}_{folder.name}"
     return folder.name
+
+
+def check_is_ours(folder: Path, names: Iterable[str], marks: Iterable[str], key: str) -> None:
+    """Refuse a folder with files of somebody else under names that are about to be written.
+
+    Args:
+        folder: where is to be written.
+        names: of what will be.
+        marks: files of which any earlier run or sweep left one.
+        key: the key that chooses the folder.
+
+    Raises:
+        UserError: such a file lies there, and no mark.
+    """
+    if any((folder / mark).exists() for mark in marks):
+        return
+    found = [name for name in names if (folder / name).exists()]
+    if found:
+        raise UserError(
+            f"{folder} holds {', '.join(found[:3])}, which would be overwritten, and no run of hw4 has been "
+            f"there before: give another {key}=..., or move them away."
+        )
+
+
+def run_marks(folder: Path) -> list[str]:
+    """The marks of `check_is_ours` for a run; one of before there was a lock is known by its results."""
+    results = read_json(folder / RESULTS) or {}
+    return [LOCK, *([RESULTS] if {"status", "config"} <= set(results) else [])]

@@ -13,11 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from hw4.config import Config
 from hw4.config.stages import result_files
+from hw4.core.cache import LOCK
 from hw4.core.durable import jsonable, locked, write_json, write_text
 from hw4.core.errors import UserError
+from hw4.core.limited import load_while_there_is_room
 from hw4.data.stamps import inputs_stamp
 from hw4.launch.board import VERBOSE
-from hw4.launch.folders import group_of, setting_of
+from hw4.launch.folders import RUN, check_is_ours, group_of, run_marks, setting_of
+from hw4.launch.job_folders import KEY as SUBDIR
 from hw4.launch.register import to_config
 from hw4.launch.system_errors import message_of
 from hw4.output.job_console import JobConsole
@@ -74,13 +77,17 @@ def run_task(composed: DictConfig) -> float | None:
     # A log file that cannot be written is no reason for a traceback beside the sentence.
     logging.raiseExceptions = False
     # Only then do results.json and the other files in the folder belong to this job.
-    own_folder = False
+    own_folder, foreign = False, True
     held = contextlib.ExitStack()
     try:
+        # Before the lock, which marks it as ours.
+        check_is_ours(out_dir, (*result_files(), CONFIG), run_marks(out_dir), SUBDIR if sweep else RUN)
+        foreign = False
+        load_while_there_is_room()
         config = to_config(composed)
         # Where there is no lock to be had, the first file that is written says what is wrong with the folder.
         with contextlib.suppress(OSError):
-            held.enter_context(locked(out_dir / ".lock"))
+            held.enter_context(locked(out_dir / LOCK))
         if sweep and config.cache.reuse and _finished(out_dir, config):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
             ProgressFile(out_dir).write(JobProgress("", reused=True))
@@ -94,7 +101,8 @@ def run_task(composed: DictConfig) -> float | None:
     except Exception as error:
         message = message_of(error)
         # An incomplete job has written all it could compute, and why it is incomplete.
-        if not own_folder or (read_json(out_dir / RESULTS) or {}).get("status") != INCOMPLETE:
+        incomplete = own_folder and (read_json(out_dir / RESULTS) or {}).get("status") == INCOMPLETE
+        if not foreign and not incomplete:
             resolved = OmegaConf.to_container(composed, resolve=True)
             write_json(out_dir / RESULTS, {"status": FAILED, "error": message, "config": resolved})
         if not sweep:

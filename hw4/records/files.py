@@ -25,6 +25,11 @@ PLAN = "sweep.json"
 SWEEP_CONFIG = "multirun.yaml"
 COMPARISON = "comparison"
 SAME_VIEW = "splat_same_view.png"
+# What a sweep leaves in its own folder.
+SWEEP_FILES = (
+    *(PLAN, SWEEP_CONFIG, *(f"{COMPARISON}.{suffix}" for suffix in ("md", "csv", "json"))),
+    *(REPORT_HTML, REPORT_MARKDOWN, SAME_VIEW),
+)
 
 # Whole; computed but for what could not be read; ended by an error; no readable results.
 OK, INCOMPLETE, FAILED, UNFINISHED = "ok", "incomplete", "failed", "unfinished"

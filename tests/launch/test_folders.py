@@ -10,13 +10,23 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from hw4.config.stages import result_files
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.launch import cli as entry
 from hw4.launch import flags
 from hw4.launch.explain import explain
-from hw4.launch.folders import fresh_folder, group_of, setting_of, usable_folder
+from hw4.launch.folders import (
+    RUN,
+    check_is_ours,
+    fresh_folder,
+    group_of,
+    run_marks,
+    setting_of,
+    usable_folder,
+)
 from hw4.launch.sweep import check_printed, plan
+from hw4.records.files import CONFIG
 from tests.support.cli import refused, run_pose
 
 MakePairs = Callable[..., tuple[Path, np.ndarray]]
@@ -78,6 +88,38 @@ def test_a_run_below_a_file_is_one_sentence(
         assert ended.value.code == 1
         key = command[-1].split("=")[0]
         assert capsys.readouterr().err == f"hw4: cannot write to file/out: Not a directory; set {key}=...\n"
+
+
+@pytest.mark.parametrize("name", ["summary.md", "config.yaml", "extremes.png", "results.json", "report.html"])
+def test_files_of_somebody_else_are_not_overwritten(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"mine": 1}')
+    with pytest.raises(UserError, match=rf"holds {name}, which would be over.*another hydra\.run\.dir"):
+        check_is_ours(tmp_path, (*result_files(), CONFIG), run_marks(tmp_path), RUN)
+    (tmp_path / ".lock").touch()
+    check_is_ours(tmp_path, (*result_files(), CONFIG), run_marks(tmp_path), RUN)
+
+
+def test_a_run_of_before_there_was_a_lock_is_known_by_its_results(tmp_path: Path) -> None:
+    write_json(tmp_path / "results.json", {"status": "ok", "config": {}})
+    (tmp_path / "summary.md").touch()
+    check_is_ours(tmp_path, result_files(), run_marks(tmp_path), RUN)
+
+
+@pytest.mark.slow
+def test_a_run_and_a_sweep_leave_files_of_somebody_else_alone(
+    pairs_folder: MakePairs, tmp_path: Path
+) -> None:
+    root, _ = pairs_folder(1)
+    for mine, arguments in (
+        ("out/results.json", ["hydra.run.dir=out"]),
+        ("s/comparison.md", ["-m", "metrics.mode=R,T", "hydra.sweep.dir=s"]),
+    ):
+        (tmp_path / mine).parent.mkdir()
+        (tmp_path / mine).write_text("mine")
+        for _ in range(2):
+            done = run_pose(tmp_path, root, *arguments, "report.auto=false")
+            assert done.returncode == 1 and "which would be overwritten" in done.stderr
+            assert (tmp_path / mine).read_text() == "mine"
 
 
 def test_a_sweep_that_left_no_job_is_no_success(
