@@ -95,7 +95,7 @@ def test_fifty_settings_fit_and_the_details_are_there_on_request(tmp_path: Path)
             write_pose_job(tmp_path / str(5 * i + j), config, (base + 50 - 2 * i + j).tolist())
     written = write_report(tmp_path)
     page = written.html.read_text()
-    assert page.count("<summary><h2>") == 6
+    assert page.count("<summary><h2>") == 7
     assert "The best 10 of 50 are drawn." in page
     rows = list(csv.DictReader((written.data / "pose_map.csv").read_text().splitlines()))
     assert len(rows) == 50 and "WARNING: more than one factor" not in page
