@@ -31,9 +31,12 @@ def run_export(context: JobContext) -> list[str]:
         "n_points": len(scene.points),
         "files": done.files,
         "missing": done.missing,
+        "notes": done.notes,
     }
     for path in done.files.values():
         context.console.print(path, soft_wrap=True, highlight=False, markup=False)
+    for note in done.notes:
+        context.warn(note)
     for name, why in done.missing.items():
         context.warn(f"{name} is missing: {why}")
     if options.formats is not None and done.missing:

@@ -124,7 +124,10 @@ class Program:
                     f"the program took longer than {limit_key}={limit_s:g} s {doing}{self.last_lines()}"
                 )
             if waited > words[0]:
-                log.warning("%s takes %.0f s so far%s", doing, waited, self.last_lines(1))
+                limit = f"{limit_key}={limit_s:g}"
+                log.warning(
+                    "the program takes %.0f s so far %s (%s)%s", waited, doing, limit, self.last_lines(1)
+                )
                 words = words[1:] or [words[0] + THEN_EVERY_S]
 
     def close(self) -> None:

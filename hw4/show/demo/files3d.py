@@ -24,8 +24,19 @@ TEXTURE_EDGE = 256
 
 
 def write_points_ply(cloud: Cloud, path: Path) -> Path:
-    """Write points, colours and, where there is one, ``confidence``; the reconstruction's world, y down."""
-    columns = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
+    """Write points, colours and, where there is one, ``confidence``; the reconstruction's world, y down.
+
+    Coordinates are float32, or float64 where rounding to that would be seen, as in UTM coordinates.
+    """
+    axis_type = "<f8" if _needs_doubles(cloud.points) else "<f4"
+    columns = [
+        ("x", axis_type),
+        ("y", axis_type),
+        ("z", axis_type),
+        ("red", "u1"),
+        ("green", "u1"),
+        ("blue", "u1"),
+    ]
     if cloud.conf is not None:
         columns.append(("confidence", "<f4"))
     rows = np.zeros(len(cloud), dtype=columns)
@@ -39,6 +50,14 @@ def write_points_ply(cloud: Cloud, path: Path) -> Path:
     PlyData([PlyElement.describe(rows, "vertex")], byte_order="<").write(buffer)
     write_bytes(path, buffer.getvalue())
     return path
+
+
+def _needs_doubles(points: np.ndarray) -> bool:
+    """Whether float32 rounds by more than a hundred-thousandth of the cloud's size."""
+    if not len(points):
+        return False
+    size = float(np.ptp(points, axis=0).max())
+    return bool(np.abs(points).max() * np.finfo(np.float32).eps > 1e-5 * size)
 
 
 def read_points_ply(path: Path) -> Cloud:

@@ -22,10 +22,11 @@ GRAY = np.full((3, 4, 3), 128, np.uint8)
 
 @dataclass
 class Exported:
-    """Format -> what was written (a file or a folder); ``missing``: format -> why it was not."""
+    """Format -> what was written (a file or a folder); ``missing``: format -> why it was not; ``notes``."""
 
     files: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def export_scene(scene: ExportScene, formats: Sequence[str], folder: Path) -> Exported:
@@ -45,6 +46,12 @@ def export_scene(scene: ExportScene, formats: Sequence[str], folder: Path) -> Ex
                 lacking = str(error)
         if lacking is not None:
             done.missing[name] = lacking
+    if scene.offset.any() and (moved := [name for name in MOVED if name in done.files]):
+        said = ", ".join(f"{value:.12g}" for value in scene.offset)
+        done.notes.append(
+            f"{', '.join(moved)}: add ({said}) to x, y and z for the run's own world, which 32-bit numbers "
+            "do not hold"
+        )
     return done
 
 
@@ -107,6 +114,8 @@ def _textured(view: ExportView) -> tuple[np.ndarray, np.ndarray | None]:
     return image, None if view.K is None else scaled_K(view.K, view.size, image.shape[1::-1])
 
 
+# The formats that are less `ExportScene.offset`.
+MOVED = ("ply", "splat", "spz", "rerun")
 VIEWS, CALIBRATED, POINTS, DRAWN, GAUSSIANS = "views", "calibrated", "points", "drawn", "gaussians"
 NEEDS: dict[str, tuple[Callable[[ExportScene], object], str]] = {
     VIEWS: (lambda scene: scene.views, "no photo has a camera"),

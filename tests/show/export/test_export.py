@@ -27,7 +27,7 @@ from hw4.models.clouds import Cloud
 from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.files3d import read_points_ply
 from hw4.show.export.from_run import scene_of_run
-from hw4.show.export.scene import ExportScene, ExportView, scene_of_view
+from hw4.show.export.scene import ExportScene, ExportView, means_of, scene_of_view
 from hw4.show.export.write import export_scene
 from hw4.show.viewer.subject import ShownCamera, View3D
 from hw4.splat.gaussians import make_gaussians, parameters, save_ply
@@ -261,6 +261,28 @@ def test_a_small_world_keeps_its_digits_in_spz(scene: ExportScene, tmp_path: Pat
     save_ply(make_gaussians(points, np.full((30, 3), 9, np.uint8), 0, 0.5), tmp_path / "g.ply")
     path = written(ExportScene(scene.views, scene.points, tmp_path / "g.ply"), "spz", tmp_path)
     np.testing.assert_allclose(gsply.read_spz(path).means @ WORLD_FROM_SPZ, points, atol=1e-7)
+
+
+def test_a_world_far_from_its_origin_keeps_its_digits(scene: ExportScene, tmp_path: Path) -> None:
+    offset = np.array([452_000.0, 5_411_000.0, 320.0])
+    points = np.random.default_rng(0).normal(size=(30, 3)) + offset
+    made = make_gaussians(points - offset, np.full((30, 3), 9, np.uint8), 0, 0.5)
+    values = {name: p.detach().double() for name, p in made.items()}
+    values["means"] = torch.tensor(points)
+    save_ply(values, tmp_path / "g.ply", offset)
+    far = ExportScene(scene.views, means_of(tmp_path / "g.ply"), tmp_path / "g.ply", offset)
+    done = export_scene(far, ["colmap", "nerfstudio", "splat"], tmp_path)
+    assert done.notes == [
+        "splat: add (452000, 5411000, 320) to x, y and z for the run's own world, which 32-bit numbers do "
+        "not hold"
+    ]
+    model = pycolmap.Reconstruction(Path(done.files["colmap"]) / "sparse" / "0")
+    found = np.array([p.xyz for _, p in sorted(model.points3D.items())])
+    np.testing.assert_allclose(found, points, atol=1e-6)
+    ply = read_points_ply(Path(done.files["nerfstudio"]) / "points.ply")
+    np.testing.assert_allclose(ply.points, points, atol=1e-6)
+    first = struct.unpack("<3f", Path(done.files["splat"]).read_bytes()[:12])
+    assert np.abs(first).max() < 10
 
 
 def test_rerun_records_cameras_and_points(scene: ExportScene, tmp_path: Path) -> None:
