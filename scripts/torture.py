@@ -54,6 +54,7 @@ def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
     run = () if "-m" in overrides else ("hydra.run.dir=run",)
     command = [sys.executable, "-m", "hw4", *overrides, *ALWAYS, *run]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
+    environment["PYTHONFAULTHANDLER"] = "1"
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
 
@@ -63,9 +64,10 @@ def ended(process: subprocess.Popen[str]) -> str | None:
     try:
         out, error = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return f"still running after {PATIENCE} s"
+        # Says where it is.
+        process.send_signal(signal.SIGABRT)
+        _, error = process.communicate()
+        return f"still running after {PATIENCE} s: {error.strip()[-3000:]}"
     text = out + error
     for words in (
         "Traceback (most recent call last)",

@@ -71,8 +71,8 @@ def _sentence(error: BaseException) -> str | None:
         found = re.search(r"Job (\S+) .*?with path (\S+)_result\.pkl", text)
         which = f" ({found[1]}; its log: {found[2]}_log.out)" if found else ""
         return (
-            f"a job of the sweep was killed, or ended by the cluster, before it had a result{which}. Others may "
-            "still run; the same command, in the same hydra.sweep.dir, goes on with what is missing."
+            f"a job of the sweep was killed, or ended by the cluster, before it had a result{which}. Others "
+            "may still run; the same command, in the same hydra.sweep.dir, goes on with what is missing."
         )
     if isinstance(error, RecursionError):
         return "a file of the input, or a value, is nested too deeply to be read."

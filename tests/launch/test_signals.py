@@ -54,6 +54,23 @@ def work(arguments):
 cli._run = work
 main()
 """
+# What it puts away waits for a lock that nobody gives back.
+HELD_UP = """
+import threading, time
+from hw4.__main__ import main
+from hw4.launch import cli, signals
+signals.GRACE_S = 0.5
+def work(arguments):
+    lock = threading.Lock()
+    lock.acquire()
+    try:
+        print("ready", flush=True)
+        time.sleep(30)
+    finally:
+        lock.acquire()
+cli._run = work
+main()
+"""
 
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by")])
@@ -64,6 +81,12 @@ def test_a_signal_is_one_sentence(code: str, number: int, words: str) -> None:
     said = [line for line in error.splitlines() if line]
     assert said[:-1] == (["put away"] if code is RUNNING else []), "and no stack of Python's or C++'s"
     assert words in said[-1] and "run the same command again" in said[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_that_is_held_up_ends_all_the_same(number: int) -> None:
+    status, error = ended(HELD_UP, number)
+    assert status == 128 + number and "run the same command again" in error and "Traceback" not in error
 
 
 def workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -58,7 +58,7 @@ def test_a_job_that_the_cluster_lost_is_worded() -> None:
     utils = pytest.importorskip("submitit.core.utils")
     text = (
         "Job 26712 (task: 0) with path /s/.submitit/26712/26712_0_result.pkl\nhas not produced any output "
-        "(state: FINISHED)\nNo error stream produced. Look at stdout: /s/.submitit/26712/26712_0_log.out\n----"
+        "(state: FINISHED)\nNo error stream produced. Look at stdout: /s/.submitit/26712/26712_0_log.out\n"
     )
     message = message_of(utils.UncompletedJobError(text))
     assert "a job of the sweep was killed" in message and not is_internal(message) and "\n" not in message
