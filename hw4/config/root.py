@@ -85,14 +85,16 @@ class ReportConfig(Checked, at="report"):
     """`task=report`: ``report.html`` and ``report.md`` of a finished run or sweep, from its files alone.
 
     `dir` is that folder; `out` is where the report goes (null: into `dir`). `auto` writes one at the end of
-    each run and sweep. `view` names the test view, with or without folder and suffix, that is shown under all
-    splat settings; null: the first by name that all of them have. `alpha` is the
-    significance level, `success_deg` the error below which a sample counts as a success.
+    each run and sweep. `style=paper` writes the figures as PDF, SVG and PNG of a column's width as well, and
+    each table as LaTeX and CSV, under ``report/paper``. `view` names the test view, with or without folder
+    and suffix, that is shown under all splat settings; null: the first by name that all of them have. `alpha`
+    is the significance level, `success_deg` the error below which a sample counts as a success.
     """
 
     dir: str | None = None
     out: str | None = None
     auto: bool = True
+    style: str = key("screen", choices=("screen", "paper"))
     view: str | None = None
     alpha: float = key(0.05, low=0, high=0.5, low_open=True)
     success_deg: float = key(15.0, low=0, high=180, low_open=True)

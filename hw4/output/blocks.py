@@ -1,7 +1,8 @@
 """The parts of a report, before it is HTML or Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hw4.output.tables import Table
 
@@ -27,6 +28,7 @@ class Chart:
         svg: the drawing (see `hw4.output.svg`).
         data: every number drawn, at full precision.
         caption: how to read it.
+        plot: draws the same on matplotlib axes, for print (see `hw4.output.paper`).
     """
 
     name: str
@@ -34,6 +36,7 @@ class Chart:
     svg: str
     data: Table
     caption: str = ""
+    plot: Callable[[Any], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,19 @@ def scenes_in(blocks: Sequence[Block]) -> bool:
     return any(card.scene for one in figures_in(blocks) if isinstance(one, Cards) for card in one.cards)
 
 
+def tables_in(blocks: Sequence[Block]) -> list[Table]:
+    """Every table in them, in order."""
+    found: list[Table] = []
+    for block in blocks:
+        if isinstance(block, Table):
+            found.append(block)
+        elif isinstance(block, Folded):
+            found += tables_in(block.blocks)
+        elif isinstance(block, Columns):
+            found += tables_in([*block.left, *block.right])
+    return found
+
+
 def figures_in(blocks: Sequence[Block]) -> list[Figure]:
     """Everything in them that has a CSV, in order."""
     found: list[Figure] = []
@@ -156,6 +172,10 @@ class Document:
     title: str
     subtitle: str
     sections: list[Section]
+
+    def tables(self) -> list[Table]:
+        """Every table, in order."""
+        return [table for section in self.sections for table in tables_in(section.blocks)]
 
     def figures(self) -> list[Figure]:
         """Everything that has a CSV, in order."""

@@ -1,5 +1,6 @@
 """Put a report together from a folder of results, and write it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,9 @@ from hw4.config import ReportConfig
 from hw4.core.durable import parse_json, write_bytes, write_json, write_text
 from hw4.output.blocks import Cards, Chart, Document, Figure, Gallery, pictures_of
 from hw4.output.html import to_html
+from hw4.output.latex import latex
 from hw4.output.markdown import to_markdown
+from hw4.output.paper import rendered
 from hw4.output.svg import standalone
 from hw4.records.files import REPORT_HTML, REPORT_MARKDOWN
 from hw4.records.runs import Folder, load_runs
@@ -45,6 +48,8 @@ DETAILS = (
     *("Pose: summaries", "Pose: comparisons", "Pose: samples", "Pose: worst and best", "Pose: failures"),
     *("Splatting", "Configuration", "Origin"),
 )
+# The style that writes for print, and its folder.
+PAPER = "paper"
 DATA_FOLDER = "report"
 MANIFEST = "files.json"
 
@@ -77,14 +82,17 @@ def write_report(path: Path, options: ReportConfig | None = None) -> Written:
     document = build_document(load_runs(path), options)
     out = Path(options.out) if options.out else path
     written = Written(out / REPORT_HTML, out / REPORT_MARKDOWN, out / DATA_FOLDER)
-    _write_figures(document.figures(), written.data)
+    files = _files(document.figures())
+    if options.style == PAPER:
+        files |= paper_files(document)
+    _write_files(files, written.data)
     write_text(written.html, to_html(document, DATA_FOLDER))
     write_text(written.markdown, to_markdown(document, DATA_FOLDER))
     return written
 
 
-def _write_figures(figures: Sequence[Figure], folder: Path) -> None:
-    """Each figure with its CSV; those of an earlier report that this one no longer has are removed."""
+def _files(figures: Sequence[Figure]) -> dict[str, bytes]:
+    """Each figure with its CSV, by name."""
     files: dict[str, bytes] = {}
     for figure in figures:
         files[f"{figure.name}.csv"] = figure.data.csv().encode()
@@ -93,12 +101,35 @@ def _write_figures(figures: Sequence[Figure], folder: Path) -> None:
         elif isinstance(figure, Gallery | Cards):
             for picture in pictures_of(figure):
                 files[f"{figure.name}_{picture.name}{picture.suffix}"] = picture.content
+    return files
+
+
+def paper_files(document: Document) -> dict[str, bytes]:
+    """The drawings for print and every table as LaTeX and CSV, by name below the report's folder."""
+    files: dict[str, bytes] = {}
+    for figure in document.figures():
+        if isinstance(figure, Chart) and figure.plot is not None:
+            drawn = rendered(figure.plot)
+            files |= {f"{PAPER}/{figure.name}.{kind}": content for kind, content in drawn.items()}
+    for table in document.tables():
+        stem = base = re.sub(r"\W+", "_", table.title).strip("_").lower()[:60] or "table"
+        number = 1
+        while f"{PAPER}/{stem}.tex" in files:
+            number += 1
+            stem = f"{base}_{number}"
+        files[f"{PAPER}/{stem}.tex"] = latex(table).encode()
+        files[f"{PAPER}/{stem}.csv"] = table.csv().encode()
+    return files
+
+
+def _write_files(files: dict[str, bytes], folder: Path) -> None:
+    """Write files; those of an earlier report that this one no longer has are removed."""
     try:
         before = parse_json((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         before = []
     for name in before:
-        if name not in files and Path(str(name)).name == name:
+        if name not in files and str(name).removeprefix(f"{PAPER}/") == Path(str(name)).name:
             (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
         write_bytes(folder / name, content)

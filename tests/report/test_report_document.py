@@ -525,3 +525,14 @@ def test_time_and_memory_stand_with_the_hardware(tmp_path: Path) -> None:
         "5",
     ]
     assert "†: since the process began" in text
+
+
+@pytest.mark.slow
+def test_the_style_for_papers_adds_figures_and_tables_and_takes_them_away_again(tmp_path: Path) -> None:
+    two_inputs(tmp_path)
+    paper = write_report(tmp_path, ReportConfig(style="paper")).data / "paper"
+    names = {path.name for path in paper.iterdir()}
+    assert {"errors_by_setting.pdf", "error_distribution.svg", "every_pose_run.tex", "settings.csv"} <= names
+    assert (paper / "settings.tex").read_text().count(r"\\") == 3
+    write_report(tmp_path)
+    assert not list(paper.iterdir())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hw4.metrics import splat_headline
 from hw4.output.blocks import Chart
 from hw4.output.distribution import Row, distribution
+from hw4.output.paper import plot_rows
 from hw4.output.svg import Axis
 from hw4.output.tables import Table
 from hw4.pose.metrics import error_of
@@ -48,13 +49,14 @@ def pose_distribution(findings: Findings, ranking: Ranking | None) -> Chart | No
                 data.append([entry.label, run.title, str(idx), "" if error is None else str(error)])
         every += values
         rows.append(_row(ranking, i, entry, f"{entry.mean:.2f}°", values, tips, hollow))
-    svg = distribution(rows, error_axis(axis_label(findings.with_pose), every), "Errors of every sample")
+    axis = error_axis(axis_label(findings.with_pose), every)
+    svg = distribution(rows, axis, "Errors of every sample")
     caption = f"One mark a sample; diamond: {MEANS[mode]} with its 95 % interval; thin line: median."
     if any(mark for row in rows for mark in row.hollow):
         caption += f" Hollow at 180°: no result, which counts as {ranking.worst or FAILED_AT:g}°."
     title = f"{axis_label(findings.with_pose).split(' (')[0].capitalize()} of every sample"
     table = Table("", ["setting", "run", "idx", "error_deg"], data)
-    return Chart("errors_by_setting", title, svg, table, caption + _rest(ranking))
+    return Chart("errors_by_setting", title, svg, table, caption + _rest(ranking), plot_rows(rows, axis))
 
 
 def splat_distribution(findings: Findings, ranking: Ranking | None) -> Chart | None:
@@ -82,7 +84,7 @@ def splat_distribution(findings: Findings, ranking: Ranking | None) -> Chart | N
     caption = "One mark a test view; diamond: mean with its 95 % interval; thin line: median."
     table = Table("", ["setting", "run", "view", metric.name], data)
     title = f"{metric.label} of every test view"
-    return Chart("scores_by_setting", title, svg, table, caption + _rest(ranking))
+    return Chart("scores_by_setting", title, svg, table, caption + _rest(ranking), plot_rows(rows, axis))
 
 
 def _row(

@@ -10,6 +10,7 @@ import numpy as np
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION
 from hw4.models.registry import headline_models
 from hw4.output.blocks import NOTE, Chart, Section, Text
+from hw4.output.paper import plot_series
 from hw4.output.svg import Axis, Series, chart, drawn_of
 from hw4.output.tables import Table
 from hw4.pose.metrics import FAILURE_ERROR_DEG, error_of
@@ -90,18 +91,14 @@ def error_curves(runs: Sequence[Run]) -> Chart | None:
         x, y = [axis.low, *errors, ERROR_HIGH], [0, *shares, shares[-1]]
         series.append(Series(run.label, x, y, line=True, step=True, color=color))
         rows += [[run.label, str(i), str(e), str(share)] for (e, i), share in zip(pairs, shares, strict=True)]
-    svg = chart(
-        series,
-        axis,
-        Axis("share of all samples", 0, 1),
-        "Share of samples below each error",
-        guides=GUIDES,
-    )
+    share = Axis("share of all samples", 0, 1)
+    svg = chart(series, axis, share, "Share of samples below each error", guides=GUIDES)
+    plot = plot_series(series, axis, share, guides=GUIDES)
     data = Table("", ["run", "idx", "error_deg", "share_of_all"], rows)
     caption = "Higher and further left is better. Failed samples never count as solved. "
     caption += f"Vertical lines: {', '.join(f'{limit}°' for limit in ACC_THRESHOLDS)}."
     caption += drawn_of(len(shown), len(solved))
-    return Chart("error_distribution", "Share of samples below each error", svg, data, caption)
+    return Chart("error_distribution", "Share of samples below each error", svg, data, caption, plot)
 
 
 def yaw_chart(runs: Sequence[Run]) -> Chart | None:
@@ -135,16 +132,15 @@ def yaw_chart(runs: Sequence[Run]) -> Chart | None:
     if not rows:
         return None
     widest = max(float(row[2]) for row in rows)
-    svg = chart(
-        series,
-        Axis(f"true {name} between the photos (°)", 0, max(10.0, 10 * np.ceil(widest / 10))),
-        error_axis(axis_label(shown), [e for run in shown for _, e in _errors(run)]),
-        f"Error against true {name}",
-    )
+    turn = Axis(f"true {name} between the photos (°)", 0, max(10.0, 10 * np.ceil(widest / 10)))
+    wrong = error_axis(axis_label(shown), [e for run in shown for _, e in _errors(run)])
+    svg = chart(series, turn, wrong, f"Error against true {name}")
     data = Table("", ["run", "idx", f"abs_{key}", "error_deg"], rows)
     caption = "Hollow marks at the top edge: samples without a result."
     caption += drawn_of(len(shown), len(recorded))
-    return Chart(f"error_against_{name.replace(' ', '_')}", f"Error against true {name}", svg, data, caption)
+    title = f"Error against true {name}"
+    plot = plot_series(series, turn, wrong)
+    return Chart(f"error_against_{name.replace(' ', '_')}", title, svg, data, caption, plot)
 
 
 def scatter(c: Comparison, number: int) -> Chart | None:
@@ -166,13 +162,9 @@ def scatter(c: Comparison, number: int) -> Chart | None:
         color=number % 4,
     )
     axis, every = axis_label([c.a]), [e for x, y, _ in errors for e in (x, y)]
-    svg = chart(
-        [series],
-        error_axis(f"{a}: {axis}", every),
-        error_axis(f"{b}: {axis}", every),
-        f"{b} against {a}, one mark per sample",
-        diagonal=True,
-    )
+    x, y = error_axis(f"{a}: {axis}", every), error_axis(f"{b}: {axis}", every)
+    svg = chart([series], x, y, f"{b} against {a}, one mark per sample", diagonal=True)
+    plot = plot_series([series], x, y, diagonal=True)
     title = f"{title_of(c)}, per sample"
     data = Table(
         "",
@@ -181,7 +173,7 @@ def scatter(c: Comparison, number: int) -> Chart | None:
     )
     caption = f"Below the dashed line {b} is better. Hollow: no result in one run, drawn at 180°."
     name = f"scatter_{number}_{c.kind}_{_slug(a)}_{_slug(b)}"
-    return Chart(name, title, svg, data, caption)
+    return Chart(name, title, svg, data, caption, plot)
 
 
 def _slug(text: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hw4.output.blocks import Chart
+from hw4.output.paper import plot_series
 from hw4.output.svg import Axis, Series, chart, drawn_of
 from hw4.output.tables import Table
 from hw4.output.training_curves import CURVES, Curve
@@ -28,15 +29,18 @@ def splat_curves(results: Sequence[Result]) -> list[Chart]:
         values = [value for item in series for value in item.y]
         steps = [step for item in series for step in item.x]
         low, high = _range(values, curve)
-        svg = chart(
-            series,
-            Axis("iteration", 0, max(steps)),
-            Axis(curve.label, low, high, log=curve.logarithmic),
-            f"{curve.title} over the iterations",
-        )
+        x, y = Axis("iteration", 0, max(steps)), Axis(curve.label, low, high, log=curve.logarithmic)
+        svg = chart(series, x, y, f"{curve.title} over the iterations")
         data = Table("", ["run", "iteration", curve.key], rows)
         found.append(
-            Chart(f"splat_{curve.key}", curve.title, svg, data, drawn_of(len(shown), len(logged)).strip())
+            Chart(
+                f"splat_{curve.key}",
+                curve.title,
+                svg,
+                data,
+                drawn_of(len(shown), len(logged)).strip(),
+                plot_series(series, x, y),
+            )
         )
     return found
 

@@ -8,6 +8,7 @@ from hw4.config.stages import POSE
 from hw4.output.blocks import Chart
 from hw4.output.distribution import Row, distribution
 from hw4.output.heatmap import heatmap
+from hw4.output.paper import plot_map, plot_rows, plot_series
 from hw4.output.svg import Axis, Series, chart
 from hw4.output.tables import Table
 from hw4.report.sections.effects import ASKED_THERE
@@ -63,7 +64,9 @@ def key_map(swept: Swept) -> Chart | None:
     write = swept.scale.short if len(columns) > WHOLE_CELLS else swept.scale.text
     said = [["" if v is None else write(v) for v in row] for row in cells]
     names = dict(zip(grid.keys, grid.names, strict=True))
-    svg = heatmap((names[down], rows), (names[along], columns), cells, said, swept.scores.lowest, swept.title)
+    sides = (names[down], rows), (names[along], columns)
+    svg = heatmap(*sides, cells, said, swept.scores.lowest, swept.title)
+    plot = plot_map(*sides, cells, said, swept.scores.lowest)
     data = Table(
         "",
         [down, along, swept.title],
@@ -75,7 +78,7 @@ def key_map(swept: Swept) -> Chart | None:
     )
     caption = "Darker is better; framed: the best."
     title = f"{_big(swept.what)} by {names[down]} and {names[along]}"
-    return Chart(f"{swept.stage}_map", title, svg, data, caption)
+    return Chart(f"{swept.stage}_map", title, svg, data, caption, plot)
 
 
 def _at(means: np.ndarray, index: int | None) -> float | None:
@@ -108,12 +111,10 @@ def key_line(swept: Swept, key: str) -> Chart:
     log = min(xs) > 0 and max(xs) / min(xs) >= LOG_FROM
     pad = 0.0 if log else 0.04 * (max(xs) - min(xs))
     margin = 0.08 * (max(ys) - min(ys)) or 0.05 * abs(max(ys)) or 1.0
-    svg = chart(
-        series,
-        Axis(key, min(xs) / 1.1 if log else min(xs) - pad, max(xs) * 1.1 if log else max(xs) + pad, log=log),
-        Axis(swept.title, min(ys) - margin, max(ys) + margin),
-        f"{swept.what} over {key}",
-    )
+    low, high = (min(xs) / 1.1, max(xs) * 1.1) if log else (min(xs) - pad, max(xs) + pad)
+    x_axis, y_axis = Axis(key, low, high, log=log), Axis(swept.title, min(ys) - margin, max(ys) + margin)
+    svg = chart(series, x_axis, y_axis, f"{swept.what} over {key}")
+    plot = plot_series(series, x_axis, y_axis)
     caption = "Lower is better." if swept.scores.lowest else "Higher is better."
     if any(bar for one in series for bar in one.bars):
         caption += " Bars: from the least to the largest of the seeds."
@@ -121,7 +122,7 @@ def key_line(swept: Swept, key: str) -> Chart:
         caption += f" The first {MAX_LINES} of {len(groups)} lines are drawn."
     table = Table("", ["setting", key, swept.what, "least of its seeds", "largest"], data)
     title = f"{_big(swept.what)} over {grid.names[column]}"
-    return Chart(f"{swept.stage}_by_{_slug(key)}", title, svg, table, caption)
+    return Chart(f"{swept.stage}_by_{_slug(key)}", title, svg, table, caption, plot)
 
 
 def key_strips(swept: Swept, key: str) -> Chart:
@@ -146,7 +147,8 @@ def key_strips(swept: Swept, key: str) -> Chart:
     caption = "One mark a setting; diamond: their mean."
     table = Table("", [key, "setting", swept.what], data)
     title = f"{_big(swept.what)} by {grid.names[column]}"
-    return Chart(f"{swept.stage}_by_{_slug(key)}", title, svg, table, caption)
+    plot = plot_rows(rows, axis)
+    return Chart(f"{swept.stage}_by_{_slug(key)}", title, svg, table, caption, plot)
 
 
 def _big(text: str) -> str:
