@@ -45,7 +45,10 @@ from tests.support.cli import refused
         (["model.alignment.scene_graph=swin"], "complete, swin-<k>, oneref-<k>"),
         (["data=pairs"], "data.root is not set"),
         (["task=poze"], "Did you mean 'pose'?"),
-        (["model=sfm", "model.weights=tiny"], "it belongs to model=dust3r or model=mast3r or model=vggt"),
+        (
+            ["model=sfm", "model.weights=tiny"],
+            "it belongs to model=da3 or model=dust3r or model=mast3r or model=vggt",
+        ),
         (["experiment=x"], "there is no key experiment"),
         (["+experiment=p2_setting_9"], "p2_setting_5"),
         (["splat.lr=[1"], "could not be understood"),

@@ -24,9 +24,9 @@ from tests.support.cli import hw4
 from tests.support.packages import install
 from tests.support.paths import ROOT
 
-OWN = ["dust3r", "external", "mast3r", "sfm", "vggt"]
+OWN = ["da3", "dust3r", "external", "mast3r", "sfm", "vggt"]
 # As words they stand for other things, too.
-WORDS = {"external": r"model=external", "sfm": r"\bsfm\b"}
+WORDS = {"da3": r"\bda3\b", "external": r"model=external", "sfm": r"\bsfm\b"}
 TOY = """
 from dataclasses import dataclass
 
@@ -105,7 +105,8 @@ def test_own_models_are_the_folders() -> None:
 def test_a_configuration_says_which_model_it_is_of() -> None:
     for config in (ModelConfig(), SfmConfig(name="dust3r"), Dust3rConfig(name="dast3r")):
         with pytest.raises(
-            ConfigError, match="has no implementation; choose one of: dust3r, external, mast3r, sfm, vggt"
+            ConfigError,
+            match="has no implementation; choose one of: da3, dust3r, external, mast3r, sfm, vggt",
         ):
             build_model(config)
 
@@ -119,7 +120,7 @@ def test_a_foreign_model_is_one_of_the_models(site: Path) -> None:
     assert model_labels(toy).weights == "none" and "toy_model" not in sys.modules
     assert build_model(toy).name == "toy"
     assert inputs_stamp(jobs[0])
-    assert "dust3r | external | mast3r | sfm | vggt | toy" in help_text()
+    assert "da3 | dust3r | external | mast3r | sfm | vggt | toy" in help_text()
 
 
 @pytest.mark.parametrize(

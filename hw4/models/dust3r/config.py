@@ -17,7 +17,8 @@ POINTS = ("fast", "upstream")
 
 def has_many_views(config: Any, stage: str) -> bool:
     """Whether a stage of a run gives the model more than two views."""
-    return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED
+    of_pairs = "views" not in config.data.provides
+    return stage not in (POSE, PREDICT) or config.input.name == INTERPOLATED or not of_pairs
 
 
 def aligns_points(config: Any, stage: str) -> bool:

@@ -25,7 +25,7 @@ class KnownWeights:
 
     Attributes:
         official: hub name of its authors' weights (`model.weights=official`).
-        license: a sentence where their licence limits their use.
+        license: a sentence where their licence limits their use, or None.
         licensed: hub names that this licence holds for; ``*`` stands for anything.
         tiny: the file of `model.weights=tiny`; None: no small network was trained.
         recipe: source of the small network, which `model.weights=random` initialises and is known by.
@@ -33,7 +33,7 @@ class KnownWeights:
     """
 
     official: str
-    license: str
+    license: str | None
     licensed: tuple[str, ...]
     tiny: Path | None
     recipe: Path

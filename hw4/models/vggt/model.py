@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from hw4.core.errors import UserError
-from hw4.geometry.pnp import diagnose_points
 from hw4.models.base import BatchedModel, Reconstruction
 from hw4.models.network.devices import pick_device, pick_dtype, precision
 from hw4.models.network.load import LoadedNetwork
+from hw4.models.network.one_pass import reconstruction_of, scenes_that_fill
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
 from hw4.models.vggt.config import VggtConfig
@@ -19,8 +19,6 @@ from hw4.models.vggt.network import load_network
 from hw4.models.vggt.upstream import import_geometry, import_pose_encoding
 from hw4.models.vggt.views import load_views
 
-# Patches that go through the network at once: on a CPU more gain nothing, on a GPU they fill it.
-TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
 OUTPUTS = ("pose_enc", "depth", "depth_conf", "world_points", "world_points_conf")
 
 
@@ -66,8 +64,7 @@ class VggtModel(BatchedModel):
         """See `BatchedModel.scenes_per_batch`: as many as keep the device busy, or `model.batch_size`."""
         if self.config.batch_size is not None:
             return self.config.batch_size
-        patches = sum(view.pixels[0].numel() for view in views) // self.patch_size**2
-        return max(1, TOKENS_PER_BATCH[self.device.type] // max(1, patches))
+        return scenes_that_fill(self.device, views, self.patch_size)
 
     def reconstruct_batch(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
         """See `BatchedModel.reconstruct_batch`."""
@@ -118,25 +115,5 @@ class VggtModel(BatchedModel):
                 )
         else:
             pts3d, conf = output["world_points"], output["world_points_conf"]
-        shapes = [diagnose_points(points) for points in pts3d]
-        for view, shape in enumerate(shapes):
-            if shape.degenerate:
-                problems[view].append(str(shape))
-        notes: dict[str, object] = {
-            "point_shapes": [shape.kind for shape in shapes],
-            "flatness": [s.flatness if np.isfinite(s.flatness) else None for s in shapes],
-        }
-        if self.license is not None:
-            notes["license"] = self.license
-        return Reconstruction(
-            cam_from_world=cam_from_world,
-            Ks=Ks_model,
-            image_sizes=np.array([view.original_size for view in views]),
-            original_from_model=np.stack([view.original_from_model for view in views]),
-            images=[view.image for view in views],
-            pts3d=[points.astype(np.float32) for points in pts3d],
-            conf=list(conf.astype(np.float32)),
-            depth=list(depth),
-            diagnoses=["; ".join(entry) or None for entry in problems],
-            notes=notes,
-        )
+        maps = (pts3d, conf, depth)
+        return reconstruction_of(views, cam_from_world, Ks_model, maps, problems, self.license)

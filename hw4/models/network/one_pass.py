@@ -1,0 +1,62 @@
+"""What networks share that take all views of a scene in one pass."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from hw4.geometry.pnp import diagnose_points
+from hw4.models.base import Reconstruction
+from hw4.models.network.views import ModelView
+
+# Patches that go through a network at once: on a CPU more gain nothing, on a GPU they fill it.
+TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
+
+
+def scenes_that_fill(device: torch.device, views: Sequence[ModelView], patch_size: int) -> int:
+    """How many scenes of these shapes keep a device busy; at least 1."""
+    patches = sum(view.pixels[0].numel() for view in views) // patch_size**2
+    return max(1, TOKENS_PER_BATCH[device.type] // max(1, patches))
+
+
+def reconstruction_of(
+    views: Sequence[ModelView],
+    cam_from_world: np.ndarray,
+    Ks: np.ndarray,
+    maps: tuple[np.ndarray, np.ndarray, np.ndarray],
+    problems: list[list[str]],
+    license: str | None,
+) -> Reconstruction:
+    """A network's output as a reconstruction; degenerate points are added to the diagnoses.
+
+    Args:
+        views: the N photos.
+        cam_from_world: (N, 3, 4); NaN for a view without a camera.
+        Ks: (N, 3, 3) in pixels of the views; NaN where there are none.
+        maps: (N, H, W, 3) points in the world, (N, H, W) confidence, (N, H, W) depth.
+        problems: what is known to be wrong with each view.
+        license: a sentence where the weights' licence limits their use.
+    """
+    pts3d, conf, depth = maps
+    shapes = [diagnose_points(points) for points in pts3d]
+    for entry, shape in zip(problems, shapes, strict=True):
+        if shape.degenerate:
+            entry.append(str(shape))
+    notes: dict[str, object] = {
+        "point_shapes": [shape.kind for shape in shapes],
+        "flatness": [s.flatness if np.isfinite(s.flatness) else None for s in shapes],
+    }
+    if license is not None:
+        notes["license"] = license
+    return Reconstruction(
+        cam_from_world=cam_from_world,
+        Ks=Ks,
+        image_sizes=np.array([view.original_size for view in views]),
+        original_from_model=np.stack([view.original_from_model for view in views]),
+        images=[view.image for view in views],
+        pts3d=[points.astype(np.float32) for points in pts3d],
+        conf=list(conf.astype(np.float32)),
+        depth=list(depth),
+        diagnoses=["; ".join(entry) or None for entry in problems],
+        notes=notes,
+    )
