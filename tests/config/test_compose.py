@@ -30,7 +30,7 @@ from tests.support.cli import refused
         (["data.generator=../.."], "data.generator='../..' must name a folder among a sample's videos"),
         (["data=pairs", "data.root=x", "data.generator=/tmp"], "data.generator='/tmp' must name a folder"),
         (["model=dust"], "Did you mean model=dust3r?"),
-        (["model="], "model= names nothing; choose one of: dust3r"),
+        (["model="], "model= names nothing; choose one of: da3"),
         (["splat.lrr=1"], "Did you mean splat.lr?"),
         (["splat.iteratons=1"], "Did you mean splat.iterations?"),
         (["lr=1"], "or splat.lr?"),
