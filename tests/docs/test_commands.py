@@ -26,6 +26,7 @@ from hw4.launch.list_runs import list_runs
 from hw4.launch.sweep import plan
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.external.config import ExternalConfig
+from hw4.models.mast3r.config import Mast3rConfig
 from hw4.models.registry import models
 from tests.support.homework import write_homework
 from tests.support.pages import commands
@@ -188,6 +189,8 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
             source = replace(source, limit=2, sample=None if source.sample is None else 1)
     if isinstance(model, Dust3rConfig):
         model = replace(model, alignment=replace(model.alignment, iterations=3))
+    if isinstance(model, Mast3rConfig):
+        model = replace(model, sparse=replace(model.sparse, niter1=2, niter2=2))
     if isinstance(model, ExternalConfig):
         model = replace(model, command=[sys.executable, str(ROOT / model.command[-1])])
     if isinstance(model, NetworkConfig):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hw4.core.errors import UserError
-from hw4.data.photos import open_upright
+from hw4.data.photos import open_upright, photo_path
 from hw4.models.network.views import ModelView, crop_map
 
 
@@ -27,7 +27,7 @@ def load_views(paths: Sequence[Path], size: int = 504, patch_size: int = 14) -> 
     Raises:
         UserError: a photo cannot be read, or nothing of it is left at this size.
     """
-    views = [_load_view(Path(path), size, patch_size) for path in paths]
+    views = [_load_view(photo_path(path), size, patch_size) for path in paths]
     height = min(view.pixels.shape[1] for view in views)
     width = min(view.pixels.shape[2] for view in views)
     return [_cropped(view, width, height) for view in views]
