@@ -63,6 +63,9 @@ def explain(error: BaseException) -> ConfigError | None:
         return ConfigError(f"{group}={option} {what}; choose one of: {', '.join(options)}.{hint}")
     if found := re.search(r"Could not override '([^']+)'", text):
         return unknown_key(found[1])
+    found = re.search(r"Error merging override ([\w.]+)=", text)
+    if found and "is not a ListConfig" in text:
+        return ConfigError(f"{found[1]} takes a list: give it in brackets, as in {found[1]}=[a,b].")
     if found := re.search(r"(Value .*)\n\s+full_key: (\S+)", text):
         return ConfigError(f"{found[2]}: {found[1].lower().replace('value', 'the value', 1)}.")
     if found := re.search(r"field '([\w.]+)' is not Optional", text):

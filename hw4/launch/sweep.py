@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
 
 from hw4.config import Config, WandbConfig
 from hw4.config.decides import reads, replicate_keys
@@ -77,7 +78,10 @@ def check_printed(overrides: Sequence[str]) -> None:
         composed = compose("config", overrides=list(overrides))
     refuse_unknown(composed, config_type())
     for key in OmegaConf.missing_keys(composed):
-        OmegaConf.update(composed, key, "missing")
+        try:
+            OmegaConf.update(composed, key, "missing")
+        except ValidationError:
+            OmegaConf.update(composed, key, ["missing"])
     to_config(composed)
 
 

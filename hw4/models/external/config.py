@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw4.config.fields import MAX_SEED, group, key
+from hw4.config.fields import MAX_SEED, key
 from hw4.config.model import ModelConfig
+
+# OmegaConf's word for a value that must be given.
+MISSING = "???"
 
 
 @dataclass
@@ -17,8 +20,10 @@ class ExternalConfig(ModelConfig):
     """
 
     name: str = "external"
-    command: list[str] = group(
-        list, valid=bool, otherwise="starts nothing: give the words, as in model.command=[python,serve.py]"
+    command: list[str] = key(
+        MISSING,
+        valid=lambda words: words != MISSING and bool(words),
+        otherwise="starts nothing: give the words, as in model.command=[python,serve.py]",
     )
     timeout: float = key(600.0, low=0, low_open=True, decides="nothing")
     start_timeout: float = key(600.0, low=0, low_open=True, decides="nothing")

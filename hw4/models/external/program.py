@@ -26,7 +26,7 @@ MAX_LINE = 1 << 20
 # How often it is looked at while nothing comes, and when a word is said about waiting.
 LOOK_S, WORDS_AT_S, THEN_EVERY_S = 0.1, (10.0, 30.0, 60.0), 60.0
 # How long a program may take to end by itself, and its output to arrive after its end.
-GRACE_S = 1.0
+GRACE_S = 3.0
 LAST_LINES, LAST_BYTES, LAST_CHARACTERS = 5, 4096, 600
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 

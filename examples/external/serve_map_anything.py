@@ -1,6 +1,6 @@
 """MapAnything by the call that its README documents. Not run by us.
 
-model.command=[/envs/map-anything/bin/python,map_anything.py]
+model.command=[/envs/map-anything/bin/python,serve_map_anything.py]
 """
 
 from hw4_client import centre_crop, serve

@@ -1,6 +1,6 @@
 """Depth Anything 3 by the call that its README documents. Not run by us.
 
-model.command=[/envs/da3/bin/python,da3.py,depth-anything/DA3-SMALL]
+model.command=[/envs/da3/bin/python,serve_da3.py,depth-anything/DA3-SMALL]
 """
 
 import sys

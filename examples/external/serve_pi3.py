@@ -1,6 +1,6 @@
 """π³ by the call that its example documents. Not run by us.
 
-model.command=[/envs/pi3/bin/python,pi3.py]
+model.command=[/envs/pi3/bin/python,serve_pi3.py]
 """
 
 import tempfile

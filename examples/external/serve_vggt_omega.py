@@ -1,9 +1,10 @@
 """VGGT-Ω by the call that its README documents. Not run by us: its checkpoints are given out on request.
 
-model.command=[/envs/vggt-omega/bin/python,vggt_omega.py,vggt_omega_1b_512.pt]
+model.command=[/envs/vggt-omega/bin/python,serve_vggt_omega.py,vggt_omega_1b_512.pt]
 """
 
 import sys
+from pathlib import Path
 
 from hw4_client import serve
 
@@ -33,4 +34,4 @@ def load():
     return reconstruct
 
 
-serve(load, name="vggt-omega", version=sys.argv[1])
+serve(load, name="vggt-omega", version=Path(sys.argv[1]).name)
