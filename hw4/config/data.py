@@ -127,7 +127,8 @@ class SceneConfig(DataConfig):
     it is the n. `train_pick`: these are ``spread`` evenly, or the ``neighbours`` in the middle.
     `resolution`: longest edge in pixels used for training and testing; null: as on disk.
     `exif`: whether the EXIF orientation of photos is applied; ``auto``: as the cameras say.
-    `alpha`: transparent pixels are laid over `splat.background`, or their hidden colours used.
+    `alpha`: transparent pixels are laid over `splat.background` (``composite``), and left out of loss and
+    scores too (``mask``), or their hidden colours are used (``ignore``).
     """
 
     provides = frozenset({"scene"})
@@ -142,4 +143,4 @@ class SceneConfig(DataConfig):
     train_pick: str = key("spread", choices=("spread", "neighbours"), stages=SCENE)
     resolution: int | None = key(None, low=16, stages=SCENE)
     exif: str = key("auto", choices=EXIF, stages=(SPLAT,))
-    alpha: str = key("composite", choices=("composite", "ignore"), stages=(SPLAT,))
+    alpha: str = key("composite", choices=("composite", "mask", "ignore"), stages=(SPLAT,))

@@ -197,11 +197,26 @@ def load_image(path: Path, long_edge: int | None = None, over: float | None = No
     Raises:
         UserError: the file is missing or damaged.
     """
-    image = open_upright(path)
-    if image.mode == "RGBA" and over is not None:
-        level = round(255 * over)
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (level, level, level, 255)), image)
-    return np.array(limited(image.convert("RGB"), long_edge))
+    return load_masked(path, long_edge, over)[0]
+
+
+def load_masked(
+    path: Path, long_edge: int | None = None, over: float | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """`load_image`, and (H, W) bool, whether a pixel is rather opaque than transparent; None: all are opaque.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    image, keep = open_upright(path), None
+    if image.mode == "RGBA":
+        alpha = image.getchannel("A")
+        if np.asarray(alpha).min() < 255:
+            keep = np.array(limited(alpha, long_edge)) >= 128
+        if over is not None:
+            level = round(255 * over)
+            image = Image.alpha_composite(Image.new("RGBA", image.size, (level, level, level, 255)), image)
+    return np.array(limited(image.convert("RGB"), long_edge)), keep
 
 
 def resize_map(model_size: tuple[int, int], original_size: tuple[int, int]) -> np.ndarray:

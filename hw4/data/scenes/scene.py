@@ -4,6 +4,7 @@
 neither the test images nor where they lie; `TestViews` opens a test image when the evaluator asks for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hw4.data.orientation import (
     read_with_cameras,
     read_without_cameras,
 )
-from hw4.data.photos import load_image
+from hw4.data.photos import load_masked
 from hw4.data.registry import exif_of, resolution_of, scene_files, spec_of
 from hw4.data.scenes.files import SPREAD, Part, SceneFiles, Split
 from hw4.data.scenes.layouts import AUTO, locate
@@ -40,6 +41,7 @@ class TrainScene:
         points: (P, 3) float64 world points, or None.
         colors: (P, 3) uint8, or None.
         conf: (P,) float32 confidence of the points (at least 1, larger is surer), or None.
+        masks: for each image (H, W) bool, which pixels count (None: all); None where no image has any.
     """
 
     names: list[str]
@@ -50,6 +52,7 @@ class TrainScene:
     points: np.ndarray | None = None
     colors: np.ndarray | None = None
     conf: np.ndarray | None = None
+    masks: list[np.ndarray | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class TestViews:
         resolution: longest edge of loaded images, null for as on disk.
         exif: whether EXIF orientations are applied: ``auto`` (as the cameras say), ``apply`` or ``ignore``.
         over: grey level under transparent pixels; None: their hidden colours are shown.
+        masked: whether transparent pixels do not count.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -77,6 +81,7 @@ class TestViews:
     resolution: int | None
     exif: str = AS_CAMERAS_SAY
     over: float | None = None
+    masked: bool = False
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,12 +92,21 @@ class TestViews:
         Raises:
             UserError: the file is missing, damaged, or not of its camera's proportions.
         """
-        path = self.paths[index]
-        if self.Ks is None or self.sizes is None:
-            return load_image(path, self.resolution, self.over), None
-        (path,) = read_with_cameras([path], [tuple(self.sizes[index])], self.exif).paths
-        image = load_image(path, self.resolution, self.over)
-        return image, _fitted_K(self.Ks[index], self.sizes[index], image, path)
+        return self.load_masked(index)[:2]
+
+    def load_masked(self, index: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """`load`, and which pixels count, (H, W) bool; None: all.
+
+        Raises:
+            UserError: as `load`, or no pixel counts.
+        """
+        path, K = self.paths[index], None
+        if self.Ks is not None and self.sizes is not None:
+            (path,) = read_with_cameras([path], [tuple(self.sizes[index])], self.exif).paths
+        image, keep = load_masked(path, self.resolution, self.over)
+        if self.Ks is not None and self.sizes is not None:
+            K = _fitted_K(self.Ks[index], self.sizes[index], image, path)
+        return image, K, _counting(keep, path) if self.masked else None
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,15 @@ class Scene:
     train: TrainScene
     test: TestViews
     notes: list[str] = field(default_factory=list)
+
+
+def _counting(keep: np.ndarray | None, path: Path) -> np.ndarray | None:
+    """The mask of a photo, some of whose pixels must count."""
+    if keep is not None and not keep.any():
+        raise UserError(
+            f"image {path} is wholly transparent: with data.alpha=mask none of its pixels counts."
+        )
+    return keep
 
 
 def _fitted_K(K: np.ndarray, size: np.ndarray, image: np.ndarray, path: Path) -> np.ndarray:
@@ -190,13 +213,23 @@ def _read_as(part: Part, exif: str) -> tuple[Part, list[str]]:
 
 
 def load_located(
-    files: SceneFiles, resolution: int | None, exif: str = AS_CAMERAS_SAY, over: float | None = None
+    files: SceneFiles,
+    resolution: int | None,
+    exif: str = AS_CAMERAS_SAY,
+    over: float | None = None,
+    masked: bool = False,
 ) -> Scene:
-    """Load the training part of a scene whose files are known; see `load_scene`."""
+    """Load the training part of a scene whose files are known; see `load_scene` and `TestViews`."""
     part, doubts = _read_as(files.train, exif)
     notes = [*(part.views.notes if part.views else ()), *part.notes, *files.test.notes, *files.notes, *doubts]
-    images = [load_image(path, resolution, over) for path in part.paths]
-    train, test = _train_scene(part, images), _test_views(files.test, resolution, exif, over)
+    loaded = [load_masked(path, resolution, over) for path in part.paths]
+    images, found = [image for image, _ in loaded], [keep for _, keep in loaded]
+    notes += _transparent(found, over, masked)
+    train = _train_scene(part, images)
+    test = replace(_test_views(files.test, resolution, exif, over), masked=masked)
+    if masked and any(keep is not None for keep in found):
+        masks = [_counting(keep, path) for keep, path in zip(found, part.paths, strict=True)]
+        train = replace(train, masks=masks)
     if part.views is not None and part.views.points is not None:
         if files.points_saw_test:
             points, colors, note = training_points(part.views, part.ids, images)
@@ -204,6 +237,17 @@ def load_located(
         elif part.confidence is not None and len(part.views.points):
             train = replace(train, conf=_load_confidence(part.confidence, len(part.views.points)))
     return Scene(files.root, files.layout, train, test, notes)
+
+
+def _transparent(found: Sequence[np.ndarray | None], over: float | None, masked: bool) -> list[str]:
+    """The sentence about training photos with transparent pixels, where there are any."""
+    n = sum(keep is not None for keep in found)
+    if not n:
+        return []
+    done = "their hidden colours are used" if over is None else f"laid over a grey of {over:g}"
+    if masked:
+        done += ", and left out of loss and scores"
+    return [f"{n} of {len(found)} training photos have transparent pixels: {done} (data.alpha)"]
 
 
 def has_points(config: DataConfig) -> bool:
@@ -225,10 +269,12 @@ def has_points(config: DataConfig) -> bool:
 def scene_of(config: DataConfig, background: float = 0.0) -> Scene:
     """The scene of a `data=` group; the sample set is generated first where it is not there yet.
 
-    Transparent photos are laid over a grey of level `background`, unless ``data.alpha=ignore``.
+    Transparent photos are laid over a grey of level `background`, unless ``data.alpha=ignore``; with
+    ``data.alpha=mask``, their transparent pixels do not count.
 
     Raises:
         UserError: the group has no scene, or `load_scene` fails.
     """
-    over = None if getattr(config, "alpha", "composite") == "ignore" else background
-    return load_located(scene_files(config), resolution_of(config), exif_of(config), over)
+    alpha = getattr(config, "alpha", "composite")
+    over = None if alpha == "ignore" else background
+    return load_located(scene_files(config), resolution_of(config), exif_of(config), over, alpha == "mask")

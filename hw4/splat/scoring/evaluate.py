@@ -17,6 +17,7 @@ from hw4.data.photos import render_names
 from hw4.data.scenes.scene import TestViews
 from hw4.metrics import splat_headline, splat_metrics, splat_results
 from hw4.splat.gaussians import clone, render_gaussians
+from hw4.splat.masking import Mask
 from hw4.splat.pictures import png_bytes, strip
 from hw4.splat.result import ViewScore
 from hw4.splat.scoring.view import RenderedView
@@ -79,19 +80,28 @@ def quantised(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).round() / 255
 
 
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A test photo (H, W, 3) in [0, 1], its (3, 3) intrinsics, and which of its pixels count (None: all)."""
+
+    pixels: Tensor
+    K: np.ndarray
+    mask: Mask | None = None
+
+
 def align_view(
     gaussians: ParameterDict,
     cam_from_world: np.ndarray,
-    K: np.ndarray,
-    target: Tensor,
+    photo: Photo,
     config: EvalConfig,
     background: float,
     extent: float,
 ) -> Tensor:
     """(4, 4) camera that explains a test image best: Adam on its correction (InstantSplat's protocol).
 
-    Everything happens on the device of `target` (H, W, 3), which is that of the Gaussians.
+    Everything happens on the device of the photo, which is that of the Gaussians.
     """
+    target = photo.pixels
     frozen = ParameterDict({k: Parameter(p.detach(), requires_grad=False) for k, p in gaussians.items()})
     base = torch.as_tensor(cam_from_world).to(target)
     delta = torch.zeros(6, device=target.device, requires_grad=True)
@@ -99,7 +109,8 @@ def align_view(
     best, best_loss = base, torch.full((), torch.inf, device=target.device)
     for _ in range(config.align_iterations):
         camera = corrected(base, delta, extent)
-        image = render_view(frozen, camera, K, target.shape[1], target.shape[0], background)
+        image = render_view(frozen, camera, photo.K, target.shape[1], target.shape[0], background)
+        image = image if photo.mask is None else photo.mask.laid(image, target)
         loss = (image - target).abs().mean()
         # Kept on the device: asking whether the loss fell would wait for it in every step.
         better = loss.detach() < best_loss
@@ -137,6 +148,16 @@ def _score(view: RenderedView, scorers: dict[str, Score | None], result: EvalRes
     return ViewScore(view.name, scores)
 
 
+def _view(
+    name: str, renders: tuple[Tensor, Tensor | None], target: Tensor, mask: Mask | None
+) -> RenderedView:
+    """What metrics are given of the render after and that before training."""
+    render, before = renders
+    if mask is not None:
+        render, before = mask.laid(render, target), None if before is None else mask.laid(before, target)
+    return RenderedView(name, render, target, before, mask)
+
+
 def evaluate(
     gaussians: ParameterDict,
     test: TestViews,
@@ -171,7 +192,7 @@ def evaluate(
     headline = splat_headline()
     for i, file in enumerate(render_names(test.names, "the set of test views")):
         try:
-            image, K = test.load(i)
+            image, K, keep = test.load_masked(i)
         except UserError as error:
             result.missing[f"test view {test.names[i]}"] = str(error)
             result.problems.append(str(error))
@@ -181,15 +202,16 @@ def evaluate(
             continue
         camera: np.ndarray | Tensor = test.cam_from_world[i]
         target = torch.from_numpy(image).to(device).float() / 255
-        height, width = image.shape[:2]
+        mask, (height, width) = Mask.of(keep, device), image.shape[:2]
         if config.align_test_views:
-            camera = align_view(gaussians, test.cam_from_world[i], K, target, config, background, extent)
+            photo = Photo(target, K, mask)
+            camera = align_view(gaussians, test.cam_from_world[i], photo, config, background, extent)
         with torch.no_grad():
             render = quantised(render_view(gaussians, camera, K, width, height, background))
             before = None
             if initial is not None:
                 before = quantised(render_view(initial, camera, K, width, height, background))
-        score = _score(RenderedView(test.names[i], render, target, before), scorers, result)
+        score = _score(_view(test.names[i], (render, before), target, mask), scorers, result)
         result.views.append(score)
         pixels = (render * 255).round().byte().cpu().numpy()
         for kind, paths, content in (

@@ -26,7 +26,8 @@ class Lpips:
 
     def __call__(self, view: RenderedView) -> float:
         """`lpips_distance` of the render from the photo."""
-        return lpips_distance(self._network, view.render, view.target, self._scaled)
+        keep = None if view.mask is None else view.mask.keep
+        return lpips_distance(self._network, view.render, view.target, self._scaled, keep)
 
 
 def load_lpips(config: EvalConfig) -> nn.Module:
@@ -59,8 +60,12 @@ def load_lpips(config: EvalConfig) -> nn.Module:
 
 
 @torch.no_grad()
-def lpips_distance(network: nn.Module, image: Tensor, target: Tensor, scaled: bool = True) -> float:
+def lpips_distance(
+    network: Any, image: Tensor, target: Tensor, scaled: bool = True, keep: Tensor | None = None
+) -> float:
     """LPIPS of two (H, W, 3) images in [0, 1]; lower is better.
+
+    With `keep` (H, W), the mean of LPIPS' map over these pixels alone.
 
     The network was made for [-1, 1]; without `scaled` it is given them as they are, as some code does.
 
@@ -69,7 +74,9 @@ def lpips_distance(network: nn.Module, image: Tensor, target: Tensor, scaled: bo
     """
     x, y = (t.permute(2, 0, 1)[None] for t in (image, target))
     try:
-        return float(network(x, y, normalize=scaled).item())
+        network.spatial = keep is not None
+        distance = network(x, y, normalize=scaled)
+        return float(distance.item() if keep is None else distance[0, 0][keep].mean())
     except RuntimeError as error:
         if "too small" not in str(error) and "Kernel size" not in str(error):
             raise

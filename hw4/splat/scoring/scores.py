@@ -1,10 +1,12 @@
 """Scores of a test view without a network, as rows of `hw4.metrics` name them."""
 
 import torch
+from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from hw4.config import EvalConfig
 from hw4.core.metric import MetricUnavailable
+from hw4.splat.masking import of_mask
 from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training import losses
 
@@ -14,12 +16,12 @@ MIN_WINDOW = 6
 
 def psnr(view: RenderedView) -> float:
     """Peak signal-to-noise ratio in dB."""
-    return float(losses.psnr(view.render, view.target))
+    return float(losses.psnr(view.render, view.target, view.share))
 
 
 def initial_psnr(view: RenderedView) -> float | None:
     """`psnr` of the Gaussians before training; None where they were not rendered."""
-    return None if view.initial is None else float(losses.psnr(view.initial, view.target))
+    return None if view.initial is None else float(losses.psnr(view.initial, view.target, view.share))
 
 
 class Ssim:
@@ -39,7 +41,7 @@ class Ssim:
 
 def padded_ssim(view: RenderedView) -> float:
     """SSIM whose windows reach over the edges, into black."""
-    return float(losses.ssim(view.render, view.target, "zero"))
+    return _of_windows(losses.ssim(view.render, view.target, "zero"), view, "zero")
 
 
 def mirrored_ssim(view: RenderedView) -> float:
@@ -51,4 +53,12 @@ def mirrored_ssim(view: RenderedView) -> float:
     if min(view.render.shape[:2]) < MIN_WINDOW:
         raise MetricUnavailable(f"its window needs {MIN_WINDOW} pixels, and {view.name} is {view.size}")
     x, y = (image.permute(2, 0, 1)[None] for image in (view.render, view.target))
-    return float(structural_similarity_index_measure(x, y, data_range=1.0))  # type: ignore[arg-type]
+    score = structural_similarity_index_measure(x, y, data_range=1.0)
+    return _of_windows(score, view, "mirror")  # type: ignore[arg-type]
+
+
+def _of_windows(score: Tensor, view: RenderedView, padding: str) -> float:
+    """The mean over the windows in which a pixel counts."""
+    if view.mask is not None:
+        score = of_mask(score, view.mask.window_share(padding), elsewhere=1.0)
+    return float(score)

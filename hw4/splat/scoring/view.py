@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from hw4.splat.masking import Mask
+
 
 @dataclass(frozen=True)
 class RenderedView:
@@ -14,12 +16,19 @@ class RenderedView:
         render: what the trained Gaussians look like from there.
         target: the photo.
         initial: the render before training, or None where nobody asked.
+        mask: the pixels that count (`data.alpha=mask`), or None for all; elsewhere, renders are as the photo.
     """
 
     name: str
     render: Tensor
     target: Tensor
     initial: Tensor | None = None
+    mask: Mask | None = None
+
+    @property
+    def share(self) -> float:
+        """Of the pixels that count."""
+        return 1.0 if self.mask is None else self.mask.share
 
     @property
     def size(self) -> str:

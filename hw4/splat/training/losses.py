@@ -53,9 +53,9 @@ def ssim_torch(image: Tensor, target: Tensor) -> Tensor:
     return (luminance * (2 * covariance + C2) / (variances + C2)).mean()
 
 
-def psnr(image: Tensor, target: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB of images in [0, 1]."""
-    return -10 * torch.log10((image - target).square().mean().clamp(min=1e-12))
+def psnr(image: Tensor, target: Tensor, share: float = 1.0) -> Tensor:
+    """Peak signal-to-noise ratio in dB of images in [0, 1] that differ in a share of their pixels at most."""
+    return -10 * torch.log10(((image - target).square().mean() / share).clamp(min=1e-12))
 
 
 def depth_loss(depth: Tensor, alpha: Tensor, prior: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
 from hw4.models.registry import choices
 from hw4.splat.gaussians import TRAINED, clone, parameters, render_gaussians
+from hw4.splat.masking import Mask, of_mask
 from hw4.splat.rasterize import device_for
 from hw4.splat.start import Initialisation
 from hw4.splat.training.cameras import first_parameters, learnt_cameras, scene_extent
@@ -24,18 +25,22 @@ BACKGROUNDS = {"black": 0.0, "white": 1.0}
 
 @dataclass
 class Losses:
-    """What an iteration measured, on the device; reading it waits for the device."""
+    """What an iteration measured, on the device; reading it waits for the device.
+
+    `image` and `target` differ in a `share` of their pixels alone.
+    """
 
     loss: Tensor
     l1: Tensor
     ssim: Tensor
     image: Tensor
     target: Tensor
+    share: float = 1.0
 
     def read(self) -> dict[str, float]:
         """``loss``, ``l1``, ``ssim`` and ``psnr_train`` as numbers, in one transfer."""
         names = ("loss", "l1", "ssim", "psnr_train")
-        values = torch.stack([self.loss, self.l1, self.ssim, psnr(self.image, self.target)])
+        values = torch.stack([self.loss, self.l1, self.ssim, psnr(self.image, self.target, self.share)])
         return dict(zip(names, values.tolist(), strict=True))
 
 
@@ -87,6 +92,10 @@ class TrainingRun:
         self.config = config
         self.extent = scene_extent(init.cam_from_world)
         self.images = [torch.from_numpy(scene.images[v]).to(self.device).float() / 255 for v in init.views]
+        masks = [Mask.of(scene.masks[v], self.device) if scene.masks else None for v in init.views]
+        self.masks = [
+            None if mask is None else (mask, mask.window_share(config.ssim_padding)) for mask in masks
+        ]
         self.viewmats = torch.tensor(init.cam_from_world, dtype=torch.float32, device=self.device)
         self.Ks = torch.tensor(init.Ks, dtype=torch.float32, device=self.device)
         self.depths = None
@@ -97,7 +106,10 @@ class TrainingRun:
                     f"splat.depth_weight needs a model's depth, and the start from {init.source} has none: "
                     f"use splat.init.source=model with {dense}, or splat.depth_weight=0."
                 )
-            self.depths = [torch.from_numpy(depth).to(self.device) for depth in init.depths]
+            self.depths = [
+                torch.from_numpy(depth).to(self.device) * (1 if mask is None else mask.keep)
+                for depth, mask in zip(init.depths, masks, strict=True)
+            ]
         self.gaussians = clone(init.gaussians).to(self.device)
         self.optimizers = _optimizers(self.gaussians, config, self.extent)
         self.learnt = Parameter(first_parameters(config.camera_parameters, self.viewmats))
@@ -157,8 +169,13 @@ class TrainingRun:
         view = view_order(len(self.images), config.seed, self.step)
         target = self.images[view]
         rendered, alpha, info = self.render(view, self.background(), "RGB+ED" if self.depths else "RGB")
-        image = rendered[..., :3]
+        image, share = rendered[..., :3], 1.0
+        masked = self.masks[view]
+        if masked is not None:
+            image, share = masked[0].laid(image, target), masked[0].share
         l1, similarity = (image - target).abs().mean(), ssim(image, target, config.ssim_padding)
+        if masked is not None:
+            l1, similarity = of_mask(l1, share), of_mask(similarity, masked[1], elsewhere=1.0)
         loss = (1 - config.ssim_weight) * l1 + config.ssim_weight * (1 - similarity)
         if self.depths is not None:
             loss = loss + config.depth_weight * depth_loss(rendered[..., 3], alpha, self.depths[view])
@@ -169,7 +186,7 @@ class TrainingRun:
             self.density.before_backward(self.gaussians, self.optimizers, self.step, info)
         loss.backward()
         self._update(info)
-        return Losses(loss.detach(), l1.detach(), similarity.detach(), image.detach(), target)
+        return Losses(loss.detach(), l1.detach(), similarity.detach(), image.detach(), target, share)
 
     def means_lr(self) -> float:
         """Position learning rate of this step."""

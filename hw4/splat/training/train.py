@@ -81,7 +81,9 @@ def train(
     with torch.random.fork_rng(devices=cuda_devices):
         torch.manual_seed(config.seed)
         run = TrainingRun(scene, init, config)
-        digest = run_digest(config, init, [scene.images[v] for v in init.views])
+        masks = [scene.masks[v] for v in init.views] if scene.masks else []
+        pixels = [*(scene.images[v] for v in init.views), *(mask for mask in masks if mask is not None)]
+        digest = run_digest(config, init, pixels)
         path, log = out_dir / CHECKPOINT, TrainingLog(out_dir, on_metrics, on_image)
         saved = load_checkpoint(path, digest)
         seconds, stopped = 0.0, None

@@ -25,7 +25,7 @@ from hw4.config import DensifyConfig, EvalConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
 from hw4.splat.gaussians import clone
 from hw4.splat.rasterize import RasterOptions, Splats, Views, api
-from hw4.splat.scoring.evaluate import align_view, evaluate, render_view
+from hw4.splat.scoring.evaluate import Photo, align_view, evaluate, render_view
 from hw4.splat.start import Initialisation
 from hw4.splat.training import step as training_run
 from hw4.splat.training.densify import _Default
@@ -185,7 +185,7 @@ def test_test_cameras_are_aligned_where_the_gaussians_are(monkeypatch: pytest.Mo
     target = torch.zeros(scene.images[0].shape, device="meta")
     config = EvalConfig(align_iterations=2)
     cameras, Ks = truth.cam_from_world, truth.Ks
-    camera = align_view(meta_gaussians(truth), cameras[0], Ks[0], target, config, 0.0, 1.0)
+    camera = align_view(meta_gaussians(truth), cameras[0], Photo(target, Ks[0]), config, 0.0, 1.0)
     assert camera.device.type == "meta" and camera.shape == (4, 4)
 
 
