@@ -23,7 +23,9 @@ class Similarity:
 
     def points(self, points: np.ndarray) -> np.ndarray:
         """(..., 3) source points in the target world."""
-        return self.scale * points @ self.rotation.T + self.translation
+        # Points that are no finite numbers stay such.
+        with np.errstate(invalid="ignore"):
+            return self.scale * points @ self.rotation.T + self.translation
 
     def cam_from_world(self, cam_from_world: np.ndarray) -> np.ndarray:
         """(N, 4, 4) source cameras in the target world; the camera's own unit becomes the target's."""

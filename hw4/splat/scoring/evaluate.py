@@ -17,11 +17,11 @@ from hw4.data.photos import render_names
 from hw4.data.scenes.scene import TestViews
 from hw4.metrics import splat_headline, splat_metrics, splat_results
 from hw4.splat.gaussians import clone, render_gaussians
-from hw4.splat.masking import Mask
 from hw4.splat.pictures import png_bytes, strip
 from hw4.splat.result import ViewScore
 from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training.cameras import corrected
+from hw4.splat.training.masking import Mask
 
 Score = Callable[[RenderedView], float | None]
 

@@ -6,9 +6,9 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from hw4.config import EvalConfig
 from hw4.core.metric import MetricUnavailable
-from hw4.splat.masking import of_mask
 from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training import losses
+from hw4.splat.training.masking import of_mask
 
 # torchmetrics mirrors 5 pixels at each edge, half of its window.
 MIN_WINDOW = 6

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hw4.splat.masking import Mask
+from hw4.splat.training.masking import Mask
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
 from hw4.models.registry import choices
 from hw4.splat.gaussians import TRAINED, clone, parameters, render_gaussians
-from hw4.splat.masking import Mask, of_mask
 from hw4.splat.rasterize import device_for
 from hw4.splat.start import Initialisation
 from hw4.splat.training.cameras import first_parameters, learnt_cameras, scene_extent
 from hw4.splat.training.densify import density_control
 from hw4.splat.training.losses import depth_loss, psnr, ssim
+from hw4.splat.training.masking import Mask, of_mask
 
 BACKGROUNDS = {"black": 0.0, "white": 1.0}
 

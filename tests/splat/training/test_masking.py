@@ -14,12 +14,12 @@ from hw4.config import EvalConfig, SceneConfig, SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.photos import load_masked
 from hw4.data.scenes.scene import TrainScene, scene_of
-from hw4.splat.masking import Mask, of_mask
 from hw4.splat.scoring import scores
 from hw4.splat.scoring.evaluate import evaluate
 from hw4.splat.scoring.lpips import lpips_distance
 from hw4.splat.scoring.view import RenderedView
 from hw4.splat.training.losses import psnr, ssim
+from hw4.splat.training.masking import Mask, of_mask
 from hw4.splat.training.step import TrainingRun
 from tests.support.colmap_scenes import write_scene
 from tests.support.splat_scenes import HEIGHT, WIDTH, disturbed, true_scene, written_views
