@@ -29,6 +29,7 @@ from hw4.config.views import (
     ScannetConfig,
     SevenScenesConfig,
     SpatialbenchConfig,
+    TestViewsConfig,
     TumConfig,
     ViewsConfig,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "SevenScenesConfig",
     "SpatialbenchConfig",
     "SplatConfig",
+    "TestViewsConfig",
     "TumConfig",
     "ViewConfig",
     "ViewsConfig",

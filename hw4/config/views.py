@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hw4.config.data import EXIF, DataConfig
+from hw4.config.data import EXIF, SCENE, DataConfig
 from hw4.config.fields import MAX_SEED, group, key
-from hw4.config.stages import POSE, PREDICT, SCORE
+from hw4.config.stages import POSE, PREDICT, SCORE, SPLAT
 
 ALL, RANDOM, PAIRS, SEQUENCE = "all", "random", "pairs", "sequence"
 SAMPLERS = (ALL, RANDOM, PAIRS, SEQUENCE)
@@ -85,6 +85,26 @@ class ViewsConfig(DataConfig):
 
 
 @dataclass
+class TestViewsConfig(ViewsConfig):
+    """A data set that says which views are for testing: one of its scenes can be splatted, too.
+
+    `test_every`, `train_views`, `train_pick`, `resolution` and `alpha` are those of `SceneConfig`; the first
+    counts where a scene does not say which views are for testing.
+    """
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    provides = frozenset({"views", "scene"})
+
+    test_every: int = key(8, low=2, stages=SCENE)
+    train_views: int | None = key(None, low=2, stages=SCENE)
+    train_pick: str = key("spread", choices=("spread", "neighbours"), stages=SCENE)
+    resolution: int | None = key(None, low=16, stages=SCENE)
+    exif: str = key("auto", choices=EXIF, stages=(POSE, PREDICT, SPLAT), decides="files")
+    alpha: str = key("composite", choices=("composite", "ignore"), stages=(SPLAT,))
+
+
+@dataclass
 class ColmapConfig(ViewsConfig):
     """Models of COLMAP or GLOMAP: ``sparse/0``, or ``sparse``, or the files themselves; photos in ``images``.
 
@@ -96,7 +116,7 @@ class ColmapConfig(ViewsConfig):
 
 
 @dataclass
-class NerfstudioConfig(ViewsConfig):
+class NerfstudioConfig(TestViewsConfig):
     """``transforms.json`` of nerfstudio and instant-ngp, or Blender's ``transforms_<split>.json``.
 
     `split` null: ``transforms.json``, or else all of Blender's files; of ``transforms.json`` it chooses among
@@ -119,7 +139,7 @@ class TumConfig(ViewsConfig):
 
 
 @dataclass
-class SevenScenesConfig(ViewsConfig):
+class SevenScenesConfig(TestViewsConfig):
     """7-Scenes: ``<scene>/seq-01/frame-000000.{color.png,depth.png,pose.txt}``.
 
     `split` null: every sequence, else those of ``TrainSplit.txt`` or ``TestSplit.txt``.
@@ -173,7 +193,7 @@ class Re10kConfig(ViewsConfig):
 
 
 @dataclass
-class CambridgeConfig(ViewsConfig):
+class CambridgeConfig(TestViewsConfig):
     """Cambridge Landmarks: ``<scene>/dataset_train.txt`` and ``dataset_test.txt``.
 
     `split` null: both. Focal lengths are those of ``reconstruction.nvm``, where that is there.

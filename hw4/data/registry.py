@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 GROUP = "hw4.data"
 # What a run reads of any data set of posed views: what its scenes say of themselves.
 VIEWS_FILES = "hw4.data.views.load:files_of"
+# A scene of one, to splat.
+VIEWS_SCENE = "hw4.data.views.as_scene:scene"
 # What a key's default says that must be given.
 MISSING = "???"
 
@@ -69,14 +71,35 @@ OWN = (
         pairs="hw4.data.pairs.listed:ListedPairs",
     ),
     DataSpec("colmap", ColmapConfig, VIEWS_FILES, views="hw4.data.views.colmap:scenes"),
-    DataSpec("nerfstudio", NerfstudioConfig, VIEWS_FILES, views="hw4.data.views.nerfstudio:scenes"),
+    DataSpec(
+        "nerfstudio",
+        NerfstudioConfig,
+        VIEWS_FILES,
+        views="hw4.data.views.nerfstudio:scenes",
+        scene=VIEWS_SCENE,
+        has_points=False,
+    ),
     DataSpec("tum", TumConfig, VIEWS_FILES, views="hw4.data.views.tum:scenes"),
-    DataSpec("7scenes", SevenScenesConfig, VIEWS_FILES, views="hw4.data.views.seven_scenes:scenes"),
+    DataSpec(
+        "7scenes",
+        SevenScenesConfig,
+        VIEWS_FILES,
+        views="hw4.data.views.seven_scenes:scenes",
+        scene=VIEWS_SCENE,
+        has_points=False,
+    ),
     DataSpec("scannet", ScannetConfig, VIEWS_FILES, views="hw4.data.views.scannet:scenes"),
     DataSpec("eth3d", Eth3dConfig, VIEWS_FILES, views="hw4.data.views.eth3d:scenes"),
     DataSpec("co3d", Co3dConfig, VIEWS_FILES, views="hw4.data.views.co3d:scenes"),
     DataSpec("re10k", Re10kConfig, VIEWS_FILES, views="hw4.data.views.re10k:scenes"),
-    DataSpec("cambridge", CambridgeConfig, VIEWS_FILES, views="hw4.data.views.cambridge:scenes"),
+    DataSpec(
+        "cambridge",
+        CambridgeConfig,
+        VIEWS_FILES,
+        views="hw4.data.views.cambridge:scenes",
+        scene=VIEWS_SCENE,
+        has_points=False,
+    ),
     DataSpec("spatialbench", SpatialbenchConfig, VIEWS_FILES, views="hw4.data.views.spatialbench:scenes"),
 )
 

@@ -138,7 +138,7 @@ def test_own_data_sets() -> None:
     assert list(data_sets()) == OWN and OWN[:3] == ["sample", "pairs", "scene"]
     assert data_with("pairs") == "data=sample or data=pairs or data=pairs_list"
     assert data_with("samples").startswith("data=sample or data=pairs or data=pairs_list or data=colmap")
-    assert data_with("scene") == "data=sample or data=scene"
+    assert data_with("scene").startswith("data=sample or data=scene or data=nerfstudio")
 
 
 def test_what_a_data_set_does_not_provide_is_refused() -> None:
@@ -146,7 +146,7 @@ def test_what_a_data_set_does_not_provide_is_refused() -> None:
         UserError, match=r"data=scene has no pairs .* use data=sample or data=pairs or data=pairs_list\.$"
     ):
         pair_source(SceneConfig(root="."))
-    with pytest.raises(UserError, match=r"data=pairs has no scene .* use data=sample or data=scene\.$"):
+    with pytest.raises(UserError, match=r"data=pairs has no scene .* use data=sample or data=scene or .*\.$"):
         scene_files(PairsConfig(root="."))
     for config in (DataConfig(), SceneConfig(name="pairs", root=".")):
         with pytest.raises(ConfigError, match="is no data set; choose one of: sample, pairs, scene"):

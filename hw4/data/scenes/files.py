@@ -217,15 +217,20 @@ def split_indices(
             f"data.train_views={train_views} cannot be met: {n} images with data.test_every={test_every} "
             f"leave {len(train)} for training."
         )
-    if train_views is not None and train_views < len(train):
-        if pick == NEIGHBOURS:
-            first = (len(train) - train_views) // 2
-            train = train[first : first + train_views]
-        else:
-            train = [train[i] for i in np.linspace(0, len(train) - 1, train_views).round().astype(int)]
+    train = picked(train, train_views, pick)
     if len(train) < 2:
         raise UserError(
             f"{n} images with data.test_every={test_every} leave {len(train)} for training: give more "
             "images, or hold out fewer."
         )
     return train, test
+
+
+def picked(train: list[int], train_views: int | None, pick: str) -> list[int]:
+    """At most that many of the training images: ``spread`` evenly, or the ``neighbours`` in the middle."""
+    if train_views is None or train_views >= len(train):
+        return train
+    if pick == NEIGHBOURS:
+        first = (len(train) - train_views) // 2
+        return train[first : first + train_views]
+    return [train[i] for i in np.linspace(0, len(train) - 1, train_views).round().astype(int)]

@@ -45,7 +45,7 @@ def _file(split: str) -> str:
 def read_scene(name: str, root: Path, splits: list[str]) -> SceneViews:
     """The scene of a folder; see `scenes`."""
     files = [root / _file(split) for split in splits if (root / _file(split)).is_file()]
-    names: list[str] = []
+    names, of = list[str](), list[str]()
     rows: list[list[float]] = []
     for file in files:
         lines = read_lines(file)
@@ -59,6 +59,7 @@ def read_scene(name: str, root: Path, splits: list[str]) -> SceneViews:
                     f"{file} has a line that is not 'photo X Y Z W P Q R': {line[:60]!r}."
                 ) from error
             names.append(" ".join(photo))
+            of.append("test" if file.name == _file("test") else "train")
     refuse_outside(names, root)
     if len(set(names)) < len(names):
         raise UserError(f"{root} lists a photo twice in {' and '.join(map(_file, splits))}.")
@@ -87,6 +88,7 @@ def read_scene(name: str, root: Path, splits: list[str]) -> SceneViews:
         np.tile(SIZE, (len(named), 1)),
         listing=(*files, *([root / NVM] if focals else [])),
         notes=notes,
+        splits=tuple(of[i] for i in kept) if "test" in of else None,
     )
 
 

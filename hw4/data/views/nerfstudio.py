@@ -14,6 +14,7 @@ from hw4.config import NerfstudioConfig
 from hw4.core.durable import parse_json
 from hw4.core.errors import UserError
 from hw4.core.regular import regular
+from hw4.data.photos import refuse_outside
 from hw4.data.scenes.files import image_path
 from hw4.data.views.depth import DepthFile
 from hw4.data.views.folders import scene_folders
@@ -64,10 +65,18 @@ def read_scene(name: str, root: Path, split: str | None = None) -> SceneViews:
         by_split = split_files(root)
         if split is not None and split not in by_split:
             raise UserError(f"{root} has no transforms_{split}.json: it has {', '.join(by_split)}.")
-        files = [path for one, path in by_split.items() if split in (None, one)]
+        chosen = [one for one in by_split if split in (None, one)]
+        files = [by_split[one] for one in chosen]
         contents = [_read(path) for path in files]
         frames = [(content, frame) for content in contents for frame in content["frames"]]
-    return _scene(name, root, files, frames)
+        splits = [one for one, content in zip(chosen, contents, strict=True) for _ in content["frames"]]
+        return _scene(name, root, files, frames, splits)
+    held_out = {one: filenames(whole, one) or set() for one in ("test", "val")}
+    splits = [
+        next((one for one, names in held_out.items() if frame.get("file_path") in names), "train")
+        for _, frame in frames
+    ]
+    return _scene(name, root, files, frames, splits)
 
 
 def filenames(content: dict[str, Any], split: str) -> set[str] | None:
@@ -89,7 +98,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _scene(
-    name: str, root: Path, files: list[Path], frames: list[tuple[dict[str, Any], dict[str, Any]]]
+    name: str,
+    root: Path,
+    files: list[Path],
+    frames: list[tuple[dict[str, Any], dict[str, Any]]],
+    splits: list[str],
 ) -> SceneViews:
     where = files[0]
     try:
@@ -102,6 +115,7 @@ def _scene(
         raise UserError(f"{where}: a frame has no {error.args[0]}.") from error
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: a frame cannot be used ({error}).") from error
+    refuse_outside([*names, *(str(frame.get("depth_file_path", "")) for _, frame in frames)], where)
     if len(set(names)) < len(names):
         raise UserError(f"{where} names a photo twice: take one of the frames out.")
     known = known_poses(written)
@@ -122,6 +136,8 @@ def _scene(
         tuple(depths[i] for i in kept) if any(depths) else None,
         tuple(files),
         notes,
+        tuple(splits[i] for i in kept) if "test" in splits else None,
+        has_distortion,
     )
 
 

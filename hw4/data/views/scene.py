@@ -27,6 +27,8 @@ class SceneViews:
         depths: N depth maps, None for a view without; None: no view has one.
         listing: files that all this was read from.
         notes: what a person should know, in sentences: poses left out, lens distortion.
+        splits: for each view ``train``, ``val`` or ``test``, as the data set says; None: it does not.
+        distorted: whether photos have lens distortion, so that a pinhole camera is not theirs.
         seen: N arrays of the numbers of scene points that a view sees, for `data.overlap`; None: not known.
     """
 
@@ -39,12 +41,18 @@ class SceneViews:
     depths: tuple[DepthFile | None, ...] | None = None
     listing: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    splits: tuple[str, ...] | None = None
+    distorted: bool = False
     seen: tuple[np.ndarray, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.names)
         shapes = [len(self.paths), len(self.cam_from_world)]
-        shapes += [len(part) for part in (self.Ks, self.sizes, self.depths, self.seen) if part is not None]
+        shapes += [
+            len(part)
+            for part in (self.Ks, self.sizes, self.depths, self.splits, self.seen)
+            if part is not None
+        ]
         if any(length != n for length in shapes):
             raise ValueError(f"a scene of {n} views has parts of {shapes}")
 

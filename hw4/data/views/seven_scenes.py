@@ -67,6 +67,11 @@ def read_scene(name: str, root: Path, split: str | None = None) -> SceneViews:
     kept = np.flatnonzero(known)
     named = tuple(names[i] for i in kept)
     lists = [root / SPLITS[split]] if split else []
+    splits = None
+    if split is None and (root / SPLITS["test"]).is_file():
+        tested = sequences(root, "test")
+        splits = tuple("test" if view.partition("/")[0] in tested else "train" for view in named)
+        lists = [root / SPLITS["test"]]
     return SceneViews(
         name,
         named,
@@ -77,6 +82,7 @@ def read_scene(name: str, root: Path, split: str | None = None) -> SceneViews:
         tuple(_depth(root / f"{view}.depth.png") for view in named),
         (*lists, *poses),
         dropped(known, names),
+        splits,
     )
 
 

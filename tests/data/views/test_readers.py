@@ -25,7 +25,8 @@ from hw4.config import (
     ViewsConfig,
 )
 from hw4.core.errors import UserError
-from hw4.data.registry import OWN, scene_views
+from hw4.data.registry import OWN, scene_files, scene_views
+from hw4.data.scenes.scene import scene_of
 from hw4.data.views.depth import read_depth
 from hw4.data.views.load import load_views
 from hw4.data.views.scene import SceneViews
@@ -368,6 +369,53 @@ def test_times_are_associated_with_the_nearest_within_the_limit() -> None:
     assert associate(times, others, 0.5).tolist()[3:] == [2, 3]
     assert associate(times, np.zeros(0), 1.0).tolist() == [-1] * 5
     assert associate(np.array([3.0]), np.array([3.01]), 0.02).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "test"),
+    [
+        ("nerfstudio", ["images/0.png", "images/1.png", "images/3.png"], ["images/2.png"]),
+        (
+            "7scenes",
+            [f"chess/seq-01/frame-00000{i}.color.png" for i in (0, 1)],
+            [f"chess/seq-02/frame-00000{i}.color.png" for i in (2, 3)],
+        ),
+        (
+            "cambridge",
+            [f"ShopFacade/seq1/frame0000{i}.png" for i in (0, 1)],
+            [f"ShopFacade/seq1/frame0000{i}.png" for i in (2, 3)],
+        ),
+    ],
+)
+def test_the_held_out_views_are_those_of_the_data_set(
+    name: str, train: list[str], test: list[str], tmp_path: Path
+) -> None:
+    config = LAYOUTS[name][0](tmp_path / "data")
+    if name == "nerfstudio":
+        path = tmp_path / "data/transforms.json"
+        path.write_text(path.read_text().replace('"k1": 0.1', '"k1": 0'))
+    files = scene_files(config)
+    assert (files.train.names, files.test.names) == (train, test)
+    scene = scene_of(config)
+    np.testing.assert_allclose(
+        scene.test.cam_from_world, cameras()[[int(name.split(".")[0][-1]) for name in test]], atol=1e-9
+    )
+    assert scene.train.Ks is not None and scene.train.points is None
+    config.train_views = 3  # type: ignore[attr-defined]
+    if name != "nerfstudio":
+        with pytest.raises(UserError, match=r"has 2 views for training: fewer than data.train_views=3"):
+            scene_files(config)
+
+
+def test_what_cannot_be_splatted_is_one_sentence(tmp_path: Path) -> None:
+    config = nerfstudio(tmp_path / "data")
+    with pytest.raises(UserError, match="have lens distortion, which splatting does not undo"):
+        scene_files(config)
+    seven_scenes(tmp_path / "more")
+    (tmp_path / "more/chess").rename(tmp_path / "more/fire")
+    config = seven_scenes(tmp_path / "more")
+    with pytest.raises(UserError, match=r"holds chess, fire: set data.scenes=\[chess\]"):
+        scene_files(config)
 
 
 def _damage(path: str, content: str | bytes) -> Callable[[Path], None]:
