@@ -24,7 +24,10 @@ def _locate(root: Path, split: Split) -> SceneFiles:
     train, test = (Part([paths[i].name for i in ids], [paths[i] for i in ids]) for ids in sides)
     notes = photo_files(folder).notes
     if (root / NERFSTUDIO).is_file():
-        notes.append(f"the cameras of {root / NERFSTUDIO} are not read, and the model estimates them: data=nerfstudio reads them")
+        notes.append(
+            f"the cameras of {root / NERFSTUDIO} are not read, and the model estimates them: data=nerfstudio "
+            "reads them"
+        )
     return SceneFiles(root, NAME, train, test, notes=tuple(notes))
 
 

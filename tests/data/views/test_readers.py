@@ -4,6 +4,7 @@ import gzip
 import json
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from scipy.spatial.transform import Rotation
 from hw4.config import (
     CambridgeConfig,
     Co3dConfig,
+    Config,
+    DataConfig,
     Eth3dConfig,
+    MetricsConfig,
     NerfstudioConfig,
+    PairsConfig,
     Re10kConfig,
     ScannetConfig,
     SevenScenesConfig,
@@ -24,6 +29,7 @@ from hw4.config import (
     TumConfig,
     ViewsConfig,
 )
+from hw4.config.decides import pose_address
 from hw4.core.errors import UserError
 from hw4.data.registry import OWN, scene_files, scene_views
 from hw4.data.scenes.scene import scene_of
@@ -31,6 +37,11 @@ from hw4.data.views.depth import read_depth
 from hw4.data.views.load import load_views
 from hw4.data.views.scene import SceneViews
 from hw4.data.views.tum import associate
+from hw4.models.dust3r.config import AlignmentConfig, Dust3rConfig
+from hw4.models.registry import build_model
+from hw4.models.sfm.config import SfmConfig
+from hw4.models.vggt.config import VggtConfig
+from hw4.pose.evaluate import evaluate_pose
 from tests.support.views import write_photos
 
 N = 4
@@ -482,3 +493,42 @@ def test_a_depth_map_of_another_size_is_one_sentence(tmp_path: Path) -> None:
     scene.depths[0].path.write_bytes(struct.pack("<f", 1.0))
     with pytest.raises(UserError, match="it holds 1 numbers, not 64x48"):
         read_depth(scene.depths[0])
+
+
+def test_how_point_maps_are_aligned_is_part_of_the_address_of_predictions() -> None:
+    """With two views nothing is aligned; with N it decides the result."""
+
+    def address(iterations: int, data: DataConfig) -> str:
+        model = Dust3rConfig(alignment=AlignmentConfig(iterations=iterations))
+        return pose_address(Config(model=model, data=data), "weights")
+
+    many, pairs = ScannetConfig(root="x"), PairsConfig(root="x")
+    assert address(5, many) != address(9, many) and address(5, pairs) == address(9, pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "layouts"), [("vggt", LAYOUTS), ("dust3r", ["tum"]), ("sfm", ["co3d", "re10k"])]
+)
+def test_models_run_on_the_views_of_data_sets(name: str, layouts: Sequence[str], tmp_path: Path) -> None:
+    """With the small networks. In photos of noise sfm finds nothing, and says so."""
+    samples = []
+    for place, data in enumerate(layouts):
+        config = LAYOUTS[data][0](tmp_path / data)
+        config.sampler, config.views = "sequence", 3
+        samples.append(replace(load_views(config).samples[0], idx=place))
+    kinds = {
+        "dust3r": Dust3rConfig(image_size=64, alignment=AlignmentConfig(iterations=2)),
+        "vggt": VggtConfig(),
+        "sfm": SfmConfig(),
+    }
+    model = build_model(kinds[name])
+    result = evaluate_pose(samples, model, MetricsConfig(bootstrap=0))
+    for one in result.samples:
+        if name == "sfm":
+            assert one.prediction.status in ("ok", "failed") and one.reason
+        else:
+            assert one.prediction.status == "ok", one.reason
+            assert one.prediction.cam_from_world is not None
+            assert one.prediction.cam_from_world.shape == (3, 4, 4)
+            assert one.error.rotation_deg is not None
