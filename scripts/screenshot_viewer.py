@@ -53,12 +53,11 @@ def main() -> int:
     parser.add_argument("--size", nargs=2, type=int, default=(1280, 800))
     parser.add_argument("--seconds", type=float, default=8, help="to wait until everything is drawn")
     options = parser.parse_args()
-    viewer = Viewer(find_subjects(options.run), "127.0.0.1", 8090)
+    subjects = find_subjects(options.run)
+    viewer = Viewer(subjects, "127.0.0.1", 8090)
     if options.choose:
-        labels = list(viewer.choice.options)
-        choice = labels[int(options.choose)] if options.choose.isdigit() else options.choose
-        viewer.choice.value = choice
-        viewer.show(labels.index(choice))
+        labels = [subject.label for subject in subjects]
+        viewer.pick(int(options.choose) if options.choose.isdigit() else labels.index(options.choose))
     with viewer_page(viewer.url, *options.size) as (page, errors):
         page.wait_for_timeout(1000 * options.seconds)
         # viser says that WebGL is drawn in software; that is true of every screenshot.

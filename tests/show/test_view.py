@@ -35,7 +35,7 @@ from hw4.models.clouds import Cloud
 from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.files3d import write_points_ply
 from hw4.show.viewer.run_folder import find_subjects
-from hw4.show.viewer.serve import Viewer, read_splats, serve
+from hw4.show.viewer.serve import Viewer, read_splats, serve, standing_at
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 from hw4.splat.gaussians import make_gaussians, save_ply
 from tests.support.known_model import KnownModel
@@ -366,3 +366,41 @@ def test_the_job_ends_by_itself_and_by_ctrl_c(tmp_path: Path) -> None:
         plan(["task=view", "splat.lr=1e-4,2e-4"], multirun=True)
     with pytest.raises(ConfigError, match=r"view.port=0 is impossible"):
         ViewConfig(port=0)
+
+
+def test_entries_are_grouped_by_run_and_the_worst_comes_first() -> None:
+    errors = [3.0, None, 90.0]
+    subjects = [
+        Subject(f"{run}: idx {i}", View3D, run, None if error is None else error + shift)
+        for run, shift in (("a", 0), ("b", 1))
+        for i, error in enumerate(errors)
+    ]
+    viewer = Viewer(subjects, "127.0.0.1", free_port())
+    try:
+        assert list(viewer.run.options) == ["a", "b"] and viewer.run.visible
+        assert list(viewer.choice.options) == ["idx 2", "idx 0", "idx 1"] and viewer.choice.value == "idx 2"
+        viewer.pick(3)
+        assert (viewer.run.value, viewer.choice.value) == ("b", "idx 0")
+    finally:
+        viewer.stop()
+
+
+def test_who_looks_through_a_camera_stands_where_it_is() -> None:
+    """Far from the origin and turned: a point on the optical axis is straight ahead, at its distance."""
+    rotation = Rotation.from_rotvec([0.3, -0.8, 0.2]).as_matrix()
+    center = np.array([5e5, 4e6, 30.0])
+    camera = ShownCamera(
+        "c",
+        np.column_stack([rotation, -rotation @ center]),
+        np.array([[50.0, 0, 32], [0, 50, 24], [0, 0, 1]]),
+        (64, 48),
+        None,
+    )
+    to_first = np.eye(4)
+    to_first[:3, :3] = Rotation.from_rotvec([0, 0.5, 0]).as_matrix()
+    origin = np.array([5e5, 4e6, 0.0])
+    wxyz, position, fov = standing_at(camera, to_first, origin)
+    ahead = to_first[:3, :3] @ (center + 7 * rotation[2] - origin)
+    seen = Rotation.from_quat(wxyz[[1, 2, 3, 0]]).inv().apply(ahead - position)
+    assert seen == pytest.approx([0, 0, 7], abs=1e-8)
+    assert fov == pytest.approx(2 * np.arctan(24 / 50))

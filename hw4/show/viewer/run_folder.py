@@ -34,7 +34,8 @@ def find_subjects(folder: Path) -> list[Subject]:
     for run in found.runs:
         prefix = f"{run.label}: " if found.is_sweep else ""
         for part in (_pose, splat_subjects, _demo, _case):
-            subjects += [Subject(prefix + s.label, s.load) for s in part(run)]
+            group = run.label if found.is_sweep else ""
+            subjects += [Subject(prefix + s.label, s.load, group, s.error) for s in part(run)]
     if not subjects:
         states = ", ".join(f"{run.name}: {run.status}" for run in found.runs)
         raise UserError(
@@ -74,7 +75,7 @@ def _pose(run: Run) -> Iterator[Subject]:
     for one in run.pose.samples if run.pose else ():
         error = one.error.rotation_deg
         outcome = f"{error:.1f}°" if error is not None else "no result"
-        yield Subject(f"idx {one.sample.idx} ({outcome})", partial(_pose_view, run, data, one))
+        yield Subject(f"idx {one.sample.idx} ({outcome})", partial(_pose_view, run, data, one), error=error)
 
 
 def _pose_view(run: Run, data: _Data, one: SampleResult) -> View3D:

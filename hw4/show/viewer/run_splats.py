@@ -1,7 +1,9 @@
 """What a splat run left to look at: the splats, the scene's cameras, and the cameras after training."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -42,7 +44,10 @@ def _splat_view(run: Run, result: SplatResult) -> View3D:
     if scene.train.cam_from_world is None:
         view.words.append("The scene has no cameras of its own: those shown are the model's.")
         return view
-    view.truth = list(_scene_cameras(scene))
+    view.truth = [
+        replace(camera, strip=_strip(run, result, camera.name.removeprefix(f"{TEST} ")))
+        for camera in _scene_cameras(scene)
+    ]
     view.words.append("Frames without a photo, and those of the test views: the scene's own cameras.")
     if scene.train.points is not None and len(scene.train.points):
         view.points = scene.train.points
@@ -50,6 +55,12 @@ def _splat_view(run: Run, result: SplatResult) -> View3D:
         view.colors = gray if scene.train.colors is None else scene.train.colors
         view.words.append("The points are the scene's own; they are hidden behind a tick box.")
     return view
+
+
+def _strip(run: Run, result: SplatResult, name: str) -> Path | None:
+    """The picture of a test view beside its render, where the run has it."""
+    recorded = result.view_file(name, "strips")
+    return None if recorded is None else run.file(recorded)
 
 
 def _trained_cameras(run: Run, result: SplatResult) -> tuple[list[ShownCamera], list[str]]:
@@ -64,7 +75,13 @@ def _trained_cameras(run: Run, result: SplatResult) -> tuple[list[ShownCamera], 
         return [], [*said, f"The cameras after training are missing: {file} cannot be read."]
     cameras = [
         ShownCamera(
-            f"{c.role} {c.name}", c.cam_from_world, c.K, c.size, found_file(c.photo, run), ROLE_COLORS[c.role]
+            f"{c.role} {c.name}",
+            c.cam_from_world,
+            c.K,
+            c.size,
+            found_file(c.photo, run),
+            ROLE_COLORS[c.role],
+            _strip(run, result, c.name) if c.role == TEST else None,
         )
         for c in saved
     ]

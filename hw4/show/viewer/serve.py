@@ -27,6 +27,8 @@ PHOTO_EDGE = 320
 # Field of view of a camera whose intrinsics are not known: it is drawn, and the text says so.
 UNKNOWN_FOV = np.radians(60)
 WORLD = "/world"
+# No camera to look through: the reader moves freely.
+FREE = "no camera"
 
 
 class Viewer:
@@ -55,13 +57,18 @@ class Viewer:
         )
         self.view = View3D()
         self._size = 1.0
+        self._to_first = np.eye(4)
+        self._cameras: dict[str, ShownCamera] = {}
         # Taken off whatever is drawn: the browser computes in 32 bits, which hold no places far from here.
         self._origin = np.zeros(3)
-        labels = _distinct([subject.label for subject in self._subjects])
+        groups = list(dict.fromkeys(subject.group for subject in self._subjects))
         # Any: for the type checker, the handles' values are read-only.
         gui: Any = self.server.gui
-        self.choice = gui.add_dropdown("show", labels, initial_value=labels[0])
+        self.run = gui.add_dropdown("run", groups, initial_value=groups[0], visible=len(groups) > 1)
+        self.choice = gui.add_dropdown("show", [""], initial_value="")
         self.words = gui.add_markdown("")
+        self.through = gui.add_dropdown("look through", [FREE], initial_value=FREE)
+        self.picture = gui.add_image(np.zeros((1, 1, 3), np.uint8), visible=False)
         self.hidden = gui.add_slider("hide least sure (%)", 0, 99, 1, 0)
         self.dot = gui.add_slider("point size", 0.1, 5.0, 0.1, 1.0)
         self.show_points = gui.add_checkbox("points", True)
@@ -69,13 +76,35 @@ class Viewer:
         self.show_truth = gui.add_checkbox("true cameras", True)
         self.show_photos = gui.add_checkbox("photos", True)
         self.show_splats = gui.add_checkbox("splats", True)
-        self.choice.on_update(lambda _: self.show(labels.index(self.choice.value)))
+        self._listed: dict[str, int] = {}
+        self.run.on_update(lambda _: self._list())
+        self.choice.on_update(lambda _: self.show(self._listed[self.choice.value]))
+        self.through.on_update(lambda _: self._look_through())
         for control in (self.hidden, self.dot, self.show_points):
             control.on_update(lambda _: self._draw_points())
         for control in (self.show_cameras, self.show_truth, self.show_photos):
             control.on_update(lambda _: self._draw_cameras())
         self.show_splats.on_update(lambda _: self._draw_splats())
-        self.show(0)
+        self._list()
+
+    def _list(self) -> None:
+        """The entries of the chosen run, the worst first; those without an error stand after them."""
+        mine = [i for i, subject in enumerate(self._subjects) if subject.group == self.run.value]
+        worst_first = [np.inf if s.error is None else -s.error for s in self._subjects]
+        mine.sort(key=worst_first.__getitem__)
+        labels = _distinct([self._subjects[i].short for i in mine])
+        self._listed = dict(zip(labels, mine, strict=True))
+        self.choice.options = labels
+        if self.choice.value != labels[0]:
+            self.choice.value = labels[0]
+        self.show(mine[0])
+
+    def pick(self, number: int) -> None:
+        """Choose an entry, by its place among all subjects, as a person would."""
+        self.run.value = self._subjects[number].group
+        self._list()
+        self.choice.value = next(label for label, i in self._listed.items() if i == number)
+        self.show(number)
 
     def show(self, number: int) -> None:
         """Show a subject in the place of the last one; a file that cannot be read is said in its text."""
@@ -104,6 +133,11 @@ class Viewer:
         self.show_points.value = view.splats is None
         self.show_truth.visible = bool(view.truth)
         self.show_cameras.visible = bool(view.cameras)
+        self._to_first = to_first
+        self._cameras = dict(zip(_distinct([camera.name for camera in cameras]), cameras, strict=True))
+        self.through.options = [FREE, *self._cameras]
+        self.through.value = FREE
+        self.picture.visible = False
         self._look(to_first)
         self._draw_points()
         self._draw_cameras()
@@ -120,6 +154,25 @@ class Viewer:
         start.look_at = target
         for client in self.server.get_clients().values():
             client.camera.position, client.camera.look_at = start.position, target
+
+    def _look_through(self) -> None:
+        """Put the reader where a camera stands; its photo, render and difference stand in the panel."""
+        camera = self._cameras.get(str(self.through.value))
+        self._draw_cameras()
+        if camera is None:
+            self.picture.visible = False
+            return
+        wxyz, position, fov = standing_at(camera, self._to_first, self._origin)
+        for client in self.server.get_clients().values():
+            with client.atomic():
+                client.camera.wxyz, client.camera.position, client.camera.fov = wxyz, position, fov
+        picture = self._photo(camera)
+        if camera.strip is not None:
+            with contextlib.suppress(UserError):
+                picture = load_image(camera.strip, 3 * PHOTO_EDGE)
+        self.picture.visible = picture is not None
+        if picture is not None:
+            self.picture.image = picture
 
     def _draw_points(self) -> None:
         view = self.view
@@ -142,6 +195,8 @@ class Viewer:
             ("true", self.view.truth, bool(self.show_truth.value)),
         )
         taken = {camera.photo for camera in self.view.cameras}
+        # Whoever looks through one of them would see the others' photos instead.
+        free = self.through.value == FREE
         for kind, cameras, visible in kinds:
             for number, camera in enumerate(cameras):
                 true = kind == "true"
@@ -150,7 +205,7 @@ class Viewer:
                 with_photo = self.show_photos.value and not (true and camera.photo in taken)
                 photo = self._photo(camera) if with_photo else None
                 scale = TRUE_SCALE if true and self.view.cameras else 1.0
-                self._draw_camera(f"{WORLD}/{kind}/{number}", camera, color, photo, visible, scale)
+                self._draw_camera(f"{WORLD}/{kind}/{number}", camera, color, photo, visible and free, scale)
 
     def _draw_camera(
         self,
@@ -207,6 +262,25 @@ class Viewer:
         """End the server."""
         with contextlib.redirect_stdout(io.StringIO()):
             self.server.stop()
+
+
+def standing_at(
+    camera: ShownCamera, to_first: np.ndarray, origin: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Where the reader stands who looks through a camera, in the viewer's own frame.
+
+    Args:
+        camera: in the view's world.
+        to_first: (4, 4) that turns that world as it is shown; `origin` (3,) is taken off its points before.
+
+    Returns:
+        orientation as a quaternion (4,), w first; position (3,); vertical field of view in radians.
+    """
+    rotation, translation = camera.cam_from_world[:, :3], camera.cam_from_world[:, 3]
+    position = to_first[:3, :3] @ (-rotation.T @ translation - origin)
+    quat_xyzw = Rotation.from_matrix(to_first[:3, :3] @ rotation.T).as_quat()
+    fov = UNKNOWN_FOV if camera.K is None else 2 * np.arctan(camera.size[1] / (2 * camera.K[1, 1]))
+    return quat_xyzw[[3, 0, 1, 2]], position, float(fov)
 
 
 def _check_address(host: str) -> None:

@@ -17,6 +17,7 @@ class ShownCamera:
         K: (3, 3) in pixels of an image of `size` (width, height), or None where unknown.
         photo: the image file, or None where it is no longer there.
         color: of its frame, or None for the viewer to choose.
+        strip: of a test view, a picture of its photo, the render and their difference side by side, or None.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ShownCamera:
     size: tuple[int, int]
     photo: Path | None
     color: tuple[int, int, int] | None = None
+    strip: Path | None = None
 
 
 @dataclass
@@ -51,7 +53,17 @@ class View3D:
 
 @dataclass(frozen=True)
 class Subject:
-    """An entry of the viewer's list; `load` reads its files."""
+    """An entry of the viewer's list; `load` reads its files.
+
+    `group` is the run that it belongs to, where there are several; `error` sorts the entries of a run.
+    """
 
     label: str
     load: Callable[[], View3D]
+    group: str = ""
+    error: float | None = None
+
+    @property
+    def short(self) -> str:
+        """Its label without the run's."""
+        return self.label.removeprefix(f"{self.group}: ")
