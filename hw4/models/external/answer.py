@@ -15,6 +15,9 @@ from hw4.models.external.photos import as_seen
 MAPS = {"pts3d": (3,), "depth": (), "conf": ()}
 KNOWN = (*CAMERAS, "Ks", "size", "original_from_model", *MAPS, "points", "point_colors")
 
+# More are no image's.
+MOST_PIXELS = 2**27
+
 
 def reconstruction_of(
     arrays: dict[str, np.ndarray], photos: Sequence[Image.Image], notes: Any = None, diagnoses: Any = None
@@ -84,7 +87,7 @@ def _sizes(
     said = None
     if "size" in arrays:
         said = np.broadcast_to(number_array(arrays, "size", (2,), (n, 2)), (n, 2))
-        if not ((said >= 1) & (said < 2**15)).all():
+        if not (said >= 1).all() or not (said.prod(axis=1) <= MOST_PIXELS).all():
             raise ValueError("size is no width and height in pixels")
     of_maps = [[view.shape[1::-1] for view in views] for views in maps.values() if views is not None]
     found = [*of_maps, *([] if said is None else [[(int(w), int(h)) for w, h in said]])]

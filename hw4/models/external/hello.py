@@ -13,7 +13,7 @@ from hw4.models.external.program import Program, ProgramFailed
 from hw4.models.spec import ModelLabels
 
 PROTOCOL = 1
-MAX_NAME = 100
+MAX_NAME, MAX_REASON = 100, 600
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,19 @@ def greeted(program: Program, config: ExternalConfig) -> Hello:
             f'the program began with {shown(message)}, not with {{"hw4": {PROTOCOL}, "name": "...", '
             '"version": "..."}'
         )
-    return Hello(*(_word(message.get(key, "")) for key in ("name", "version")))
+    return Hello(*(printable(message.get(key, ""), MAX_NAME) for key in ("name", "version")))
 
 
 def shown(message: dict[str, Any]) -> str:
     """A message for a sentence, shortened."""
-    text = str(message)
+    text = printable(message, MAX_NAME + 1)
     return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}..."
 
 
-def _word(value: Any) -> str:
-    return "".join(filter(str.isprintable, str(value)))[:MAX_NAME]
+def printable(value: Any, limit: int) -> str:
+    """A program's words on one line, without what a terminal would obey."""
+    line = " ".join(str(value).split())
+    return "".join(filter(str.isprintable, line))[:limit]
 
 
 def labels(config: ExternalConfig, hello: Hello | None = None) -> ModelLabels:

@@ -19,7 +19,7 @@ from hw4.models.base import (
 )
 from hw4.models.external.answer import reconstruction_of
 from hw4.models.external.config import ExternalConfig
-from hw4.models.external.hello import greeted, labels, shown
+from hw4.models.external.hello import MAX_REASON, greeted, labels, printable, shown
 from hw4.models.external.photos import rgb, upright_file
 from hw4.models.external.program import Program, ProgramFailed
 
@@ -119,14 +119,16 @@ class ExternalModel(ReconstructionModel):
         if answer.get("id") != self._requests or len(outcome) != 1:
             raise ProgramFailed(f"the program answered request {self._requests} with {shown(answer)}")
         if "failed" in answer:
-            raise ReconstructionFailed(str(answer["failed"]))
+            raise ReconstructionFailed(printable(answer["failed"], MAX_REASON))
         if "broken" in answer:
-            raise ReconstructionBroken(f"the program says: {answer['broken']}")
+            raise ReconstructionBroken(f"the program says: {printable(answer['broken'], MAX_REASON)}")
         if answer["npz"] != str(npz):
-            raise ReconstructionBroken(f"the program names the file {answer['npz']!r}, not {str(npz)!r}")
+            raise ReconstructionBroken(f"the program answered {shown(answer)}, not the file {npz}")
         try:
             arrays = read_npz(npz)
-            return reconstruction_of(arrays, photos, answer.get("notes"), answer.get("diagnoses"))
+            found = reconstruction_of(arrays, photos, answer.get("notes"), answer.get("diagnoses"))
+            found.diagnoses = [why and printable(why, MAX_REASON) for why in found.diagnoses]
+            return found
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ReconstructionBroken(f"the program's answer cannot be used: {error}") from error
 

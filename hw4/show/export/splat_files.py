@@ -55,7 +55,7 @@ def write_spz(ply: Path, path: Path) -> Path:
     """Write version 3, with as many bits behind the point as the world's size leaves.
 
     The format's world is right, up, back; so y and z change their signs, as Niantic's own converter does with
-    a ``.ply``.
+    a ``.ply``. Source: the README of nianticlabs/spz.
 
     Raises:
         UserError: `ply` holds no Gaussians, or the format cannot hold them.

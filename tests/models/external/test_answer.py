@@ -1,13 +1,18 @@
 """The arrays that a program answers: conventions by a point that must project where it does, and refusals."""
 
+import contextlib
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays as any_array
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from hw4.geometry.cameras import four_by_four
 from hw4.models.base import Reconstruction
-from hw4.models.external.answer import reconstruction_of
+from hw4.models.external.answer import KNOWN, reconstruction_of
 
 N, H, W = 2, 6, 8
 PHOTOS = [Image.fromarray(np.random.default_rng(v).integers(0, 255, (24, 32, 3), np.uint8)) for v in range(N)]
@@ -150,3 +155,24 @@ def test_what_is_no_answer_is_refused(
 def test_words_that_are_none_are_refused(arrays: Arrays) -> None:
     with pytest.raises(ValueError, match="diagnoses are not 2 words"):
         reconstruction_of(arrays, PHOTOS, diagnoses=["a"])
+
+
+SHAPES = ((), (2,), (2, 2), (2, 3, 3), (2, 3, 4), (2, 4, 4), (2, 2, 3), (2, 2, 3, 3), (2, 3), (0, 3), (0, 0))
+TYPES = ("f8", "f2", "i4", "u1", "?", "U2", "c16")
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([*KNOWN, "depth/0", "depth/1", "conf/0", "other"]),
+        st.tuples(st.sampled_from(TYPES), st.sampled_from(SHAPES)).flatmap(lambda kind: any_array(*kind)),
+    ),
+    st.sampled_from([True, False]),
+)
+def test_whatever_is_answered_is_taken_or_refused(answered: Arrays, with_cameras: bool) -> None:
+    """Nothing else is raised: a `ValueError` is the reason of a sample."""
+    if with_cameras:
+        answered = {**answered, "cam_from_world": IDENTITIES}
+    with contextlib.suppress(ValueError):
+        found = reconstruction_of(answered, PHOTOS)
+        assert found.n_views == N and len(found.images) == N

@@ -111,7 +111,7 @@ for request in requests():
         ("time.sleep(60)", "took longer than model.timeout=1 s over 2 photos"),
         ("say(id=99, npz=request['npz'])", "answered request 1 with {'id': 99"),
         ("say(what=3)", "answered request 1 with {'what': 3}"),
-        ("say(id=1, npz='/etc/passwd')", "names the file '/etc/passwd', not"),
+        ("say(id=1, npz='/etc/passwd')", "answered .*/etc/passwd.*, not the file /"),
         ("say(id=1, npz=request['npz'])", "cannot be used: cannot read"),
         ("open(request['npz'], 'wb').write(b'PK'); say(id=1, npz=request['npz'])", "answer cannot be used"),
         ("os.mkfifo(request['npz']); say(id=1, npz=request['npz'])", "it is a pipe or a device"),
@@ -140,7 +140,7 @@ def test_a_scene_that_goes_wrong_says_why_and_the_next_one_goes_well(
 def test_a_failure_of_the_model_is_none_of_the_program(
     make: Make, tmp_path: Path, photos: list[Path]
 ) -> None:
-    model = make(program(tmp_path / "p", answering_after("say(id=1, failed='too dark')")))
+    model = make(program(tmp_path / "p", answering_after("say(id=1, failed='too\\x1b\\n  dark')")))
     with pytest.raises(ReconstructionFailed, match="^too dark$") as raised:
         model.reconstruct(photos)
     assert not isinstance(raised.value, ReconstructionBroken)
@@ -290,6 +290,7 @@ def test_the_program_ends_with_its_model_and_so_does_all_that_it_started(
     assert gone(*pids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_program_ends_with_the_process_that_started_it(
     number: signal.Signals, tmp_path: Path, photos: list[Path]

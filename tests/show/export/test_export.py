@@ -345,6 +345,7 @@ def job(task: str, tmp_path: Path, name: str, **changes: object) -> Path:
     return tmp_path / name
 
 
+@pytest.mark.slow
 def test_a_demo_is_exported_with_its_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hw4.models.registry.build_model", lambda _: KnownModel(lost=1))
     photos = tmp_path / "photos"
