@@ -134,6 +134,7 @@ def _pairs(name: str, threshold: int, statistic: Callable[[Any], Any], scale: Sc
         better=HIGHER,
         highest=1.0,
         worst=0.0,
+        is_listed=name == "AUC" and threshold == AUC_THRESHOLDS[0],
         is_charted=False,
     )
 
@@ -164,7 +165,7 @@ VIEWS_ROWS = (
     *map(_rra, ACC_THRESHOLDS),
     *map(_rta, ACC_THRESHOLDS),
     *map(_pairs_auc, AUC_THRESHOLDS),
-    _views("ate", "ATE", "ate", SHARE),
+    _views("ate", "ATE", "ate", SHARE, is_listed=True),
     _views("rpe", "RPE", "rpe", SHARE),
     _views("rpe_rotation", "RPE of rotations", "rpe_rotation", DEGREES, highest=180.0),
     _views("focal_error", "focal length error", "focal_error", PER_CENT),

@@ -22,6 +22,7 @@ DRAWN = "model.max_ratio=interval(0.7,0.9)"
         (["objective=psnr", DRAWN], "objective=psnr: task=pose does not compute PSNR, task=splat does"),
         (["objective=neg_mre", "task=splat", "splat.lr=1,2"], "task=splat does not compute MRE"),
         (["objective=rra@15", DRAWN], "metrics.protocol=relative has no RRA@15, vggt does"),
+        (["objective=neg_ate", DRAWN], "data=sample has pairs, and ATE is of samples of N views"),
         (["objective=psnr", "task=splat", "data=pairs", "data.root=x", DRAWN], "data=pairs has no scene"),
         (["objective=neg_mre", DRAWN, "hydra.sweeper.n_trials=0"], "n_trials=0 is impossible"),
         (["objective=neg_mre", DRAWN, "hydra.sweeper.n_jobs=0"], "n_jobs=0 is impossible"),

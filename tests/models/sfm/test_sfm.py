@@ -13,7 +13,7 @@ from hw4.core.colmap import pycolmap
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.data.sample.write import write_pair
-from hw4.models.base import ReconstructionFailed
+from hw4.models.base import GIVEN_KS, ReconstructionFailed
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.network.devices import pick_device, pick_dtype
 from hw4.models.registry import build_model
@@ -54,6 +54,7 @@ def test_the_relative_rotation_is_right(samples, name: str, place: int) -> None:
     assert relative_error_deg(reconstruction.cam_from_world, sample) < 3
     assert reconstruction.points is not None and len(reconstruction.points) > 15
     np.testing.assert_allclose(reconstruction.Ks_original[0], sample.Ks[0], rtol=1e-6)
+    assert reconstruction.notes[GIVEN_KS] is True
 
 
 def test_the_same_seed_gives_the_same_cameras(samples) -> None:
@@ -93,7 +94,8 @@ def test_features_are_those_of_the_extractor_for_arrays(samples) -> None:
 def test_a_guessed_focal_length_does_too(samples) -> None:
     sample = samples["interpolated"][0]
     model = SfmModel(SfmConfig(intrinsics="guess"))
-    assert relative_error_deg(model.reconstruct(sample.image_paths).cam_from_world, sample) < 10
+    found = model.reconstruct(sample.image_paths, sample.Ks)
+    assert relative_error_deg(found.cam_from_world, sample) < 10 and GIVEN_KS not in found.notes
 
 
 @pytest.mark.parametrize("n", [2, 4])

@@ -181,3 +181,36 @@ def test_no_difference_is_rarely_called_one() -> None:
         wrong += decide(test, test.p, 0.05) != NOT_SHOWN
     # Binomial(400, 0.05): 20 +- 4.4.
     assert 5 <= wrong <= 36
+
+
+def test_samples_of_one_scene_do_not_make_a_difference_out_of_nothing() -> None:
+    wrong, naive = np.zeros(3), np.zeros(3)
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        clusters = np.repeat(np.arange(10), 8)
+        # Run B is better in some scenes and worse in others, and in neither on average.
+        a, b = rng.gamma(2, 10, 80), rng.normal(0, 3, 10)[clusters]
+        b = np.maximum(a + b + rng.normal(0, 0.5, 80), 0)
+        for found, of in ((wrong, clusters), (naive, None)):
+            tests = (signed_rank(a, b, of), sign_test(a, b, of), mcnemar(a < 20, b < 20, of).test)
+            found += [test.p is not None and test.p < 0.05 for test in tests]
+    # Binomial(150, 0.05): 7.5 +- 2.7; exact tests of few scenes reach it from below.
+    assert (wrong <= 16).all() and wrong[0] >= 2
+    assert (naive[:2] > 45).all()
+
+
+def test_clusters_of_one_sample_change_nothing() -> None:
+    a, b = errors(30, 2, shift=0.2)
+    own = np.random.default_rng(0).permutation(30)
+    assert signed_rank(a, b, own).p == pytest.approx(signed_rank(a, b).p)
+    assert sign_test(a, b, own) == sign_test(a, b)
+    assert mcnemar(a < 3, b < 3, own) == mcnemar(a < 3, b < 3)
+    with_own, without = (paired_bootstrap(a, b, mean, 4000, 0, of) for of in (own, None))
+    assert (with_own.low, with_own.high) == pytest.approx((without.low, without.high), rel=0.1, abs=0.03)
+
+
+def test_successes_that_cancel_within_a_scene_are_no_evidence() -> None:
+    before, after = np.array([True, False, True, False]), np.array([False, True, False, True])
+    found = mcnemar(before, after, np.array([0, 0, 1, 1]))
+    assert (found.only_a, found.only_b, found.test.p) == (2, 2, None)
+    assert "neither run succeeds more often" in str(found.test.reason)
