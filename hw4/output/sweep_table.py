@@ -112,21 +112,40 @@ def _pretrain_cells(setting: Setting) -> list[str]:
     return [", ".join(steps), *(spread.text(Scale(3, 1)) for spread in spreads)]
 
 
-def _notes(job: Job) -> list[str]:
+def _remarks(job: Job) -> list[str]:
     """What is to be said of one job, pose first."""
-    pose, splat, about = _pose(job.run), job.run.splat, f"job {job.name}"
-    notes = [] if pose is None else [f"{about}: {remark}" for remark in pose.remarks]
-    differing = None if pose is None else why_they_differ(pose.summary, pose.relative)
-    notes += [f"{about}: {differing}"] if differing else []
+    pose, splat = _pose(job.run), job.run.splat
+    remarks = []
+    if pose is not None:
+        differing = why_they_differ(pose.summary, pose.relative)
+        remarks += [
+            f"{pose.model}, weights: {pose.weights}",
+            *pose.remarks,
+            *([differing] if differing else []),
+        ]
     if splat is not None:
-        notes.append(f"{about}: splat initialised from {splat.origin}")
+        remarks.append(f"splat initialised from {splat.origin}")
         if splat.aligned_test_views:
-            notes.append(f"{about}: test cameras were optimised before scoring")
-        notes += [f"{name} is missing: {reason}" for name, reason in splat.missing.items()]
-    if job.run.status != OK:
-        notes.append(f"{about} failed: {job.error}")
+            remarks.append("test cameras were optimised before scoring")
+        remarks += [f"{name} is missing: {reason}" for name, reason in splat.missing.items()]
     skipped = job.run.results.get("skipped") or {}
-    return notes + [f"{about}: {stage} was skipped: {reason}" for stage, reason in skipped.items()]
+    return remarks + [f"{stage} was skipped: {reason}" for stage, reason in skipped.items()]
+
+
+def _notes(jobs: Sequence[Job]) -> list[str]:
+    """What is to be said of jobs, each remark once with those that it is about."""
+    names: dict[str, list[str]] = {}
+    for job in jobs:
+        for remark in dict.fromkeys(_remarks(job)):
+            names.setdefault(remark, []).append(job.name)
+    notes = [f"{_who(about, len(jobs))}: {remark}" for remark, about in names.items()]
+    return notes + [f"job {job.name} failed: {job.error}" for job in jobs if job.run.status != OK]
+
+
+def _who(names: Sequence[str], n_jobs: int) -> str:
+    if len(names) == 1:
+        return f"job {names[0]}"
+    return "all jobs" if len(names) == n_jobs else f"jobs {', '.join(names)}"
 
 
 def _setting(value: Any) -> str:
@@ -167,10 +186,8 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         row += _splat_cells(setting) if has_splat else []
         row += _pretrain_cells(setting) if has_pretrain else []
         rows.append(row)
-    about = ((job, pose) for job in jobs if (pose := _pose(job.run)) is not None)
-    weights = {f"job {job.name}: {pose.model}, weights: {pose.weights}" for job, pose in about}
     kinds = {(s.protocol, s.mode, s.failures) for s in (pose.summary for pose in poses)}
-    notes = [note for job in jobs for note in _notes(job)]
+    notes = _notes(jobs)
     notes += [
         f"protocol {protocol}, mode {mode}, failures {failures}" for protocol, mode, failures in sorted(kinds)
     ]
@@ -183,7 +200,7 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         with_interval = ", ".join(row.label for row in _pose_rows(poses) if _has_interval(row))
         drawn = dict.fromkeys(pose.summary.drawn for pose in poses)
         notes.append(f"{with_interval} with 95 % bootstrap intervals over {'; '.join(drawn)}")
-    return Table(title, columns, rows, [*sorted(weights), *dict.fromkeys(notes)])
+    return Table(title, columns, rows, notes)
 
 
 def _about_seeds(settings: Sequence[Setting]) -> str:

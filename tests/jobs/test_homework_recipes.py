@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hw4.config import SampleConfig
 from hw4.jobs.comparison import write_comparison
-from hw4.jobs.run import run_job
+from hw4.jobs.run import SweepGroup, run_job
 from hw4.launch.sweep import plan
 from hw4.report.document import write_report
 from tests.support.homework import CASE, write_homework
@@ -46,7 +46,7 @@ def run_recipe(name: str, out: Path, *more: str) -> tuple[list[dict[str, Any]], 
     terminal = io.StringIO()
     for number, config in enumerate(jobs):
         console = Console(file=terminal, width=200)
-        run_job(config, out / str(number), console, None if len(jobs) == 1 else "sweep")
+        run_job(config, out / str(number), console, None if len(jobs) == 1 else SweepGroup("sweep"))
     results = [json.loads((out / str(n) / "results.json").read_text()) for n in range(len(jobs))]
     assert {result["status"] for result in results} == {"ok"}
     return results, terminal.getvalue()

@@ -86,6 +86,8 @@ def test_the_table_has_a_row_for_each_setting(sweep: Path) -> None:
     assert [row[psnr] for row in table.rows] == [f"{mean}.00 ± 0.50" for mean in (10, 12, 14, 16)]
     assert {row[1] for row in table.rows} == {"3"}
     assert any(note.startswith("splat.seed 0, 1, 2: jobs that differ in their seeds") for note in table.notes)
+    # What is to be said of all of them is said once.
+    assert "all jobs: splat initialised from scene" in table.notes and len(table.notes) == 3
 
 
 def test_a_lost_replicate_is_counted(tmp_path: Path) -> None:
