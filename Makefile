@@ -1,9 +1,15 @@
 # Every target sets up what it needs; `make help` lists them.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+# The newest Python here that hw4 supports; a name alone may be a shim that leads nowhere.
+PYTHONS := python3.14 python3.13 python3.12 python3.11 python3.10 python3
+PYTHON ?= $(shell for p in $(PYTHONS); do \
+	$$p -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+UV := $(shell command -v uv)
 # Keyed by the dependency file, so that a change of it makes a new environment and the old one stays whole.
 KEY := $(shell sha256sum pyproject.toml | cut -c1-12)
 VENV ?= .venv
+EXTRAS ?= all,dev,docs,cluster,workspace
 STAMP := $(VENV)/.installed-$(KEY)
 BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
@@ -18,11 +24,16 @@ setup: $(STAMP)  ## the environment, in .venv, and upstream's sources
 	@$(BIN)/python -m hw4.models.fetch
 
 $(STAMP): pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; give another with PYTHON=python3.10"; exit 1; }
+	@test -x $(BIN)/python || command -v "$(PYTHON)" >/dev/null \
+		|| { echo "no Python from 3.10 to 3.14 is here; install one, or give its path with PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a few minutes the first time; torch is large)"
+ifeq ($(UV),)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=23"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs,cluster,workspace]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$(EXTRAS)]"
+else
+	$(UV) pip install --quiet --python $(BIN)/python -e ".[$(EXTRAS)]"
+endif
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 

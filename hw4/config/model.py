@@ -1,5 +1,6 @@
 """`model=`: what the configuration of every model has; `hw4/models/<name>/config.py` has the rest."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,13 +45,18 @@ class NetworkConfig(ModelConfig):
 
     `weights` is ``tiny`` (ships with the project, for the models that have it), ``official`` (fetched from
     the hub), ``random`` (a small randomly initialised network, for checking the plumbing), a hub name
-    ``owner/name``, or a local file (``.pth``, ``.pt``, ``.safetensors``). `seed`: of random weights, and of
-    whatever else the model draws in `task=pose` and `task=predict`.
+    ``owner/name``, or a local file (``.pth``, ``.pt``, ``.safetensors``). `device`
+    ``auto`` is CUDA where there is a GPU, else the CPU; ``mps`` is Apple's GPU. `seed`: of random weights,
+    and of whatever else the model draws in `task=pose` and `task=predict`.
     """
 
     weights: str = weights_key("tiny")
-    device: str = key("auto", choices=("auto", "cpu", "cuda"))
-    dtype: str = key("auto", choices=("auto", "float32", "bfloat16"))
+    device: str = key(
+        "auto",
+        valid=re.compile(r"auto|cpu|mps|cuda(:\d+)?").fullmatch,
+        otherwise="is not a choice; choose one of: auto, cpu, cuda, cuda:<number>, mps",
+    )
+    dtype: str = key("auto", choices=("auto", "float32", "bfloat16", "float16"))
     # OpenCV's generator takes 31 bits.
     seed: int = key(0, low=0, high=MAX_SEED, replicate=True, read_if=_seed_is_read)
 

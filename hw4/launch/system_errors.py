@@ -5,6 +5,7 @@ import re
 import resource
 
 from hw4.core.errors import UserError, causes
+from hw4.core.extras import missing_package
 
 # What submitit raises for a job whose process is gone; it is imported only where it is used.
 _LOST_JOB = ("UncompletedJobError", "FailedJobError")
@@ -58,6 +59,8 @@ def _sentence(error: BaseException) -> str | None:
         )
     if number == errno.ENOMEM or isinstance(error, MemoryError) or any(w in text for w in _MEMORY_WORDS):
         return MEMORY
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return missing_package(error.name.split(".")[0])
     # Libraries hide why they did not load; under a limit of memory it is that.
     if isinstance(error, ImportError | OSError) and "shared object" in text and _is_limited():
         return MEMORY

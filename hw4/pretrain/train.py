@@ -12,7 +12,7 @@ from torch import nn
 
 from hw4.config import PretrainConfig
 from hw4.core.durable import JsonlLog
-from hw4.models.network.devices import precision
+from hw4.models.network.devices import half_precision, precision
 from hw4.models.network.training import Views
 from hw4.models.network.upstream import quiet
 from hw4.models.registry import trainable
@@ -64,7 +64,8 @@ def new_state(name: str, config: PretrainConfig, device: torch.device) -> Pretra
 
 def training_dtype(device: torch.device) -> torch.dtype:
     """Precision of the network's forward pass; targets and losses are float32 everywhere."""
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
+    # float16 would need its losses scaled.
+    return torch.bfloat16 if half_precision(device) == torch.bfloat16 else torch.float32
 
 
 def train_step(state: PretrainState, views: Views, config: PretrainConfig) -> dict[str, float]:

@@ -42,6 +42,7 @@ from tests.support.cli import refused
         (["metrics.mode=rotation"], "choose one of: R, T, both"),
         (["metrics.protocol=homewrok"], "Did you mean 'homework'?"),
         (["model.device=gpu"], "choose one of: auto, cpu, cuda"),
+        (["model.device=cuda:x"], "cuda:<number>, mps"),
         (["model.alignment.scene_graph=swin"], "complete, swin-<k>, oneref-<k>"),
         (["data=pairs"], "data.root is not set"),
         (["task=poze"], "Did you mean 'pose'?"),

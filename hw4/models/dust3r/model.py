@@ -15,7 +15,7 @@ from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.network import load_network
 from hw4.models.dust3r.upstream import import_inference
 from hw4.models.dust3r.views import load_view
-from hw4.models.network.devices import pick_device, pick_dtype, precision
+from hw4.models.network.devices import pick_device, pick_dtype, precision, tf32
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
@@ -63,12 +63,12 @@ class Dust3rModel(ViewsModel):
         check_budget([(view.pixels.shape[1], view.pixels.shape[2]) for view in views], edges)
         if self._is_known():
             images = [view.pixels.sub(0.5).div(0.5) for view in views]
-            with quiet(), precision(self.device, self.dtype):
+            with quiet(), tf32(self.device), precision(self.device, self.dtype):
                 return dust3r_fast.infer(self.network, images, edges)
 
         def network(view1: dict[str, Any], view2: dict[str, Any]) -> Any:
             # Inside `inference`, which turns autocast off.
-            with precision(self.device, self.dtype):
+            with tf32(self.device), precision(self.device, self.dtype):
                 return self.network(view1, view2)
 
         with quiet():

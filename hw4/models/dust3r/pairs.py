@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hw4.models.dust3r.blocks import Asked, Rope, Told, meet, self_attention
 from hw4.models.dust3r.upstream import import_model, import_part
+from hw4.models.network.devices import per_device
 
 Prediction = dict[str, Tensor]
 
@@ -60,7 +61,7 @@ class _Group:
         self.height, self.width = images.shape[-2:]
         self.grid = self.height // patch, self.width // patch
         tokens = self.grid[0] * self.grid[1]
-        step = max(1, TOKENS_PER_CHUNK[images.device.type] // tokens)
+        step = max(1, per_device(TOKENS_PER_CHUNK, images.device) // tokens)
         rope = Rope.of(network, *self.grid, network.enc_blocks[0].attn, images)
         encoded = []
         for chunk in images.split(step):
@@ -150,7 +151,7 @@ class PairPredictor:
         for (group1, group2), numbers in alike.items():
             groups = self._groups[group1], self._groups[group2]
             tokens = max(g.encoded.shape[1] for g in groups)
-            step = max(1, TOKENS_PER_CHUNK[groups[0].encoded.device.type] // tokens)
+            step = max(1, per_device(TOKENS_PER_CHUNK, groups[0].encoded.device) // tokens)
             for begin in range(0, len(numbers), step):
                 chunk = numbers[begin : begin + step]
                 members = [[self._place[pairs[number][side]][1] for number in chunk] for side in (0, 1)]
@@ -199,7 +200,7 @@ class PairPredictor:
         if skip is None:
             result: dict[str, Tensor] = head(layers[-1:], (group.height, group.width))
             return result
-        step = max(1, PIXELS_PER_CHUNK[index.device.type] // (group.height * group.width))
+        step = max(1, per_device(PIXELS_PER_CHUNK, index.device) // (group.height * group.width))
         parts = [
             _dpt(
                 head, [x[begin : begin + step] for x in layers], skip[index[begin : begin + step]], group.grid

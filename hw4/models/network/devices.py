@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 
@@ -15,14 +15,30 @@ def pick_device(config: NetworkConfig) -> torch.device:
     """``auto``: the GPU where there is one.
 
     Raises:
-        UserError: CUDA is asked for and absent.
+        UserError: the device that is asked for is absent.
     """
-    available = torch.cuda.is_available()
-    if config.device == "cuda" and not available:
+    wanted = config.device
+    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        return torch.device("cuda" if n_cuda else "cpu")
+    device = torch.device(wanted)
+    if device.type == "cuda" and not n_cuda:
         raise UserError(
-            "model.device=cuda, but torch finds no CUDA GPU on this machine; use model.device=auto or cpu."
+            f"model.device={wanted}, but torch finds no CUDA GPU on this machine; use model.device=auto or "
+            "cpu."
         )
-    return torch.device("cuda" if available and config.device != "cpu" else "cpu")
+    if device.type == "cuda" and (device.index or 0) >= n_cuda:
+        raise UserError(f"model.device={wanted}, but the last of {n_cuda} GPUs here is cuda:{n_cuda - 1}.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("model.device=mps, but torch finds no Apple GPU here; use model.device=auto or cpu.")
+    return device
+
+
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The 16-bit type that a device computes in: cards before Ampere only emulate bfloat16, slowly."""
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
 
 
 def pick_dtype(config: NetworkConfig, device: torch.device, fast: bool = False) -> torch.dtype:
@@ -31,12 +47,28 @@ def pick_dtype(config: NetworkConfig, device: torch.device, fast: bool = False) 
     Args:
         config: says ``auto`` or which.
         device: where it runs.
-        fast: ``auto`` is bfloat16 on GPUs that have it, as upstream runs some networks; else float32.
+        fast: ``auto`` is `half_precision` where there is one, as upstream runs some networks; else float32.
     """
     if config.dtype != "auto":
-        return torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
-    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if fast and has_it else torch.float32
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.dtype]
+    return (half_precision(device) if fast else None) or torch.float32
+
+
+def per_device(limits: Mapping[str, int], device: torch.device) -> int:
+    """How much goes to a device at once: any GPU takes what CUDA's do."""
+    return limits["cpu" if device.type == "cpu" else "cuda"]
+
+
+@contextlib.contextmanager
+def tf32(device: torch.device) -> Iterator[None]:
+    """Matrix products of float32 in TF32, as upstream's programs run some networks; nothing without CUDA."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 @contextlib.contextmanager

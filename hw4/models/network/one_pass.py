@@ -7,6 +7,7 @@ import torch
 
 from hw4.geometry.pnp import diagnose_points
 from hw4.models.base import Reconstruction
+from hw4.models.network.devices import per_device
 from hw4.models.network.views import ModelView
 
 # Patches that go through a network at once: on a CPU more gain nothing, on a GPU they fill it.
@@ -16,7 +17,7 @@ TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
 def scenes_that_fill(device: torch.device, views: Sequence[ModelView], patch_size: int) -> int:
     """How many scenes of these shapes keep a device busy; at least 1."""
     patches = sum(view.pixels[0].numel() for view in views) // patch_size**2
-    return max(1, TOKENS_PER_BATCH[device.type] // max(1, patches))
+    return max(1, per_device(TOKENS_PER_BATCH, device) // max(1, patches))
 
 
 def reconstruction_of(

@@ -15,7 +15,7 @@ from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.data.sample.write import write_pair
 from hw4.models.base import GIVEN_KS, ReconstructionFailed
 from hw4.models.dust3r.config import Dust3rConfig
-from hw4.models.network.devices import pick_device, pick_dtype
+from hw4.models.network.devices import per_device, pick_device, pick_dtype, tf32
 from hw4.models.registry import build_model
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import extract
@@ -23,6 +23,7 @@ from hw4.models.sfm.model import SfmModel
 from hw4.models.vggt.config import VggtConfig
 from hw4.pose import predict
 from hw4.pose.metrics import rotation_error_deg
+from hw4.pretrain.train import training_dtype
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +135,8 @@ def test_a_gpu_that_is_not_there_is_one_sentence(model, monkeypatch: pytest.Monk
 
 def test_auto_takes_the_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
     cuda = torch.device("cuda")
     assert pick_device(VggtConfig(device="auto")) == pick_device(VggtConfig(device="cuda")) == cuda
     assert pick_device(VggtConfig(device="cpu")) == torch.device("cpu")
@@ -143,6 +145,31 @@ def test_auto_takes_the_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> No
     assert pick_dtype(VggtConfig(), torch.device("cpu"), fast=True) == torch.float32
     assert pick_dtype(Dust3rConfig(), cuda) == torch.float32
     assert pick_dtype(Dust3rConfig(dtype="bfloat16"), cuda) == torch.bfloat16
+    assert training_dtype(cuda) == torch.bfloat16
+    # V100 and T4 emulate bfloat16.
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    assert pick_dtype(VggtConfig(), cuda, fast=True) == torch.float16
+    assert training_dtype(cuda) == torch.float32
+
+
+def test_a_gpu_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device(VggtConfig(device="cuda:1")) == torch.device("cuda:1")
+    with pytest.raises(UserError, match="the last of 2 GPUs here is cuda:1"):
+        pick_device(VggtConfig(device="cuda:2"))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(UserError, match="finds no Apple GPU"):
+        pick_device(VggtConfig(device="mps"))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device(VggtConfig(device="mps")) == torch.device("mps")
+    assert per_device({"cpu": 1, "cuda": 2}, torch.device("mps")) == 2
+    before = torch.backends.cuda.matmul.allow_tf32
+    with tf32(torch.device("cpu")):
+        assert torch.backends.cuda.matmul.allow_tf32 == before
+    with tf32(torch.device("cuda")):
+        assert torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cuda.matmul.allow_tf32 == before
 
 
 @pytest.mark.parametrize("model", [Dust3rConfig, VggtConfig])
