@@ -6,7 +6,8 @@ from importlib import metadata
 # Modules that have another name than their package.
 NAMES = {"cv2": "opencv_python"}
 # What has no wheel for some machines, and is then no requirement.
-WITHOUT_WHEELS = {"pycolmap": "there is no wheel of it for this machine (docs/install.md)"}
+_NONE = "there is no wheel of it for this machine (docs/install.md)"
+WITHOUT_WHEELS = {"pycolmap": _NONE, "gsply": _NONE}
 # Extras for working on hw4, and those that only name others.
 NOT_ADVISED = ("all", "dev", "docs")
 
