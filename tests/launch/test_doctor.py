@@ -21,6 +21,9 @@ from hw4.launch.doctor.gpu import (
 )
 from hw4.launch.doctor.run import run_doctor
 from hw4.launch.doctor.section import Section, as_text
+from hw4.launch.doctor.sources import sources
+from hw4.models.network.sources import FOLDER, sources_folder
+from hw4.models.registry import models
 
 SMI = """
 +-----------------------------------------------------------------------------------------+
@@ -158,3 +161,19 @@ def test_the_whole_page(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def test_it_takes_no_arguments() -> None:
     with pytest.raises(SystemExit):
         run_doctor(["--everything"])
+
+
+def test_models_sources_are_said_to_be_there_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    (wheel,) = models()["da3"].wheels
+    assert dict(sources().facts)[str(wheel)].startswith("fetched when it is first used")
+    sources_folder(wheel).mkdir()
+    assert dict(sources().facts)[str(wheel)] == str(sources_folder(wheel))
+    for name, mark in wheel.packages.items():
+        checkout = tmp_path / "checkout" / name / mark
+        checkout.parent.mkdir(parents=True)
+        checkout.touch()
+    monkeypatch.syspath_prepend(tmp_path / "checkout")
+
+    (place,) = [value for name, value in sources().facts if name in wheel.packages]
+    assert place.startswith(str(tmp_path / "checkout"))
