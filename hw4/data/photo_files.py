@@ -1,5 +1,6 @@
 """Which files of a folder are photos, and which others look like some, said in sentences."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ UNREAD = [
     ".rw2",
     ".tga",
 ]
+# How far below a folder its photos are looked for; a person may point at a whole disk.
+DEPTH = 3
 # What follows a photo's name in that of its mask or depth map.
 MAP = re.compile(r"[._-](?:mask|depth|alpha|seg|segmentation|normals?|conf)s?$", re.IGNORECASE)
 
@@ -75,6 +78,31 @@ def photo_files(folder: Path) -> PhotoFiles:
             f"{_some(maps)}"
         )
     return PhotoFiles([path for path in photos if path not in maps], notes)
+
+
+def nested(folder: Path) -> list[Path]:
+    """Photos in the folders up to `DEPTH` below one, hidden ones left out, in alphabetical order."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        inside = len(Path(place).relative_to(folder).parts) < DEPTH
+        folders[:] = sorted(name for name in folders if inside and not name.startswith("."))
+        if Path(place) != folder:
+            found += [Path(place) / name for name in sorted(files) if is_photo_name(name) and _is_text(name)]
+    return found
+
+
+def nested_note(folder: Path, key: str) -> list[str]:
+    """The sentence about photos below a folder, none of which is read, if there are any; `key` names one."""
+    photos = nested(folder)
+    if not photos:
+        return []
+    places = Counter(photo.parent.relative_to(folder).as_posix() for photo in photos)
+    shown = [f"{name} ({count})" for name, count in list(places.items())[:3]]
+    more = ", ..." if len(places) > 3 else ""
+    return [
+        f"{len(photos)} photo{'s' * (len(photos) > 1)} in folders below {folder} not read: "
+        f"{', '.join(shown)}{more}; name the folder that is meant with {key}"
+    ]
 
 
 def _unread(folder: Path, kind: str, count: int) -> str:

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from hw4.core.errors import UserError, brief
 from hw4.core.fingerprint import file_digests
 from hw4.core.regular import regular
-from hw4.data.photo_files import HEIF, READ, photo_files
+from hw4.data.photo_files import HEIF, READ, is_photo_name, photo_files
 from hw4.data.pixels import eight_bit
 
 # EXIF's tag of the orientation.
@@ -147,6 +147,20 @@ def _as_stored(image: Image.Image) -> Image.Image:
     return image.transpose(BACK[tag]) if image.format == "TIFF" and tag in BACK else image
 
 
+def _instead(path: Path) -> str:
+    """What lies where an image does not, as the end of a sentence."""
+    slashed = path.parent / path.name.replace("\\", "/")
+    if slashed != path and slashed.is_file():
+        return "; with / for \\ it does"
+    stem = without_suffix(path.name).lower()
+    try:
+        names = sorted(other.name for other in path.parent.iterdir())
+    except OSError:
+        return ""
+    others = [n for n in names if is_photo_name(n) and without_suffix(n).lower() == stem]
+    return f"; {others[0]} lies there" if others else ""
+
+
 def open_upright(path: Path) -> Image.Image:
     """The decoded photo, turned as its EXIF orientation says unless it is `AsStored`: L, RGB or RGBA.
 
@@ -158,7 +172,7 @@ def open_upright(path: Path) -> Image.Image:
             turned = _as_stored(image) if isinstance(path, AsStored) else ImageOps.exif_transpose(image)
             return eight_bit(turned)
     except FileNotFoundError as error:
-        raise UserError(f"image {path} does not exist.") from error
+        raise UserError(f"image {path} does not exist{_instead(path)}.") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"image {path} is refused: {error}.") from error
     except (UserError, MemoryError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hw4.config import Config
 from hw4.config.stages import DEMO
 from hw4.core.errors import UserError
-from hw4.data.photo_files import photo_files
+from hw4.data.photo_files import nested_note, photo_files
 from hw4.data.photos import photo_folder
 from hw4.data.registry import scene_photos
 from hw4.jobs.context import JobContext
@@ -36,7 +36,7 @@ def run_demo_stage(context: JobContext) -> list[str]:
         )
     if source.is_dir():
         found = photo_files(source)
-        for note in found.notes:
+        for note in [*found.notes, *nested_note(source, "demo.images=...")]:
             context.warn(note)
         if len(found.paths) > options.max_images:
             limit = f"demo.max_images={options.max_images}"

@@ -100,3 +100,59 @@ def test_a_scene_says_what_it_leaves_out(tmp_path):
     notes = load_scene(bare).notes
     assert any("of kind .gif" in note for note in notes)
     assert any("transforms.json are not read" in note for note in notes)
+
+
+def test_photos_in_folders_below_are_counted_and_said(tmp_path):
+    _photos(tmp_path / "a", "0.png")
+    for place in ("left/0.jpg", "left/1.jpg", "right/day 2/0.png", ".thumbnails/0.png", "left/note.txt"):
+        (tmp_path / "a" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / place).touch()
+    said = (
+        f"3 photos in folders below {tmp_path / 'a'} not read: left (2), right/day 2 (1); name the folder "
+        "that is meant with data.images=..."
+    )
+    assert files.nested_note(tmp_path / "a", "data.images=...") == [said]
+    assert files.nested_note(tmp_path / "a" / "left", "x") == []
+    # Nothing is found: the same, as the reason.
+    (tmp_path / "a" / "0.png").unlink()
+    for layout in ("auto", "photos"):
+        with pytest.raises(
+            UserError, match=r"no photos .*; 3 photos in folders below .*left \(2\), right/day 2 \(1\)"
+        ):
+            load_scene(tmp_path / "a", layout)
+
+
+def test_a_scene_of_photos_says_what_lies_below(tmp_path):
+    for place in ("0.png", "1.png", "2.png", "spare/3.png"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (20, 16)).save(tmp_path / place)
+    scene = load_scene(tmp_path)
+    assert len(scene.train.names) == 2 and any("1 photo in folders below" in note for note in scene.notes)
+    (tmp_path / "b\udcfe.png").touch()
+    with pytest.raises(UserError, match=r"no photos .*1 file of .* not read: the name is no UTF-8"):
+        for place in ("0.png", "1.png", "2.png", "spare/3.png"):
+            (tmp_path / place).unlink()
+        load_scene(tmp_path)
+
+
+def test_photos_below_without_a_camera_are_said(tmp_path):
+    root = write_scene(tmp_path, np.random.default_rng(3).uniform(-0.8, 0.8, (20, 3)))
+    (root / "images" / "more").mkdir()
+    (root / "images" / "more" / "a.png").touch()
+    assert any("not used: 1, more/a.png first" in note for note in load_scene(root).notes)
+
+
+@pytest.mark.parametrize(
+    ("there", "listed", "said"),
+    [
+        ("a.JPG", "a.png", r"a\.png does not exist; a\.JPG lies there\.$"),
+        ("sub/a.png", "sub\\a.png", r"does not exist; with / for . it does\.$"),
+        ("b.png", "a.png", r"a\.png does not exist\.$"),
+        ("b.png", "none/a.png", r"none/a\.png does not exist\.$"),
+    ],
+)
+def test_a_missing_photo_is_named_with_what_lies_there(tmp_path, there, listed, said):
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).touch()
+    with pytest.raises(UserError, match=said):
+        open_upright(tmp_path / listed)

@@ -47,6 +47,19 @@ def _text(path: Path) -> str:
     return content.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
+def _not_text(error: UnicodeDecodeError) -> str:
+    """Which line cannot be decoded; names that are no UTF-8 cannot be listed."""
+    before = error.object[: error.start]
+    first = before.rfind(b"\n") + 1
+    line = error.object[first:].split(b"\n", 1)[0].rstrip()[:80]
+    if error.encoding != "utf-8" or b"\0" in line:
+        return "it is not text"
+    return (
+        f"line {before.count(bytes([10])) + 1} is no UTF-8 ({os.fsdecode(line)!a}): save the file in UTF-8, "
+        "and rename photos whose names are none"
+    )
+
+
 def read_index(path: Path) -> list[PairRow]:
     """Rows of a pairs file: free header, a line ``idx img1 img2``, then ``idx path1 path2`` rows.
 
@@ -58,7 +71,7 @@ def read_index(path: Path) -> list[PairRow]:
     try:
         lines = _text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        reason = error.strerror if isinstance(error, OSError) else _not_text(error)
         raise UserError(f"cannot read the index {path}: {reason}; set data.root and data.index.") from error
     rows: list[PairRow] = []
     started = False
@@ -80,6 +93,8 @@ def read_index(path: Path) -> list[PairRow]:
             raise UserError(f"{path}, line {number}: idx {idx} stands there twice; give each row its own.")
         seen.add(idx)
         rows.append(PairRow(idx, fields[1], fields[2]))
+    if not started and any(re.match(r"\s*idx\s*[,;]", line) for line in lines):
+        raise UserError(f"{path} has its columns between commas or semicolons: put blanks or tabs there.")
     if not started:
         raise UserError(f"{path} has no line starting 'idx img1 img2'; put it above the first row.")
     if not rows:

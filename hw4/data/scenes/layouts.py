@@ -8,7 +8,8 @@ from hw4.config import SceneConfig
 from hw4.config.fields import one_of
 from hw4.core.errors import ConfigError, UserError
 from hw4.core.plugins import with_plugins
-from hw4.data.photos import render_names
+from hw4.data.photo_files import nested_note, photo_files
+from hw4.data.photos import photo_folder, render_names
 from hw4.data.scenes import bare_photos, plain_colmap, sparse_views
 from hw4.data.scenes.files import Layout, SceneFiles, Split
 
@@ -49,7 +50,9 @@ def layout_of(root: Path, name: str = AUTO) -> Layout:
     found = [row for row in found if row.name not in beaten]
     if not found:
         *most, last = (f"no {row.sign}" for row in layouts().values())
-        raise UserError(f"{root} holds no scene: {', '.join(most)} and {last}.")
+        folder = photo_folder(root)
+        seen = [*photo_files(folder).notes, *nested_note(folder, "data.images=...")]
+        raise UserError("; ".join([f"{root} holds no scene: {', '.join(most)} and {last}", *seen]) + ".")
     if len(found) > 1:
         signs = " and ".join(f"{row.sign} ({row.name})" for row in found)
         names = " or ".join(row.name for row in found)

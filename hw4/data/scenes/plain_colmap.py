@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hw4.core.errors import UserError
+from hw4.data.photo_files import nested
 from hw4.data.photos import find_images, without_suffix
 from hw4.data.scenes.colmap_files import CAMERA_FILES, model_files, shows_colmap
 from hw4.data.scenes.colmap_models import find_model, model_in
@@ -37,12 +38,14 @@ def _locate(root: Path, split: Split) -> SceneFiles:
     return SceneFiles(root, NAME, train, test, points_saw_test=True, notes=notes)
 
 
-def _without_camera(folder: Path, names: list[str]) -> tuple[str, ...]:
+def _without_camera(folder: Path, listed: list[str]) -> tuple[str, ...]:
     """What is to be said of photos that the model did not place; names may lack their suffixes."""
     if not folder.is_dir():
         return ()
-    placed = {without_suffix(name) for name in names}
-    others = [path.name for path in find_images(folder) if without_suffix(path.name) not in placed]
+    placed = {without_suffix(name) for name in listed}
+    photos = [*find_images(folder), *nested(folder)]
+    names = [path.relative_to(folder).as_posix() for path in photos]
+    others = [name for name in names if without_suffix(name) not in placed]
     if not others:
         return ()
     return (

@@ -40,11 +40,10 @@ class SfmModel(ReconstructionModel):
         """See `ReconstructionModel.reconstruct`; `Ks` may also be (2, 3, 3), of the first and last view."""
         pycolmap.set_random_seed(seed)
         features = extract([photo_path(path) for path in image_paths], self.config)
-        names = [Path(path).name for path in image_paths]
         known = Ks if self.config.intrinsics == "data" else None
         cameras, camera_of = make_cameras(features, known)
         method = self._pair if len(features) == 2 else self._sequence
-        found = method(features, cameras, camera_of, names, seed)
+        found = method(features, cameras, camera_of, seed)
         found.notes |= {GIVEN_KS: True} if known is not None else {}
         return found
 
@@ -53,7 +52,6 @@ class SfmModel(ReconstructionModel):
         features: Sequence[Features],
         cameras: Sequence[pycolmap.Camera],
         camera_of: Sequence[int],
-        names: Sequence[str],
         seed: int,
     ) -> Reconstruction:
         two_view = estimate_two_view(
@@ -62,8 +60,9 @@ class SfmModel(ReconstructionModel):
         verified = len(two_view.inliers)
         if two_view.cam2_from_cam1 is None or verified < self.config.min_inliers:
             raise ReconstructionFailed(
-                f"only {verified} verified matches between {names[0]} and {names[1]} "
-                f"({len(two_view.matches)} before verification; model.min_inliers={self.config.min_inliers})"
+                # No names: the reason is kept for these pictures, whatever their files are called.
+                f"only {verified} verified matches between the two views ({len(two_view.matches)} before "
+                f"verification; model.min_inliers={self.config.min_inliers})"
             )
         Ks = np.stack([cameras[c].calibration_matrix() for c in camera_of])
         points, colors = triangulate(two_view, features[0], features[1], Ks[0], Ks[1])
@@ -83,7 +82,6 @@ class SfmModel(ReconstructionModel):
         features: Sequence[Features],
         cameras: Sequence[pycolmap.Camera],
         camera_of: Sequence[int],
-        names: Sequence[str],
         seed: int,
     ) -> Reconstruction:
         n = len(features)
@@ -100,8 +98,7 @@ class SfmModel(ReconstructionModel):
         }
         if not two_views:
             raise ReconstructionFailed(
-                f"no two of the {n} views, {names[0]} to {names[-1]}, share {self.config.min_inliers} "
-                "verified matches"
+                f"no two of the {n} views share {self.config.min_inliers} verified matches"
             )
         mapping = map_views(features, cameras, camera_of, two_views, self.config, seed)
         if mapping is not None:

@@ -267,3 +267,18 @@ def test_numbers_of_any_size_are_a_camera_or_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "gt.json").write_text(json.dumps({"9" * 5000: {}}))
     with pytest.raises(UserError, match="keys of the ground truth must be sample numbers"):
         read_ground_truth(tmp_path / "gt.json")
+
+
+def test_a_line_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.txt"
+    path.write_bytes(b"header\nidx img1 img2\n0 a.png b.png\n1 \xfc_a.png b.png\n2 c.png d.png\n")
+    with pytest.raises(
+        UserError, match=r"line 4 is no UTF-8 \('1 .udcfc_a\.png b\.png'\): save the file in UTF-8"
+    ):
+        read_index(path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\xff")
+    with pytest.raises(UserError, match=r"line 1 is no UTF-8|is not text"):
+        read_index(path)
+    path.write_text("idx,img1,img2\n0,a.png,b.png\n")
+    with pytest.raises(UserError, match="has its columns between commas"):
+        read_index(path)
