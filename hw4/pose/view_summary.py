@@ -33,7 +33,7 @@ class ViewsScores:
 
 def group_of(scene: str) -> str:
     """What a scene is pooled with: its category where it is named ``category/scene``, else itself alone."""
-    return scene.split("/")[0]
+    return scene.rpartition("/")[0] or scene
 
 
 def summarize_views(samples: Sequence[ViewsScores], config: MetricsConfig) -> dict[str, Measured]:

@@ -36,6 +36,9 @@ def test_scenes_weigh_the_same_however_many_samples_they_have() -> None:
     # Scenes of one category are pooled, then the categories.
     samples = [scored("apple/1", 1.0), scored("apple/2", 1.0), scored("bench/1", 0.5), scored("bench/2", 0.0)]
     assert summarize_views(samples, CONFIG)[NAME].value == 0.625
+    # By all that stands before the scene's own name.
+    samples = [scored(name, value) for name, value in (("s/tum/1", 1.0), ("s/tum/2", 1.0), ("s/eth/1", 0.0))]
+    assert summarize_views(samples, CONFIG)[NAME].value == 0.5
     assert summarize_views([], CONFIG) == {}
 
 
