@@ -3,11 +3,15 @@
 from typing import Any
 
 from hw4.core.scale import MISSING, Scale
+from hw4.data.views.sample import SampleViews
 from hw4.metrics import label_of, scale_of, views_metrics
 from hw4.output.tables import Table, number
 from hw4.pose.beside import why_they_differ
 from hw4.pose.metrics import Measured, PoseSummary, most_frequent
-from hw4.pose.results import OK, PoseResult
+from hw4.pose.results import OK, PoseResult, SampleResult
+
+# A sample of which the model placed some views only.
+PARTLY = "partly"
 
 
 def _interval(scale: Scale, metric: Measured) -> str:
@@ -103,12 +107,16 @@ def predictions_table(result: PoseResult, title: str) -> Table:
     return Table(title, ("what", "value"), rows, notes)
 
 
+def _status(one: SampleResult) -> str:
+    # Of N views some may have been placed.
+    partly = one.prediction.status == OK and isinstance(one.sample, SampleViews)
+    return PARTLY if partly else one.prediction.status
+
+
 def failures_table(result: PoseResult) -> Table | None:
     """One row per sample without a result, and why; None if there is none."""
     rows = [
-        (str(s.sample.idx), s.prediction.status, str(s.reason))
-        for s in result.samples
-        if s.error.rotation_deg is None
+        (str(s.sample.idx), _status(s), str(s.reason)) for s in result.samples if s.error.rotation_deg is None
     ]
     return Table("Samples without a result", ("idx", "status", "reason"), rows) if rows else None
 

@@ -8,6 +8,7 @@ import pytest
 
 from hw4.config import MetricsConfig
 from hw4.data.views.sample import SampleViews
+from hw4.output.pose_tables import failures_table
 from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.metrics import pair_error
@@ -81,6 +82,8 @@ def test_a_lost_view_is_said_and_never_scored_as_zero(tmp_path: Path) -> None:
     assert "1 of 4 views have no camera (view 2" in str(one.reason)
     assert one.prediction.cam_from_world is not None
     assert np.isnan(one.prediction.cam_from_world).all(axis=(1, 2)).tolist() == [False, False, True, False]
+    table = failures_table(result)
+    assert table is not None and table.rows[0][:2] == ("0", "partly")
     (none,) = evaluate_pose([sample], oracle_of(sample, lost=sample.names[1:]), CONFIG).samples
     assert none.prediction.status == "failed" and "3 of 4 views" in str(none.reason)
 
