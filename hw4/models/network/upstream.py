@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from hw4.core.errors import UserError
+from hw4.core.extras import missing_package
 from hw4.models.network.sources import obtain
 from hw4.models.wheel import Wheel
 
@@ -44,7 +45,7 @@ def import_upstream(name: str, wheel: Wheel) -> ModuleType:
     """A module of upstream, imported quietly: from where Python finds it, or else out of the wheel.
 
     Raises:
-        UserError: the wheel cannot be fetched, or the module cannot be imported.
+        UserError: the wheel cannot be fetched, or the module or a package that it needs cannot be imported.
     """
     known = sys.modules.get(name)
     if known is not None:
@@ -55,8 +56,10 @@ def import_upstream(name: str, wheel: Wheel) -> ModuleType:
         with quiet(), _own_path(), ours:
             return importlib.import_module(name)
     except ImportError as error:
+        sentence = missing_package((error.name or "").split(".")[0])
         raise UserError(
-            f"upstream's package {package!r} cannot be imported ({error}); it was tested as it is in "
+            sentence
+            or f"upstream's package {package!r} cannot be imported ({error}); it was tested as it is in "
             f"{wheel}: mend the checkout on PYTHONPATH, or take that away."
         ) from error
 

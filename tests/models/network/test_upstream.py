@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -82,4 +83,13 @@ def test_a_checkout_that_cannot_be_imported_is_named(
 ) -> None:
     checkout(tmp_path / "checkout", monkeypatch, {"painter/model.py": "import a_library_that_is_not_here"})
     with pytest.raises(UserError, match="No module named 'a_library_that_is_not_here'.*painter 1.0"):
+        import_upstream("painter.model", wheel)
+
+
+def test_a_package_that_upstream_needs_is_named_with_its_extra(
+    wheel: Wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda _: ['not-here>=1; extra == "models"'])
+    checkout(tmp_path / "checkout", monkeypatch, {"painter/model.py": "import not_here"})
+    with pytest.raises(UserError, match=r"needs the package not_here.*pip install 'hw4\[models\]'"):
         import_upstream("painter.model", wheel)
