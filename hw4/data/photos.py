@@ -237,3 +237,11 @@ def resize_map(model_size: tuple[int, int], original_size: tuple[int, int]) -> n
     """(3, 3) affine from pixels of a resized image to pixels of its original; sizes are (width, height)."""
     (w, h), (original_w, original_h) = model_size, original_size
     return np.diag([original_w / w, original_h / h, 1.0])
+
+
+def why_no_photo(path: Path) -> str | None:
+    """Why there is no file at a path, for a sample's reason; None: there is one."""
+    try:
+        return None if path.is_file() else f"image {path} does not exist"
+    except OSError as error:
+        return f"image {path} cannot be read: {error.strerror}"

@@ -5,16 +5,12 @@
 
 import io
 import json
-import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from plyfile import PlyData, PlyElement
 
@@ -28,39 +24,12 @@ from hw4.data.scenes.scene import Scene, load_scene
 from hw4.pose.predictions import FromFile
 from hw4.splat.camera_file import read_cameras
 from hw4.splat.gaussians import load_ply, make_gaussians, save_ply
-from tests.support.bounded import in_time, run_bounded
 from tests.support.colmap_scenes import write_scene
-from tests.support.mutations import Mutate, damaged_bytes, damaged_json, damaged_text, damaged_value
+from tests.support.fuzz import Format, are_cameras, harm_and_read
+from tests.support.mutations import damaged_bytes, damaged_json, damaged_text, damaged_value
 from tests.support.pairs import random_cameras, write_pairs
 
-ASKED = os.environ.get("HW4_FUZZ")
-EXAMPLES = int(ASKED or 50)
-# Seconds for one file, and GB beyond what the process has.
-PATIENCE, MEMORY = 20, 1.0
 POINTS = np.random.default_rng(0).normal(size=(12, 3))
-
-
-@dataclass(frozen=True)
-class Format:
-    """Files that belong together.
-
-    Attributes:
-        write: makes them, valid, in a folder.
-        harm: files of which one is damaged in each example, and how.
-        read: what the program does with them; it checks the result, and raises what a person is told.
-        said: what `read` may raise.
-    """
-
-    write: Callable[[Path], object]
-    harm: dict[str, Mutate]
-    read: Callable[[Path], None]
-    said: tuple[type[Exception], ...] = (UserError,)
-
-
-def are_cameras(cam_from_world: np.ndarray) -> bool:
-    rotation = cam_from_world[..., :3, :3]
-    unit = np.allclose(rotation @ np.swapaxes(rotation, -1, -2), np.eye(3), atol=1e-5)
-    return bool(unit and (np.linalg.det(rotation) > 0).all())
 
 
 def check_scene(scene: Scene) -> None:
@@ -295,36 +264,4 @@ def test_what_was_found(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_damaged_file_is_read_rightly_or_is_one_sentence(name: str, tmp_path: Path) -> None:
-    kind, folder, last = FORMATS[name], tmp_path / "files", tmp_path / "last"
-    folder.mkdir()
-    last.mkdir()
-    kind.write(folder)
-    kind.read(folder)
-    valid = {file: (folder / file).read_bytes() for file in kind.harm}
-
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        derandomize=ASKED is None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink] if ASKED else [Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.sampled_from(sorted(valid)), st.randoms(use_true_random=False))
-    def one_by_one(file: str, rng: random.Random) -> None:
-        content = kind.harm[file](rng, valid[file])
-        in_time(PATIENCE)
-        (folder / file).write_bytes(content)
-        (last / Path(file).name).write_bytes(content)
-        try:
-            kind.read(folder)
-        except kind.said as error:
-            assert isinstance(error, MemoryError) or str(error)
-            assert "\n" not in str(error).strip() and len(str(error)) < 1500, str(error)
-        except Exception as error:
-            raise AssertionError(f"{file} of {content[:3000]!r}") from error
-        finally:
-            (folder / file).write_bytes(valid[file])
-            (last / Path(file).name).unlink()
-
-    run_bounded(one_by_one, PATIENCE, MEMORY, last)
+    harm_and_read(FORMATS[name], tmp_path)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from hw4.config import PairsListConfig
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.npz import read_npz
 from hw4.core.regular import regular
 from hw4.data.orientation import read_size
@@ -103,8 +103,8 @@ class ListedPairs(PairSource):
         """From the list, or the files that it refers to."""
         try:
             return self._pairs[idx].truth()
-        except (TypeError, IndexError) as error:
-            raise ValueError(f"pair {idx} of {self.listed_in.name} cannot be used: {error}") from error
+        except (TypeError, LookupError, OverflowError) as error:
+            raise ValueError(f"pair {idx} of {self.listed_in.name} cannot be used: {brief(error)}") from error
 
 
 def _of_transform(second_from_first: np.ndarray, Ks: np.ndarray | None) -> TruePair:

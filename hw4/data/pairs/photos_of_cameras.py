@@ -13,7 +13,8 @@ FOCAL_RANGE = (0.05, 1000.0)
 
 def photos_of_cameras(paths: Sequence[Path], Ks: np.ndarray | None, exif: str) -> ReadPhotos:
     """The photos as `data.exif` and their K say; K's principal point is about the middle of its image."""
-    sizes = [None] * len(paths) if Ks is None else [(2 * K[0, 2], 2 * K[1, 2]) for K in Ks]
+    with np.errstate(over="ignore"):
+        sizes = [None] * len(paths) if Ks is None else [(2 * K[0, 2], 2 * K[1, 2]) for K in Ks]
     return read_with_cameras(paths, sizes, exif)
 
 

@@ -11,6 +11,7 @@ from hw4.core.errors import UserError
 from hw4.data.pairs.frames import Candidate, interpolated_frames, keep_evenly, load_candidates
 from hw4.data.pairs.photos_of_cameras import check_Ks, photos_of_cameras
 from hw4.data.pairs.source import PairSource, TruePair, chosen
+from hw4.data.photos import why_no_photo
 from hw4.data.registry import exif_of, pair_source
 
 
@@ -55,13 +56,6 @@ class PairSample:
     doubtful: tuple[Path, ...] = ()
 
 
-def _why_no_photo(path: Path) -> str | None:
-    try:
-        return None if path.is_file() else f"image {path} does not exist"
-    except OSError as error:
-        return f"image {path} cannot be read: {error.strerror}"
-
-
 def _photo_pairs(source: PairSource, config: DataConfig, photos: bool = True) -> list[PhotoPair]:
     """As `load_photo_pairs`; without `photos` nobody looks whether they are there."""
     listed = source.photos(photos)
@@ -72,7 +66,7 @@ def _photo_pairs(source: PairSource, config: DataConfig, photos: bool = True) ->
     pairs = []
     for idx in chosen(config, numbers):
         paths = listed[idx]
-        missing = next((why for path in paths if (why := _why_no_photo(path))), None) if photos else None
+        missing = next((why for path in paths if (why := why_no_photo(path))), None) if photos else None
         pairs.append(PhotoPair(idx, paths, missing))
     return pairs
 

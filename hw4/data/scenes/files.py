@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.core.errors import UserError
-from hw4.data.photos import IMAGE_SUFFIXES, photo_folder, without_suffix
+from hw4.data.photos import IMAGE_SUFFIXES, photo_folder, why_no_photo, without_suffix
 
 SPREAD, NEIGHBOURS = "spread", "neighbours"
 
@@ -168,10 +168,10 @@ class Layout:
 def image_path(folder: Path, name: str) -> Path:
     """The file of an image name; with another suffix, or with one, where there is none of that name."""
     path = folder / name
-    if path.is_file():
+    if why_no_photo(path) is None:
         return path
     found = [folder / f"{without_suffix(name)}{suffix}" for suffix in IMAGE_SUFFIXES]
-    return next((p for p in found if p.is_file()), path)
+    return next((p for p in found if why_no_photo(p) is None), path)
 
 
 def part_of(

@@ -12,6 +12,7 @@ from hw4.config.views import PAIRS
 from hw4.core.errors import UserError
 from hw4.data.orientation import doubts, read_size, read_with_cameras
 from hw4.data.pairs.photos_of_cameras import check_Ks
+from hw4.data.photos import why_no_photo
 from hw4.data.registry import scene_views
 from hw4.data.views.frames_list import Frames, read_frames
 from hw4.data.views.sample import SampleViews
@@ -126,9 +127,9 @@ def _sample(one: _Drawn, config: ViewsConfig, truth: bool, photos: bool) -> Samp
     )
     if not photos:
         return sample
-    missing = next((path for path in sample.image_paths if not path.is_file()), None)
+    missing = next(filter(None, map(why_no_photo, sample.image_paths)), None)
     if missing is not None:
-        return replace(sample, problem=f"image {missing} does not exist")
+        return replace(sample, problem=missing)
     sizes = None if scene.sizes is None else scene.sizes[places]
     of_cameras = _camera_sizes(len(places), None if scene.Ks is None else scene.Ks[places], sizes)
     read = read_with_cameras(sample.image_paths, of_cameras, config.exif)
@@ -163,7 +164,7 @@ def _fitted(Ks: np.ndarray, sizes: np.ndarray | None, paths: Sequence[Path]) -> 
         if size is not None and sizes is not None and np.isfinite(sizes[i]).all():
             (width, height), (of_width, of_height) = size, sizes[i]
             in_units = of_width == of_height == 1
-            if not in_units and abs(width * of_height / (height * of_width) - 1) > SAME_SHAPE:
+            if not in_units and abs((width / of_width) / (height / of_height) - 1) > SAME_SHAPE:
                 raise ValueError(
                     f"{path.name} is {width:g}x{height:g} but its camera {of_width:g}x{of_height:g}: the "
                     "photo was cropped or turned since its camera was estimated"

@@ -12,7 +12,7 @@ import numpy as np
 
 from hw4.config import NerfstudioConfig
 from hw4.core.durable import parse_json
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.regular import regular
 from hw4.data.photos import refuse_outside
 from hw4.data.scenes.files import image_path
@@ -111,10 +111,11 @@ def _scene(
         sizes = np.array([_size(*pair) for pair in frames]).reshape(-1, 2)
         Ks = np.stack([_K(*pair, size) for pair, size in zip(frames, sizes, strict=True)])
         depths = [_depth(root, *pair) for pair in frames]
+        has_distortion = any(_value(*pair, key) for pair in frames for key in DISTORTION)
     except KeyError as error:
         raise UserError(f"{where}: a frame has no {error.args[0]}.") from error
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: a frame cannot be used ({error}).") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{where}: a frame cannot be used ({brief(error)}).") from error
     refuse_outside([*names, *(str(frame.get("depth_file_path", "")) for _, frame in frames)], where)
     if len(set(names)) < len(names):
         raise UserError(f"{where} names a photo twice: take one of the frames out.")
@@ -122,7 +123,6 @@ def _scene(
     kept = np.flatnonzero(known)
     world_from_cam = written[kept] @ OPENCV_FROM_OPENGL
     named = tuple(names[i] for i in kept)
-    has_distortion = any(_value(content, frame, key) for content, frame in frames for key in DISTORTION)
     notes = dropped(known, names)
     if has_distortion:
         notes += ("photos have lens distortion: models see them as they are, and K is the pinhole part",)
@@ -149,7 +149,11 @@ def _value(content: dict[str, Any], frame: dict[str, Any], key: str) -> float | 
 
 def _size(content: dict[str, Any], frame: dict[str, Any]) -> tuple[float, float]:
     width, height = _value(content, frame, "w"), _value(content, frame, "h")
-    return (math.nan, math.nan) if width is None or height is None else (width, height)
+    if width is None or height is None:
+        return math.nan, math.nan
+    if not (width > 0 and height > 0):
+        raise ValueError(f"its photo has {width:g}x{height:g} pixels")
+    return width, height
 
 
 def _K(content: dict[str, Any], frame: dict[str, Any], size: np.ndarray) -> np.ndarray:

@@ -46,7 +46,8 @@ def from_quaternions(
     Raises:
         UserError: a quaternion is not of unit length.
     """
-    off = np.abs(np.linalg.norm(quat_wxyz, axis=1) - 1)
+    with np.errstate(over="ignore"):
+        off = np.abs(np.linalg.norm(quat_wxyz, axis=1) - 1)
     bad = np.flatnonzero(~(off <= UNIT_TOLERANCE))
     if len(bad):
         raise UserError(
