@@ -214,8 +214,10 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     if planned.search is not None:
         own += search_overrides(planned.search, folder)
         install_search()
+    if planned.at_once is not None:
+        own.append(f"hydra.sweeper.max_batch_size={planned.at_once}")
     if "joblib" in planned.launcher:
-        install_job_processes()
+        install_job_processes(planned.devices)
     return own
 
 

@@ -1,6 +1,7 @@
 """Check every job of a sweep before the first one starts."""
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from hw4.core.errors import ConfigError
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import refuse_unknown
 from hw4.launch.folders import chosen_folder
+from hw4.launch.gpus import LAUNCHER, gpus
 from hw4.launch.job_folders import check_job_folders
 from hw4.launch.register import register, to_config
 from hw4.launch.search import is_search
@@ -42,6 +44,8 @@ class Plan:
         launcher: the class of the launcher that runs them.
         swept: the keys and groups that the command line or an experiment sweeps over.
         wandb: where a sweep's comparison is logged: as its first job is.
+        devices: the GPUs that jobs are dealt out to; empty: every job sees what there is.
+        at_once: jobs that are started together; None: as the launcher has it.
     """
 
     multirun: bool
@@ -52,6 +56,8 @@ class Plan:
     launcher: str = ""
     swept: tuple[str, ...] = ()
     wandb: WandbConfig = field(default_factory=WandbConfig)
+    devices: tuple[str, ...] = ()
+    at_once: int | None = None
 
     @property
     def seeds(self) -> list[str]:
@@ -132,7 +138,7 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
                 check_search(search, swept, [_checked(fixed)])
             names = tuple(map(_key, swept))
             own = _checked(fixed).wandb
-            return Plan(True, [], folder, search=search, launcher=launcher, swept=names, wandb=own)
+            return Plan(True, [], folder, None, search, launcher, names, own, _devices(hydra_config))
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs_overrides = [[*fixed, *values] for values in combinations[:MAX_CHECKED_JOBS]]
         jobs = [_checked(job) for job in jobs_overrides]
@@ -143,7 +149,23 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
             _refuse_unread(_key(override), jobs)
         fixed_number = "BasicSweeper" in hydra_config.sweeper._target_
         n_jobs = len(combinations) if fixed_number else None
-        return Plan(True, jobs, folder, n_jobs, search, launcher, tuple(map(_key, swept)), jobs[0].wandb)
+        names, own = tuple(map(_key, swept)), jobs[0].wandb
+        devices, at_once = _devices(hydra_config), _at_once(hydra_config)
+        return Plan(True, jobs, folder, n_jobs, search, launcher, names, own, devices, at_once)
+
+
+def _devices(hydra: DictConfig) -> tuple[str, ...]:
+    """The GPUs for ``hydra/launcher=gpus``."""
+    return gpus() if hydra.runtime.choices.get("hydra/launcher") == LAUNCHER else ()
+
+
+def _at_once(hydra: DictConfig) -> int | None:
+    """How many jobs submitit may start on this machine: it would start all of them, whatever its cores."""
+    if not str(hydra.launcher._target_).endswith("LocalLauncher"):
+        return None
+    if "max_batch_size" not in hydra.sweeper or hydra.sweeper.max_batch_size is not None:
+        return None
+    return max(1, (os.cpu_count() or 1) // (hydra.launcher.cpus_per_task or 1))
 
 
 def _key(override: Override) -> str:
