@@ -74,13 +74,19 @@ HW4 := $(BIN)/python -m hw4
 SHOOT := $(BIN)/python scripts/screenshots.py
 screenshots: setup  ## the pictures of docs/, of real runs; needs a Chromium
 	$(HW4) -m task=all splat.init.source=model model=dust3r,vggt input=pair,interpolated hydra.sweep.dir=$(SHOTS)/demo
-	$(HW4) -m '+experiment=glob(p2_setting_*)' data.width=96 data.height=72 hydra.sweep.dir=$(SHOTS)/settings
-	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --until 'h2:has-text("comparisons")'
+	$(HW4) -m '+experiment=glob(p2_setting_*)' splat/recipe=3dgs,instantsplat splat.iterations=300 \
+		splat.init.max_points=4000 data.width=96 data.height=72 splat.densify.start=50 splat.densify.stop=250 splat.densify.every=50 hydra.sweep.dir=$(SHOTS)/recipes
+	$(HW4) -m task=splat splat.iterations=150 splat.lr=1.6e-4,3.2e-4 splat.camera_lr=1e-4,1e-3 splat.seed=0,1,2 \
+		splat.init.max_points=2000 data.width=64 data.height=48 hydra.sweep.dir=$(SHOTS)/seeds
+	$(HW4) -m task=pose model=sfm data.width=160 data.height=120 data.pairs=16 model.max_error=0.5,1,2,4,8 \
+		model.max_features=100,150,200,300,400,600,800,1200,1600,2400 hydra.sweep.dir=$(SHOTS)/fifty
+	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --screen 940
 	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --name report_samples \
-		--at 'h2:has-text("error by sample")' --until 'h2:has-text("Splatting")'
-	$(SHOOT) $(SHOTS)/demo/report.html --widths 375 --themes dark --until 'h2:has-text("summaries")'
-	$(SHOOT) $(SHOTS)/settings/report.html --widths 1280 --themes dark --name report_settings \
-		--until 'h3:has-text("Training loss")'
+		--at 'h2:has-text("Pose: samples")' --until 'h2:has-text("worst and best")'
+	$(SHOOT) $(SHOTS)/demo/report.html --widths 375 --themes dark --screen 1100
+	for name in recipes seeds fifty; do \
+		$(SHOOT) $(SHOTS)/$$name/report.html --widths 1280 --themes light --name report_$$name --screen 940 || exit 1; done
+	$(SHOOT) $(SHOTS)/recipes/report.html --widths 1280 --themes dark --name report_settings --screen 940
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_pose.png --choose 68
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_splats.png --choose 40
 

@@ -31,11 +31,21 @@ def make_small(picture: Path) -> None:
 
 
 def shoot(
-    browser: Browser, page_file: Path, width: int, theme: str, target: Path, at: str, until: str | None
+    browser: Browser,
+    page_file: Path,
+    width: int,
+    theme: str,
+    target: Path,
+    at: str,
+    until: str | None,
+    high: int,
 ) -> list[str]:
-    """Write one PNG from the element `at` to the element `until` (None: all); returns what is wrong."""
+    """Write one PNG from the element `at` to the element `until`; returns what is wrong.
+
+    Without `until`: the first screen, `high` pixels of it, or all where that is 0.
+    """
     page = browser.new_page(
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": high or 900},
         device_scale_factor=2 if width < 600 else 1,
         color_scheme="dark" if theme == "dark" else "light",
     )
@@ -47,7 +57,7 @@ def shoot(
         ends = [page.locator(selector).first.bounding_box(timeout=5000) for selector in (at, until)]
         top, end = (box["y"] - FRAME if box else 0.0 for box in ends)
         clip = {"x": 0, "y": max(0.0, top), "width": width, "height": end - max(0.0, top)}
-    page.screenshot(path=str(target), full_page=True, clip=clip)
+    page.screenshot(path=str(target), full_page=not high or bool(until), clip=clip)
     make_small(target)
     needed = page.evaluate("document.documentElement.scrollWidth")
     page.close()
@@ -68,6 +78,7 @@ def main() -> int:
     parser.add_argument("--themes", nargs="+", choices=("light", "dark"), default=["light", "dark"])
     parser.add_argument("--at", default="html", help="selector of where the picture starts")
     parser.add_argument("--until", help="selector of where it ends, such as h2:has-text('Splatting')")
+    parser.add_argument("--screen", type=int, default=0, metavar="HEIGHT", help="the first screen alone")
     parser.add_argument("--name", help="start of the file names, instead of the page's")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -82,7 +93,8 @@ def main() -> int:
                     stem = page.stem if len(options.pages) == 1 else f"{page.parent.name}_{page.stem}"
                     stem = options.name or stem
                     target = options.out / f"{stem}_{width}_{theme}.png"
-                    problems += shoot(browser, page, width, theme, target, options.at, options.until)
+                    ends = options.at, options.until, options.screen
+                    problems += shoot(browser, page, width, theme, target, *ends)
                     print(target)
         browser.close()
     for problem in problems:

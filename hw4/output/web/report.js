@@ -58,13 +58,13 @@
     const truth = gallery.querySelector("img[data-truth]");
     if (!truth) continue;
     for (const image of gallery.querySelectorAll("img:not([data-truth])")) {
-      const button = make("button", { type: "button", textContent: "compare with the photo" });
+      const button = make("button", { type: "button", textContent: "compare", title: "under a slider with the photo" });
       let slider = null;
       button.addEventListener("click", () => {
         if (slider) {
           slider.replaceWith(image);
           slider = null;
-          button.textContent = "compare with the photo";
+          button.textContent = "compare";
           return;
         }
         slider = make("img-comparison-slider", { tabIndex: 0 });
@@ -74,7 +74,7 @@
         second.slot = "second";
         slider.append(first, second);
         image.replaceWith(slider);
-        button.textContent = "the render alone";
+        button.textContent = "back";
       });
       image.parentNode.append(button);
     }
