@@ -11,6 +11,7 @@ from rich.console import Console
 from hw4.config import Config, DataConfig, DemoConfig, PairsConfig, SampleConfig, SceneConfig
 from hw4.config.model import ModelConfig
 from hw4.jobs import run as job
+from hw4.jobs.context import JobContext
 from hw4.jobs.pose import source_of
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.sfm.config import SfmConfig
@@ -47,7 +48,8 @@ def test_the_demos_own_photos_count() -> None:
 
 def test_tables_say_it_also_those_of_a_killed_run(tmp_path: Path) -> None:
     config = Config(task="pose", model=Dust3rConfig(), data=PHOTOS)
-    assert doubt_of_weights(config) in source_of(config, []).remarks
+    context = JobContext(config, tmp_path, Console(quiet=True), job.Tracker(), {})
+    assert doubt_of_weights(config) in source_of(context, []).remarks
     (tmp_path / ".hydra").mkdir()
     (tmp_path / "config.yaml").write_text(
         "task: pose\nmodel: {name: dust3r, weights: tiny}\ndata: {name: pairs, root: photos}\n"
