@@ -49,7 +49,7 @@ def test_a_scored_file_has_no_model() -> None:
     )
     found = run_config(config, {})
     assert "model" not in found and "model" not in found["settings"] and "input" not in found
-    assert found["settings"]["score"] == {"predictions": "p.npy"}
+    assert found["settings"]["score"]["predictions"] == "p.npy"
 
 
 def test_samples_are_told_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:

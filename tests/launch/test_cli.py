@@ -208,6 +208,8 @@ def test_full_disk_is_one_sentence(pairs_folder: MakePairs, tmp_path: Path) -> N
     # /dev/full refuses every write with "No space left on device".
     out = tmp_path / "out"
     out.mkdir()
+    # As an earlier run leaves it: a folder of somebody else's files is refused before.
+    (out / ".lock").touch()
     (out / "samples.jsonl").symlink_to("/dev/full")
     sentence = only_sentence(run_pose(tmp_path, root, "hydra.run.dir=out"))
     assert "No space left on device" in sentence and "Free some space" in sentence
