@@ -66,7 +66,17 @@ def _list_runs(arguments: Sequence[str]) -> int:
     from hw4.launch.list_runs import list_runs
     from hw4.output.terminal import make_console
 
-    make_console().print(list_runs(arguments).rich(whole_first=True))
+    console = make_console()
+    if "--watch" in arguments:
+        from hw4.launch.watch import EVERY_S, newest_sweep, watch
+
+        given = [argument for argument in arguments if argument != "--watch"]
+        if len(given) > 1 or any(argument.startswith("-") for argument in given):
+            raise UserError("hw4 runs --watch takes one sweep's folder, or none for the newest in multirun.")
+        folder = Path(given[0]) if given else newest_sweep(Path("multirun"))
+        watch(folder, console, EVERY_S)
+        arguments = [str(folder)]
+    console.print(list_runs(arguments).rich(whole_first=True))
     return 0
 
 

@@ -31,6 +31,9 @@ def list_runs(arguments: Sequence[str]) -> Table:
     parser.add_argument(
         "--each", action="store_true", help="a row for each job, also of those that differ in seeds alone"
     )
+    parser.add_argument(
+        "--watch", action="store_true", help="first wait for one sweep, and say how many jobs are over"
+    )
     parser.add_argument("--limit", type=int, help="show so many at most")
     # argparse takes a metric behind a minus for an option unless it is joined to --sort.
     joined = re.sub(r"(^|\0)--sort\0", r"\1--sort=", "\0".join(arguments)).split("\0") if arguments else []
