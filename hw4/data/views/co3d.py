@@ -83,7 +83,7 @@ def _category(base: Path, category: str, min_quality: float | None) -> list[Scen
         ]
     except KeyError as error:
         raise UserError(f"{path}: an annotation has no {error.args[0]}.") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UserError(f"{path}: an annotation cannot be used ({error}).") from error
 
 

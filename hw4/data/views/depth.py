@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.regular import regular
 
 # How the numbers of a depth map are stored.
@@ -41,8 +41,9 @@ def read_depth(file: DepthFile) -> np.ndarray:
     """
     try:
         stored = _stored(file)
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise UserError(f"cannot read the depth map {file.path} ({error}).") from error
+    # Damaged bytes raise whatever they happen to ask for.
+    except Exception as error:
+        raise UserError(f"cannot read the depth map {file.path} ({brief(error)}).") from error
     if stored.ndim != 2:
         raise UserError(
             f"the depth map {file.path} has {stored.ndim} dimensions; it must have height and width."

@@ -14,7 +14,7 @@ import numpy as np
 
 from hw4.config import SpatialbenchConfig
 from hw4.core.durable import parse_json
-from hw4.core.errors import UserError
+from hw4.core.errors import UserError, brief
 from hw4.core.regular import regular
 from hw4.data.views.depth import ARRAY, RAW, DepthFile
 from hw4.data.views.folders import scene_folders
@@ -104,8 +104,9 @@ def _meta(path: Path) -> dict[str, Any]:
 def _array(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(regular(path), allow_pickle=False), np.float64)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"cannot read {path} ({error}).") from error
+    # A damaged header raises whatever its bytes happen to ask for.
+    except Exception as error:
+        raise UserError(f"cannot read {path} ({brief(error)}).") from error
 
 
 def _pose(path: Path) -> np.ndarray:

@@ -436,6 +436,7 @@ def _damage(path: str, content: str | bytes) -> Callable[[Path], None]:
     return damage
 
 
+NERF_FRAME = json.dumps({"file_path": "a.png", "transform_matrix": np.eye(4).tolist()})
 TUM = "rgbd_dataset_freiburg3_small"
 NO_ROTATION = "1 0 0 0\n0 5 0 0\n0 0 1 0\n0 0 0 1\n"
 
@@ -468,6 +469,17 @@ NO_ROTATION = "1 0 0 0\n0 5 0 0\n0 0 1 0\n0 0 0 1\n"
         ),
         ("spatialbench", _damage("sparse/tum/desk/poses/000001.npy", b"x"), "cannot read .*000001.npy"),
         ("spatialbench", _damage("sparse/tum/desk/meta.json", "[]"), "is no JSON object"),
+        # What its own parser raises of such a header is no ValueError.
+        (
+            "spatialbench",
+            _damage("sparse/tum/desk/poses/000001.npy", b"\x93NUMPY\x01\x00\x02\x00(\n"),
+            "cannot read .*000001.npy",
+        ),
+        (
+            "nerfstudio",
+            _damage("transforms.json", f'{{"w": {"9" * 400}, "h": 1, "frames": [{NERF_FRAME}]}}'),
+            "a frame cannot be used",
+        ),
     ],
 )
 def test_damage_is_one_sentence(name: str, damage: Callable[[Path], None], said: str, tmp_path: Path) -> None:
