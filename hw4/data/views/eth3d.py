@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hw4.config import Eth3dConfig
+from hw4.data.photos import why_no_photo
 from hw4.data.scenes.colmap_files import has_colmap
 from hw4.data.views.colmap import read_model
 from hw4.data.views.depth import RAW, DepthFile
@@ -36,7 +37,7 @@ def _scene(name: str, root: Path, model: Path) -> SceneViews:
     assert scene.sizes is not None
     paths = [root / DEPTH / view for view in scene.names]
     depths = tuple(
-        DepthFile(path, 1.0, RAW, size=(int(width), int(height))) if path.is_file() else None
+        DepthFile(path, 1.0, RAW, size=(int(width), int(height))) if why_no_photo(path) is None else None
         for path, (width, height) in zip(paths, scene.sizes, strict=True)
     )
     return replace(scene, depths=depths) if any(depths) else scene

@@ -60,7 +60,7 @@ def read_scene(name: str, root: Path, split: str | None = None) -> SceneViews:
             listed = filenames(whole, split)
             if listed is None:
                 raise UserError(f"{root / WHOLE} has no {split}_filenames: leave out data.split={split}.")
-            frames = [(whole, frame) for _, frame in frames if frame.get("file_path") in listed]
+            frames = [(whole, frame) for _, frame in frames if str(frame.get("file_path")) in listed]
     else:
         by_split = split_files(root)
         if split is not None and split not in by_split:
@@ -73,7 +73,7 @@ def read_scene(name: str, root: Path, split: str | None = None) -> SceneViews:
         return _scene(name, root, files, frames, splits)
     held_out = {one: filenames(whole, one) or set() for one in ("test", "val")}
     splits = [
-        next((one for one, names in held_out.items() if frame.get("file_path") in names), "train")
+        next((one for one, names in held_out.items() if str(frame.get("file_path")) in names), "train")
         for _, frame in frames
     ]
     return _scene(name, root, files, frames, splits)

@@ -451,6 +451,11 @@ NO_ROTATION = "1 0 0 0\n0 5 0 0\n0 0 1 0\n0 0 0 1\n"
             _damage("transforms.json", '{"frames": [{"file_path": "a"}]}'),
             "has no transform_matrix",
         ),
+        (
+            "nerfstudio",
+            _damage("transforms.json", '{"frames": [{"file_path": []}], "test_filenames": []}'),
+            "has no transform_matrix",
+        ),
         ("tum", _damage(f"{TUM}/groundtruth.txt", "1 2 3\n"), "not 'timestamp tx ty tz qx qy qz qw'"),
         ("tum", _damage(f"{TUM}/rgb.txt", "x y\n"), "not 'timestamp filename'"),
         ("tum", _damage(f"{TUM}/rgb.txt", "1 ../../x.png\n"), "leads out of"),
