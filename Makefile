@@ -9,13 +9,13 @@ UV := $(shell command -v uv)
 # Keyed by the dependency file, so that a change of it makes a new environment and the old one stays whole.
 KEY := $(shell sha256sum pyproject.toml | cut -c1-12)
 VENV ?= .venv
-EXTRAS ?= all,dev,docs,cluster,workspace
+EXTRAS ?= all,dev,docs,gpu,cluster,workspace
 STAMP := $(VENV)/.installed-$(KEY)
 BIN := $(VENV)/bin
 # `?=`: the caller's own setting wins.
 export MPLBACKEND ?= Agg
 
-.PHONY: help setup demo test test-fast lint docs bench bench-table torture screenshots web clean-env
+.PHONY: help setup demo test test-fast lint docs bench bench-table gpu-check torture screenshots web clean-env
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,15 @@ bench: setup  ## the benchmarks at their smallest size
 
 bench-table: setup  ## the benchmarks at every size, and the table in benchmarks/README.md
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	$(BIN)/python -m benchmarks.table
+
+GPU_TESTS := tests/splat/rasterize tests/splat/training tests/models/test_models_parity.py
+
+gpu-check: setup  ## on a machine with a CUDA GPU: gsplat built, its tests, times into benchmarks/results/cuda.json
+	-$(BIN)/python -m hw4 doctor
+	$(BIN)/python -c "from hw4.splat.rasterize.cuda import load_gsplat; load_gsplat()"
+	$(BIN)/python -m pytest $(GPU_TESTS)
+	$(BIN)/python -m benchmarks.cuda
 	$(BIN)/python -m benchmarks.table
 
 torture: setup  ## kills, bad inputs, hostile files, a full disk: the table of docs/reliability.md; under ten minutes
