@@ -2,20 +2,25 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hw4.config import ColmapConfig, InputConfig
+from hw4.config import ColmapConfig, Config, InputConfig
 from hw4.config.stages import FRAMES
 from hw4.core.errors import UserError
 from hw4.data.samples import load_samples, load_scored
 from hw4.data.stamps import inputs_stamp
 from hw4.data.views.frames_list import frames_digest, read_frames, write_frames
 from hw4.data.views.load import files_of, load_views
+from hw4.models.sfm.config import SfmConfig
+from hw4.records.configs import flatten
+from hw4.report.statistics.confounds import factors
 from tests.support.views import K, ring, write_colmap
 
 
@@ -136,8 +141,6 @@ def test_frames_between_are_for_pairs(scenes: Path) -> None:
 
 
 def test_a_changed_photo_of_the_samples_changes_the_stamp(scenes: Path) -> None:
-    from hw4.config import Config
-
     config = Config(data=ColmapConfig(root=str(scenes), views=3, scenes=["a"]))
     names = load_views(config.data).samples[0].names  # type: ignore[arg-type]
     before = inputs_stamp(config)
@@ -146,3 +149,15 @@ def test_a_changed_photo_of_the_samples_changes_the_stamp(scenes: Path) -> None:
     assert inputs_stamp(config) == before
     Image.new("RGB", (32, 24)).save(scenes / "a/images" / names[0])
     assert inputs_stamp(config) != before
+
+
+def test_runs_of_other_frames_say_so(scenes: Path, tmp_path: Path) -> None:
+    """Also where every key is the same: a list may have been changed under its name."""
+    config = Config(data=ColmapConfig(root=str(scenes), frames_list="frames.json"), model=SfmConfig())
+    flat = flatten(asdict(config))
+    runs: list[Any] = [
+        SimpleNamespace(typed=config, flat=flat, option=flat.get, results={"frames": {"hash": mark}})
+        for mark in ("a", "b", "b")
+    ]
+    assert [str(factor) for factor in factors(runs[0], runs[1], "pose")] == ["frames.json (a → b)"]
+    assert factors(runs[1], runs[2], "pose") == [] == factors(runs[0], runs[1], "splat")
