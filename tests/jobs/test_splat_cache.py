@@ -190,11 +190,11 @@ def test_a_reused_run_logs_what_the_first_one_logged(
     assert run(config, tmp_path / "second")["splat"]["reused"]
     first, second = trackers
     assert [v.get("splat/step") for v in first.logged] == [4, 8, 12, 12]
-    assert [at for name, _, at in first.images if name == "splat/train_view"] == [
+    assert [at for name, _, at in first.images if name == "splat/train/train_view"] == [
         {"splat/step": 6.0},
         {"splat/step": 12.0},
     ]
-    assert first.logged[-1]["splat/test_psnr"] > 0
+    assert first.logged[-1]["splat/psnr"] > 0
     assert second.logged == first.logged and second.images == first.images
 
 
