@@ -404,3 +404,30 @@ def test_who_looks_through_a_camera_stands_where_it_is() -> None:
     seen = Rotation.from_quat(wxyz[[1, 2, 3, 0]]).inv().apply(ahead - position)
     assert seen == pytest.approx([0, 0, 7], abs=1e-8)
     assert fov == pytest.approx(2 * np.arctan(24 / 50))
+
+
+def test_what_lies_far_from_the_origin_is_drawn_near_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser's 32 bits would round UTM coordinates to half a metre."""
+    center = np.array([452000.0, 5411000.0, 320.0])
+    cameras = [
+        ShownCamera(str(n), np.column_stack([np.eye(3), -(center + np.array([n, 0, 0]))]), None, (8, 6), None)
+        for n in range(2)
+    ]
+    points = center + np.random.default_rng(0).normal(size=(20, 3))
+    view = View3D(points=points, colors=np.zeros((20, 3), np.uint8), cameras=cameras)
+    viewer = Viewer([Subject("one", lambda: view)], "127.0.0.1", free_port())
+    drawn: list[np.ndarray] = []
+    monkeypatch.setattr(
+        viewer.server.scene, "add_camera_frustum", lambda name, **o: drawn.append(o["position"])
+    )
+    monkeypatch.setattr(
+        viewer.server.scene, "add_point_cloud", lambda name, points, *_, **__: drawn.append(points)
+    )
+    try:
+        viewer._draw_cameras()
+        viewer._draw_points()
+    finally:
+        viewer.stop()
+    np.testing.assert_allclose(drawn[0], 0, atol=1e-9)
+    np.testing.assert_allclose(drawn[1], [1, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(drawn[2], points - center, atol=1e-6)
