@@ -50,6 +50,7 @@ def splat(folder: Path, points: np.ndarray, world: Similarity, stray: float | No
     return run_splat(CONFIG, SceneConfig(root=str(root), test_every=3), None, folder / "out")
 
 
+@pytest.mark.slow
 def test_any_world_gives_the_same_scores_and_comes_back(tmp_path: Path, points: np.ndarray) -> None:
     results = {name: splat(tmp_path / name, points, world) for name, world in WORLDS.items()}
     here, psnr = results["here"], results["here"].scores["psnr"]
