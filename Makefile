@@ -2,9 +2,11 @@
 SHELL := /bin/bash
 # The newest Python here that hw4 supports; a name alone may be a shim that leads nowhere.
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3.10 python3
-PYTHON ?= $(shell for p in $(PYTHONS); do \
+FOUND_PYTHON = $(shell for p in $(PYTHONS); do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 15))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
+# Looked for once, and only where an environment is made.
+PYTHON ?= $(eval PYTHON := $(FOUND_PYTHON))$(PYTHON)
 UV := $(shell command -v uv)
 # Keyed by the dependency file, so that a change of it makes a new environment and the old one stays whole.
 KEY := $(shell sha256sum pyproject.toml | cut -c1-12)
