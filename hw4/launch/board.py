@@ -17,8 +17,6 @@ from hw4.records.run import Run, load_run
 from hw4.records.runs import run_folders
 from hw4.report.words import who
 
-# Set where every job prints for itself (-v); for jobs in other processes as well.
-VERBOSE = "HW4_VERBOSE"
 LOOK_S = 0.5
 
 

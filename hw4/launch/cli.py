@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hw4.core.errors import UserError
 from hw4.core.own_folder import ensure_home
 from hw4.launch.flags import (
+    VERBOSE,
     VERSION,
     asks_for_help,
     check,
@@ -166,7 +167,7 @@ def _shown(planned: "Plan", folder: Path, verbose: bool) -> Iterator[None]:
     if not planned.multirun:
         yield
         return
-    from hw4.launch.board import VERBOSE, SweepBoard
+    from hw4.launch.board import SweepBoard
     from hw4.output.terminal import make_console
 
     if verbose:

@@ -10,6 +10,8 @@ from hw4.launch.quoting import quoted
 _SWEEP = ("-m", "--multirun")
 # Ours: every job of a sweep prints for itself.
 _VERBOSE = ("-v", "--verbose")
+# The environment variable that says so to jobs in other processes as well.
+VERBOSE = "HW4_VERBOSE"
 _HELP = ("--help", "-h")
 _CFG = ("--cfg", "-c")
 _INFO = ("--info", "-i")

@@ -18,7 +18,7 @@ from hw4.core.durable import jsonable, locked, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.limited import load_while_there_is_room
 from hw4.data.stamps import inputs_stamp
-from hw4.launch.board import VERBOSE
+from hw4.launch.flags import VERBOSE
 from hw4.launch.folders import RUN, check_is_ours, group_of, run_marks, setting_of
 from hw4.launch.job_folders import KEY as SUBDIR
 from hw4.launch.register import to_config

@@ -95,7 +95,8 @@ def typed(command: str, cwd: Path, *more: str, **env: str) -> subprocess.Complet
 def test_commands_that_hydra_runs(command: str, tmp_path: Path) -> None:
     (small,) = [options for key, options in LAUNCHED.items() if key in command]
     sample = ["data.width=64", "data.height=48", "data.frames=3", "metrics.bootstrap=20", "wandb=disabled"]
-    done = typed(command, tmp_path, *small, *sample, "hydra.sweep.dir=sweep", "cache.root=cache")
+    # -v: the launcher's own words, which say that it was asked.
+    done = typed(command, tmp_path, *small, *sample, "hydra.sweep.dir=sweep", "cache.root=cache", "-v")
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("sweep/*/results.json"))]
     assert {job["status"] for job in jobs} == {"ok"}
