@@ -242,6 +242,6 @@ def resize_map(model_size: tuple[int, int], original_size: tuple[int, int]) -> n
 def why_no_photo(path: Path) -> str | None:
     """Why there is no file at a path, for a sample's reason; None: there is one."""
     try:
-        return None if path.is_file() else f"image {path} does not exist"
+        return None if path.is_file() else f"image {path} does not exist{_instead(path)}"
     except OSError as error:
         return f"image {path} cannot be read: {error.strerror}"

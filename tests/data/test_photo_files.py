@@ -1,5 +1,6 @@
 """Which files of a folder are photos, and that none is dropped without a word."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from hw4.core.errors import UserError
 from hw4.data import photo_files as files
 from hw4.data.pairs.frames import interpolated_frames
-from hw4.data.photos import find_images, load_image, open_upright
+from hw4.data.photos import find_images, load_image, open_upright, why_no_photo
 from hw4.data.scenes.scene import load_scene
 from tests.support.colmap_scenes import write_scene
 
@@ -156,3 +157,4 @@ def test_a_missing_photo_is_named_with_what_lies_there(tmp_path, there, listed, 
     (tmp_path / there).touch()
     with pytest.raises(UserError, match=said):
         open_upright(tmp_path / listed)
+    assert re.search(said, f"{why_no_photo(tmp_path / listed)}.")
