@@ -26,7 +26,7 @@ SMALL = {"data.pairs": 1, "data.width": 64, "data.height": 48, "metrics.bootstra
 def test_the_sweep_names_what_there_is() -> None:
     parameters = SWEEP["parameters"]
     assert set(parameters) <= set(known_keys(model=model_configs(), data=data_configs()))
-    assert set(parameters["model"]["values"]) == set(model_configs())
+    assert set(parameters["model"]["values"]) <= set(model_configs())
     assert SWEEP["metric"]["name"] in [f"pose/{row.key}" for row in summary_metrics()]
 
 

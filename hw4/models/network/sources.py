@@ -1,7 +1,6 @@
 """Sources of upstream packages: taken once out of a published wheel into the user's cache."""
 
 import hashlib
-import importlib.util
 import logging
 import os
 import shutil
@@ -9,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from hw4.core.durable import locked
@@ -83,9 +83,14 @@ def _fetch_into(folder: Path, wheel: Wheel) -> None:
     log.warning("upstream's %s are in %s", ", ".join(wheel.packages), folder)
 
 
+def _has_pip() -> bool:
+    """By pip's metadata: looking for its module turns setuptools' ``distutils`` off in this process."""
+    return any(metadata.distributions(name="pip"))
+
+
 def _download(wheel: Wheel, work: Path) -> Path:
     """The wheel's file, by pip: mirrors, proxies and certificates are as the user has set them."""
-    if importlib.util.find_spec("pip"):
+    if _has_pip():
         pip = [sys.executable, "-m", "pip"]
     elif uv := shutil.which("uv"):
         pip = [uv, "tool", "run", "pip"]

@@ -71,9 +71,23 @@ def test_another_file_of_that_name_is_not_used(index: Path) -> None:
     assert not sources_folder(wheel).exists()
 
 
+def test_to_fetch_leaves_what_compilers_need() -> None:
+    """setuptools replaces distutils, unless somebody has looked for pip's module."""
+    pytest.importorskip("setuptools")
+    code = (
+        "import _distutils_hack, sys\n"
+        "from hw4.models.network.sources import _has_pip\n"
+        "assert _has_pip()\n"
+        "import setuptools, distutils\n"
+        "assert '_distutils' in distutils.__file__, distutils.__file__\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_pip_it_says_how_to_get_it(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = make_wheel(index)
-    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sources.metadata, "distributions", lambda **_: iter(()))
     monkeypatch.setattr(sources.shutil, "which", lambda name: None)
     with pytest.raises(UserError, match="there is no pip: python -m ensurepip brings it"):
         obtain(wheel)

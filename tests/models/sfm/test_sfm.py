@@ -1,6 +1,7 @@
 """Structure from motion on rendered photos of known cameras, and what it says where it fails; devices."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from hw4.models.network.devices import per_device, pick_device, pick_dtype, tf32
 from hw4.models.registry import build_model
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.sfm.features import extract
+from hw4.models.sfm.mapping import pairs_to_match
 from hw4.models.sfm.model import SfmModel
 from hw4.models.vggt.config import VggtConfig
 from hw4.pose import predict
@@ -90,6 +92,11 @@ def test_features_are_those_of_the_extractor_for_arrays(samples) -> None:
         np.testing.assert_array_equal(features.keypoints[:, :2], expected)
         np.testing.assert_array_equal(features.descriptors, descriptors.data)
         assert len(features.keypoints) > 100
+
+
+@pytest.mark.parametrize("overlap", [0, 10**12])
+def test_a_window_past_the_end_matches_all(overlap: int) -> None:
+    assert sorted(pairs_to_match(5, overlap)) == list(combinations(range(5), 2))
 
 
 def test_a_guessed_focal_length_does_too(samples) -> None:
