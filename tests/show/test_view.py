@@ -34,8 +34,9 @@ from hw4.models.base import Reconstruction, ReconstructionModel
 from hw4.models.clouds import Cloud
 from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.files3d import write_points_ply
+from hw4.show.viewer.arrays import read_splats, standing_at
 from hw4.show.viewer.run_folder import find_subjects
-from hw4.show.viewer.serve import Viewer, read_splats, serve, standing_at
+from hw4.show.viewer.serve import Viewer, serve
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 from hw4.splat.gaussians import make_gaussians, save_ply
 from tests.support.known_model import KnownModel

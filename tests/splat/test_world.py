@@ -15,7 +15,7 @@ from hw4.data.scenes.ply import ply_offset
 from hw4.data.scenes.scene import load_scene
 from hw4.geometry.align import Similarity
 from hw4.geometry.cameras import camera_centers
-from hw4.show.viewer.serve import read_splats
+from hw4.show.viewer.arrays import read_splats
 from hw4.splat.camera_file import read_cameras
 from hw4.splat.gaussians import load_ply, make_gaussians, save_ply
 from hw4.splat.render import render_cameras
