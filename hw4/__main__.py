@@ -1,12 +1,16 @@
 """The entrypoint: ``python -m hw4`` and the ``hw4`` console script."""
 
-from hw4.launch.signals import end_at_once, end_with_exceptions
+import atexit
+
+from hw4.launch.signals import end_at_once, end_in_peace, end_with_exceptions
 
 
 def main() -> None:
     """Run the command line."""
     # Before the other imports, for whoever changes their mind while they last.
     end_at_once()
+    # What is registered first is done last.
+    atexit.register(end_in_peace)
     from hw4.launch.cli import main as run
 
     end_with_exceptions()

@@ -32,6 +32,12 @@ def end_at_once() -> None:
         signal.signal(number, _exit)
 
 
+def end_in_peace() -> None:
+    """At the very end, when all is written: Python takes its handlers away before it is gone itself."""
+    for number in _WORDS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def end_with_exceptions() -> None:
     """During the work: KeyboardInterrupt, `Terminated`, and the end at the latest `GRACE_S` afterwards.
 

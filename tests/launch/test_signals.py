@@ -54,6 +54,18 @@ def work(arguments):
 cli._run = work
 main()
 """
+# Python has put its handlers away by the time that modules are cleared.
+LEAVING = """
+import os, sys
+from hw4.__main__ import main
+from hw4.launch import cli
+class Last:
+    def __del__(self, kill=os.kill, me=os.getpid(), number=int(sys.argv[1])):
+        kill(me, number)
+last = Last()
+cli._run = lambda arguments: 0
+main()
+"""
 # What it puts away waits for a lock that nobody gives back.
 HELD_UP = """
 import threading, time
@@ -123,3 +135,15 @@ def test_a_killed_worker_is_the_failure_of_its_job(tmp_path: Path) -> None:
     jobs = json.loads((tmp_path / "sweep" / "comparison.json").read_text())["jobs"]
     states = sorted((job["results"]["status"], "SIGKILL" in job["results"].get("error", "")) for job in jobs)
     assert states == [("failed", True), ("ok", False), ("ok", False)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_all_is_written_changes_nothing(number: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVING, str(int(number))],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
