@@ -126,11 +126,13 @@ def test_damaged_bytes_end_in_a_model_or_a_sentence(
     )
 
 
-def test_images_without_lines_of_points_all_stay(text: Path) -> None:
+@pytest.mark.parametrize("head", ["", "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n", "\ufeff"])
+@pytest.mark.parametrize(("end", "last"), [("\n", "\n"), ("\r\n", "\r\n"), ("\n", "")])
+def test_images_without_lines_of_points_all_stay(text: Path, head: str, end: str, last: str) -> None:
     expected = read_colmap(text)
     path = text / "images.txt"
     lines = [line for line in path.read_text().split("\n") if not line.startswith("#")]
-    path.write_text("\n".join(lines[0::2]) + "\n")
+    path.write_bytes((head + end.join(lines[0::2]).removesuffix(end) + last).encode())
     read = read_colmap(text)
     assert read.names == expected.names and len(read.names) == N_VIEWS
     cameras_equal(read, expected)
