@@ -48,8 +48,9 @@ class Listed:
         if self.setting is None:
             return str(self.run.folder)
         parent = _sweep_of(self.run) or self.run.folder.parent
-        names = ",".join(run.folder.relative_to(parent).as_posix() for run in self.setting.runs)
-        return f"{parent}/{{{names}}}"
+        names = [run.folder.relative_to(parent).as_posix() for run in self.setting.runs]
+        # Jobs are numbered, and 10 comes after 9.
+        return f"{parent}/{{{','.join(sorted(names, key=lambda name: (len(name), name)))}}}"
 
     @property
     def status(self) -> str:

@@ -141,7 +141,7 @@ def test_listed_runs_are_settings_of_their_sweep_unless_each_is_asked_for(sweep:
     assert rows[0].value("splat.seed") == "0, 1, 2"
     assert sorted(row.value("PSNR") for row in rows) == [10, 12, 14, 16]
     table = list_runs([str(sweep), "--sort", "-PSNR"])
-    assert table.title == "12 runs" and table.rows[0][0] == f"{sweep}/{{10,11,9}}"
+    assert table.title == "12 runs" and table.rows[0][0] == f"{sweep}/{{9,10,11}}"
     assert table.rows[0][-2] == "16.00 ± 0.50" and table.notes == ["± standard deviation over seeds"]
     assert len(list_runs([str(sweep), "--each"]).rows) == 12
     # Runs that are no jobs of one sweep stand by themselves.
