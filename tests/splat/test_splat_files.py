@@ -239,11 +239,11 @@ def test_a_server_that_does_not_answer_is_asked_once_in_a_while(
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
     config = EvalConfig(lpips_net="alex")
-    with pytest.raises(MetricUnavailable, match=r"could not be downloaded \(OSError\)"):
+    with pytest.raises(MetricUnavailable, match=r"could not be downloaded \(OSError;") as first:
         find_weights(config)
-    with pytest.raises(MetricUnavailable, match="less than 10 minutes ago"):
+    with pytest.raises(MetricUnavailable) as second:
         find_weights(config)
-    assert len(asked) == 1
+    assert len(asked) == 1 and str(first.value) == str(second.value)
     (marker,) = checkpoints_folder().iterdir()
     os.utime(marker, (0, 0))
     with pytest.raises(MetricUnavailable, match="OSError"):

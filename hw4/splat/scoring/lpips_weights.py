@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from hw4.config import EvalConfig
+from hw4.core.durable import write_text
 from hw4.core.errors import UserError
 from hw4.core.metric import MetricUnavailable
 
@@ -18,6 +19,7 @@ URL = "https://download.pytorch.org/models/"
 TIMEOUT_S = 10
 # Jobs of a sweep do not each wait for a server that just did not answer.
 RETRY_S = 600
+MARK = ".unreachable"
 
 
 def checkpoints_folder() -> Path:
@@ -26,20 +28,30 @@ def checkpoints_folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def _failed_lately(marker: Path) -> bool:
+def _failed_lately(marker: Path) -> str | None:
+    """The kind of error that a download ended with lately."""
     try:
-        return 0 <= time.time() - marker.stat().st_mtime < RETRY_S
-    except OSError:
-        return False
+        is_fresh = 0 <= time.time() - marker.stat().st_mtime < RETRY_S
+        return marker.read_text() if is_fresh else None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
-def _remember(marker: Path) -> None:
+def _remember(marker: Path, kind: str) -> None:
     try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+        write_text(marker, kind)
     except OSError:
         # A folder that cannot be written costs the next job its own try.
         return
+
+
+def _unreachable(marker: Path, kind: str, how: str) -> MetricUnavailable:
+    """In the same words for the job that tried and those that follow."""
+    file = marker.name.removeprefix(".").removesuffix(MARK)
+    return MetricUnavailable(
+        f"the weights {file} could not be downloaded ({kind}; tried again {RETRY_S // 60} minutes later, "
+        f"or once {marker} is removed); {how}"
+    )
 
 
 def configured_weights(config: EvalConfig) -> Path | None:
@@ -73,12 +85,10 @@ def find_weights(config: EvalConfig) -> Path:
     how = f"download {URL}{file} elsewhere and set splat.eval.lpips_weights to it"
     if not config.lpips_download:
         raise MetricUnavailable(f"{file} is not in {path.parent} and splat.eval.lpips_download=false; {how}")
-    marker = path.with_name(f".{file}.unreachable")
-    if _failed_lately(marker):
-        raise MetricUnavailable(
-            f"the weights {file} could not be downloaded less than {RETRY_S // 60} minutes ago "
-            f"(remove {marker} to try again at once); {how}"
-        )
+    marker = path.with_name(f".{file}{MARK}")
+    failed = _failed_lately(marker)
+    if failed is not None:
+        raise _unreachable(marker, failed, how)
     import torch
 
     before = socket.getdefaulttimeout()
@@ -87,10 +97,9 @@ def find_weights(config: EvalConfig) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(URL + file, str(path), hash_prefix=file[-12:-4], progress=False)
     except Exception as error:
-        _remember(marker)
-        raise MetricUnavailable(
-            f"the weights {file} could not be downloaded ({type(error).__name__}); {how}"
-        ) from error
+        kind = type(error).__name__
+        _remember(marker, kind)
+        raise _unreachable(marker, kind, how) from error
     finally:
         socket.setdefaulttimeout(before)
     marker.unlink(missing_ok=True)
