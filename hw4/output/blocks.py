@@ -1,6 +1,6 @@
 """The parts of a report, before it is HTML or Markdown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,30 +130,25 @@ def scenes_in(blocks: Sequence[Block]) -> bool:
     return any(card.scene for one in figures_in(blocks) if isinstance(one, Cards) for card in one.cards)
 
 
+def _unfolded(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The blocks, in order, with what those hold that only arrange others."""
+    for block in blocks:
+        if isinstance(block, Folded):
+            yield from _unfolded(block.blocks)
+        elif isinstance(block, Columns):
+            yield from _unfolded([*block.left, *block.right])
+        else:
+            yield block
+
+
 def tables_in(blocks: Sequence[Block]) -> list[Table]:
     """Every table in them, in order."""
-    found: list[Table] = []
-    for block in blocks:
-        if isinstance(block, Table):
-            found.append(block)
-        elif isinstance(block, Folded):
-            found += tables_in(block.blocks)
-        elif isinstance(block, Columns):
-            found += tables_in([*block.left, *block.right])
-    return found
+    return [block for block in _unfolded(blocks) if isinstance(block, Table)]
 
 
 def figures_in(blocks: Sequence[Block]) -> list[Figure]:
     """Everything in them that has a CSV, in order."""
-    found: list[Figure] = []
-    for block in blocks:
-        if isinstance(block, Figure):
-            found.append(block)
-        elif isinstance(block, Folded):
-            found += figures_in(block.blocks)
-        elif isinstance(block, Columns):
-            found += figures_in([*block.left, *block.right])
-    return found
+    return [block for block in _unfolded(blocks) if isinstance(block, Figure)]
 
 
 @dataclass

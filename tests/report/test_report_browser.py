@@ -1,7 +1,6 @@
 """report.html in a real browser, at desktop and phone width, light and dark."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from hw4.config import Config, SplatConfig
 from hw4.records.runs import load_runs
 from hw4.report.document import write_report
+from tests.support.browser import chromium
 from tests.support.report_folders import pair_and_interpolated, results_of, write_pose_job, write_splat_job
 
 pytestmark = pytest.mark.slow
@@ -36,16 +36,8 @@ BOXES = """
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("no browser here: apt-get install -y chromium")
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
-    )
-    with playwright.sync_playwright() as p:
-        opened = p.chromium.launch(executable_path=found, args=ARGUMENTS)
+    with chromium(ARGUMENTS) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What report.html does in a browser: sorting, filters, hover, sliders, clouds; and without JavaScript."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 from hw4.config import Config, SplatConfig
 from hw4.models.sfm.config import SfmConfig
 from hw4.report.document import write_report
+from tests.support.browser import chromium
 from tests.support.report_folders import POSE, pose_results, sample, write_job, write_splat_job
 
 pytestmark = pytest.mark.slow
@@ -46,16 +46,8 @@ ERRORS = [12.0, 30.0, 7.0, 55.0, 3.0, 41.0, 22.0, 9.0]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("no browser here: apt-get install -y chromium")
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
-    )
-    with playwright.sync_playwright() as p:
-        opened = p.chromium.launch(executable_path=found, args=ARGUMENTS)
+    with chromium(ARGUMENTS) as opened:
         yield opened
-        opened.close()
 
 
 def write_cloud(path: Path) -> None:
