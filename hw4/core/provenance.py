@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hw4
+from hw4.core.cores import usable_cores
 from hw4.core.fingerprint import content_of, digest
 
 PACKAGES = (
@@ -29,6 +30,8 @@ PACKAGES = (
     "torchmetrics",
     "wandb",
 )
+# What decides how many threads work and how they wait, in the caller's words or the command's.
+THREADS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 # A git hook sets these for its own repository.
@@ -137,6 +140,7 @@ def provenance() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu_name(),
         "cpu_count": os.cpu_count(),
+        "threads": {"usable_cores": usable_cores(), **{name: os.environ.get(name) for name in THREADS}},
         "gpus": _gpu_names(),
         "packages": {package: _version(package) for package in PACKAGES},
     }
