@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs/images/viewer.png"))
     parser.add_argument("--choose", help="entry of the viewer's list, or its number; the first one without")
+    parser.add_argument("--beside", type=int, help="number of the run whose entry stands beside it")
     parser.add_argument("--size", nargs=2, type=int, default=(1280, 800))
     parser.add_argument("--seconds", type=float, default=8, help="to wait until everything is drawn")
     options = parser.parse_args()
@@ -58,6 +59,8 @@ def main() -> int:
     if options.choose:
         labels = [subject.label for subject in subjects]
         viewer.pick(int(options.choose) if options.choose.isdigit() else labels.index(options.choose))
+    if options.beside is not None:
+        viewer.beside.value = list(viewer.run.options)[options.beside]
     with viewer_page(viewer.url, *options.size) as (page, errors):
         page.wait_for_timeout(1000 * options.seconds)
         # viser says that WebGL is drawn in software; that is true of every screenshot.

@@ -124,11 +124,12 @@ class DemoConfig(Checked, at="demo"):
 class ViewConfig(Checked, at="view"):
     """`task=view`: a finished run's folder in the browser.
 
-    `run` is the folder of a run or a sweep. `seconds` null: until Ctrl-C. `host` ``0.0.0.0`` lets other
-    machines in.
+    `run` is the folder of a run or a sweep; `beside` is that of another one, whose first run is shown beside.
+    `seconds` null: until Ctrl-C. `host` ``0.0.0.0`` lets other machines in; the next free `port` is taken.
     """
 
     run: str | None = None
+    beside: str | None = None
     host: str = "127.0.0.1"
     port: int = key(8080, low=1, high=65535)
     seconds: float | None = key(None, low=0)

@@ -216,7 +216,8 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
         report = replace(report, dir=str(data / "finished"))
     view = config.view
     if view.run:
-        view = replace(view, run=str(data / "finished"), seconds=0.1)
+        beside = view.beside and str(data / "other")
+        view = replace(view, run=str(data / "finished"), beside=beside, seconds=0.1)
     demo = config.demo
     if demo.images:
         demo = replace(demo, images=demo.images.replace("/data", str(data)))
@@ -248,6 +249,7 @@ def files(data: Path) -> Iterator[None]:
 
     if not (data / "finished").exists():
         write_pose_job(data / "finished", POSE, [4.0, None])
+        write_pose_job(data / "other", POSE, [5.0])
     cameras = {str(idx): np.tile(np.eye(4), (2, 1, 1)) for idx in range(2)}
     np.save(data / "predictions.npy", np.array(cameras, dtype=object), allow_pickle=True)
     torch.manual_seed(0)

@@ -3,8 +3,7 @@
 import json
 import shutil
 import socket
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +34,15 @@ from hw4.models.clouds import Cloud
 from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.files3d import write_points_ply
 from hw4.show.viewer.arrays import read_splats, standing_at
+from hw4.show.viewer.drawing import Drawing
 from hw4.show.viewer.run_folder import find_subjects
-from hw4.show.viewer.serve import Viewer, serve
+from hw4.show.viewer.serve import Viewer
+from hw4.show.viewer.server import serve
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 from hw4.splat.gaussians import make_gaussians, save_ply
+from tests.support.browser import WEBGL, chromium
+from tests.support.drawn import DrawnScene
 from tests.support.known_model import KnownModel
-from tests.support.paths import ROOT
 from tests.support.report_folders import write_job, write_splat_job
 
 pytestmark = pytest.mark.slow
@@ -187,23 +189,17 @@ def test_splats_of_bare_photos_show_the_cameras_that_were_estimated(
     assert poor.cameras == [] and any("the run left no cameras.json" in w for w in poor.words)
 
 
-def test_a_true_camera_frames_the_predicted_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_true_camera_frames_the_predicted_one(tmp_path: Path) -> None:
     photo = tmp_path / "a.png"
     Image.new("RGB", (8, 6)).save(photo)
     predicted, true = (ShownCamera(name, np.eye(4)[:3], None, (8, 6), photo) for name in ("view 0", "true"))
     alone = ShownCamera("test", np.eye(4)[:3], None, (8, 6), tmp_path / "b.png", (1, 2, 3))
     Image.new("RGB", (8, 6)).save(tmp_path / "b.png")
-    view = View3D(cameras=[predicted], truth=[true, alone])
-    viewer = Viewer([Subject("one", lambda: view)], "127.0.0.1", free_port())
-    drawn: list[dict[str, Any]] = []
-    monkeypatch.setattr(viewer.server.scene, "add_camera_frustum", lambda name, **o: drawn.append(o))
-    try:
-        viewer._draw_cameras()
-    finally:
-        viewer.stop()
-    inner, outer, other = drawn
-    assert outer["scale"] > inner["scale"] and inner["image"] is not None and outer["image"] is None
-    assert other["image"] is not None and other["color"] == (1, 2, 3)
+    scene = DrawnScene()
+    Drawing(scene, "/left", View3D(cameras=[predicted], truth=[true, alone])).draw_cameras(photos=True)
+    inner, outer, other = scene.of("camera_frustum")
+    assert outer.scale > inner.scale and inner.image is not None and outer.image is None
+    assert other.image is not None and other.color == (1, 2, 3)
 
 
 def test_splats_and_demos_and_what_is_nothing_to_see(tmp_path: Path) -> None:
@@ -276,20 +272,6 @@ def test_splats_as_viser_wants_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(opacities, 0.25, atol=1e-6)
 
 
-@pytest.fixture
-def page_of() -> Iterator[Callable[..., object]]:
-    """Opens a viewer in a real headless Chromium; skips where there is none."""
-    if not (shutil.which("chromium") or shutil.which("google-chrome")):
-        pytest.skip("no browser here: apt-get install -y chromium")
-    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        import screenshot_viewer
-    finally:
-        sys.path.pop(0)
-    yield screenshot_viewer.viewer_page
-
-
 def share(png: Path, color: tuple[int, int, int]) -> float:
     """Share of the left two thirds of the picture that is of about that colour."""
     image = np.asarray(Image.open(png).convert("RGB")).astype(int)
@@ -297,7 +279,7 @@ def share(png: Path, color: tuple[int, int, int]) -> float:
     return float((np.abs(image - color).max(axis=2) < 40).mean())
 
 
-def test_in_a_real_browser(page_of: Callable[..., object], tmp_path: Path) -> None:
+def test_in_a_real_browser(tmp_path: Path) -> None:
     """The surer half of the points is magenta, the other cyan; a red photo; one large yellow splat."""
     x, y = np.meshgrid(np.linspace(-2, 2, 60), np.linspace(-1.5, 1.5, 40))
     points = np.stack([x.ravel(), y.ravel(), np.full(x.size, 4.0)], 1)
@@ -311,32 +293,56 @@ def test_in_a_real_browser(page_of: Callable[..., object], tmp_path: Path) -> No
     camera = ShownCamera("view 0", np.eye(4)[:3], K, (64, 48), photo)
     gaussians = make_gaussians(np.array([[0.0, 0, 4]]), np.array([[255, 255, 0]], np.uint8), 0, 0.99)
     save_ply(gaussians, tmp_path / "g.ply")
-    cloud = View3D(points, colors, np.linspace(9, 1, 2 * n), [camera], words=["Rotation wrong by 1.25°."])
-    subjects = [Subject("idx 7", lambda: cloud), Subject("splats", lambda: View3D(splats=tmp_path / "g.ply"))]
+    words = ["Rotation wrong by 1.25°.", "<img src=x onerror=alert(1)>.png: *no* camera."]
+    cloud = View3D(points, colors, np.linspace(9, 1, 2 * n), [camera], words=words)
+    magenta, cyan, red, yellow, blue = (255, 0, 255), (0, 255, 255), (255, 0, 0), (255, 255, 0), (0, 0, 255)
+    other = View3D(2 * points, np.full_like(colors, blue), words=["Rotation wrong by 40°."])
+    subjects = [
+        Subject("idx 7", lambda: cloud, group="first"),
+        Subject("splats", lambda: View3D(splats=tmp_path / "g.ply"), group="first"),
+        Subject("idx 7", lambda: other, group="second"),
+    ]
     viewer = Viewer(subjects, "127.0.0.1", free_port())
-    magenta, cyan, red, yellow = (255, 0, 255), (0, 255, 255), (255, 0, 0), (255, 255, 0)
 
-    def settled(page: object, holds: Callable[[Path], bool]) -> Path:
+    def settled(page: Any, holds: Callable[[Path], bool]) -> Path:
         """A screenshot of which something holds, within 20 seconds."""
         png = tmp_path / "shot.png"
-        for _ in range(40):
-            page.screenshot(path=str(png))  # type: ignore[attr-defined]
+        for _ in range(100):
+            page.screenshot(path=str(png))
             if holds(png):
                 break
-            page.wait_for_timeout(500)  # type: ignore[attr-defined]
+            page.wait_for_timeout(200)
         return png
 
     try:
-        with page_of(viewer.url, 900, 600) as (page, errors):  # type: ignore[attr-defined]
+        with chromium(WEBGL) as opened:
+            page, errors = opened.new_page(viewport={"width": 900, "height": 600}), []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto(viewer.url)
             both = settled(page, lambda png: min(share(png, c) for c in (magenta, cyan, red)) > 0.005)
             assert min(share(both, c) for c in (magenta, cyan, red)) > 0.005
-            assert "Rotation wrong by 1.25°." in page.inner_text("body")
+            for text in words:
+                assert text in page.inner_text("body")
             viewer.hidden.value = 50
             surer = settled(page, lambda png: share(png, cyan) == 0)
             assert share(surer, cyan) == 0 and share(surer, magenta) > 0.005
             viewer.show_photos.value = False
             assert share(settled(page, lambda png: share(png, red) < 0.001), red) < 0.005
+            # By keyboard alone: to the list, open it, down to the other run, take it.
+            focused = "document.activeElement.value"
+            for _ in range(20):
+                page.keyboard.press("Tab")
+                if page.evaluate(focused) == "no other run":
+                    break
+            page.keyboard.press("ArrowDown")
+            page.get_by_role("option", name="second").wait_for()
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Enter")
+            beside = settled(page, lambda png: min(share(png, magenta), share(png, blue)) > 0.005)
+            assert min(share(beside, magenta), share(beside, blue)) > 0.005
+            assert "second (right): Rotation wrong by 40°." in page.inner_text("body")
             viewer.choice.value = "splats"
+            page.get_by_text("second has no splats.").wait_for()
             splats = settled(page, lambda png: share(png, yellow) > 0.005)
             assert share(splats, yellow) > 0.005 and share(splats, magenta) == 0
             assert errors == []
@@ -372,7 +378,7 @@ def test_the_job_ends_by_itself_and_by_ctrl_c(tmp_path: Path) -> None:
 def test_entries_are_grouped_by_run_and_the_worst_comes_first() -> None:
     errors = [3.0, None, 90.0]
     subjects = [
-        Subject(f"{run}: idx {i}", View3D, run, None if error is None else error + shift)
+        Subject(f"idx {i}", View3D, error=None if error is None else error + shift, group=run)
         for run, shift in (("a", 0), ("b", 1))
         for i, error in enumerate(errors)
     ]
@@ -407,7 +413,7 @@ def test_who_looks_through_a_camera_stands_where_it_is() -> None:
     assert fov == pytest.approx(2 * np.arctan(24 / 50))
 
 
-def test_what_lies_far_from_the_origin_is_drawn_near_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_far_from_the_origin_is_drawn_near_it() -> None:
     """A browser's 32 bits would round UTM coordinates to half a metre."""
     center = np.array([452000.0, 5411000.0, 320.0])
     cameras = [
@@ -415,20 +421,12 @@ def test_what_lies_far_from_the_origin_is_drawn_near_it(monkeypatch: pytest.Monk
         for n in range(2)
     ]
     points = center + np.random.default_rng(0).normal(size=(20, 3))
+    scene = DrawnScene()
     view = View3D(points=points, colors=np.zeros((20, 3), np.uint8), cameras=cameras)
-    viewer = Viewer([Subject("one", lambda: view)], "127.0.0.1", free_port())
-    drawn: list[np.ndarray] = []
-    monkeypatch.setattr(
-        viewer.server.scene, "add_camera_frustum", lambda name, **o: drawn.append(o["position"])
-    )
-    monkeypatch.setattr(
-        viewer.server.scene, "add_point_cloud", lambda name, points, *_, **__: drawn.append(points)
-    )
-    try:
-        viewer._draw_cameras()
-        viewer._draw_points()
-    finally:
-        viewer.stop()
-    np.testing.assert_allclose(drawn[0], 0, atol=1e-9)
-    np.testing.assert_allclose(drawn[1], [1, 0, 0], atol=1e-9)
-    np.testing.assert_allclose(drawn[2], points - center, atol=1e-6)
+    drawing = Drawing(scene, "/left", view)
+    drawing.draw_cameras(photos=True)
+    drawing.draw_points(0, 1, visible=True)
+    first, second = scene.of("camera_frustum")
+    np.testing.assert_allclose(first.position, 0, atol=1e-9)
+    np.testing.assert_allclose(second.position, [1, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(scene.of("point_cloud")[0].given[0], points - center, atol=1e-6)

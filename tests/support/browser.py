@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+# SwiftShader draws on the CPU: a machine without a GPU has no other WebGL.
+WEBGL = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+
 
 @contextmanager
 def chromium(arguments: Sequence[str]) -> Iterator[Any]:

@@ -1,6 +1,8 @@
 """What a finished run's folder holds to look at in 3D: clouds, cameras with photos, splats, ground truth."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from hw4.data.samples import load_samples
 from hw4.pose.clouds import read_cloud
 from hw4.pose.results import SampleResult
 from hw4.records.found import cloud_file, found_file
+from hw4.records.labels import set_labels
 from hw4.records.run import Run
-from hw4.records.runs import load_runs
+from hw4.records.runs import Folder, load_runs
 from hw4.show.demo.files3d import read_points_ply
 from hw4.show.truth import true_cameras
 from hw4.show.viewer.run_splats import splat_subjects
@@ -30,19 +33,47 @@ def find_subjects(folder: Path) -> list[Subject]:
         UserError: the folder holds no run, or its runs left nothing to look at.
     """
     found = load_runs(folder)
-    subjects = []
-    for run in found.runs:
-        prefix = f"{run.label}: " if found.is_sweep else ""
-        for part in (_pose, splat_subjects, _demo, _case):
-            group = run.label if found.is_sweep else ""
-            subjects += [Subject(prefix + s.label, s.load, group, s.error) for s in part(run)]
+    return _subjects(found, grouped=found.is_sweep, key="view.run")
+
+
+def find_beside(folder: Path, other: Path) -> tuple[list[Subject], str]:
+    """The same of two folders, and the group of the other one's first run.
+
+    Raises:
+        UserError: as `find_subjects`, or both folders are one.
+    """
+    if folder.resolve() == other.resolve():
+        raise UserError(f"view.beside={other} is view.run itself: give another run's folder.")
+    own, others = load_runs(folder), load_runs(other)
+    # What tells the runs of a sweep apart need not tell them from others.
+    _set_labels([*own.runs, *others.runs])
+    found = _subjects(others, grouped=True, key="view.beside")
+    return [*_subjects(own, grouped=True, key="view.run"), *found], found[0].group
+
+
+def _subjects(found: Folder, grouped: bool, key: str) -> list[Subject]:
+    subjects = [
+        replace(subject, group=run.label if grouped else "")
+        for run in found.runs
+        for part in (_pose, splat_subjects, _demo, _case)
+        for subject in part(run)
+    ]
     if not subjects:
         states = ", ".join(f"{run.name}: {run.status}" for run in found.runs)
         raise UserError(
-            f"{folder} holds nothing to look at in 3D ({states}); view.run takes the folder of a finished "
+            f"{found.path} holds nothing to look at in 3D ({states}); {key} takes the folder of a finished "
             "pose, splat, demo or case run."
         )
     return subjects
+
+
+def _set_labels(runs: Sequence[Run]) -> None:
+    """Name runs of several folders by what tells them apart, where nothing else does by their folders."""
+    set_labels(runs)
+    times = Counter(run.label for run in runs)
+    for run in runs:
+        if times[run.label] > 1:
+            run.label = f"{run.label}, {run.folder}"
 
 
 class _Data:
@@ -75,7 +106,10 @@ def _pose(run: Run) -> Iterator[Subject]:
     for one in run.pose.samples if run.pose else ():
         error = one.error.rotation_deg
         outcome = f"{error:.1f}°" if error is not None else "no result"
-        yield Subject(f"idx {one.sample.idx} ({outcome})", partial(_pose_view, run, data, one), error=error)
+        paths = one.sample.image_paths
+        photos = (paths[0].name, paths[-1].name)
+        load = partial(_pose_view, run, data, one)
+        yield Subject(f"idx {one.sample.idx}", load, outcome, error, photos=photos)
 
 
 def _pose_view(run: Run, data: _Data, one: SampleResult) -> View3D:
@@ -167,7 +201,7 @@ def _add_prediction(
 def _demo(run: Run) -> Iterator[Subject]:
     demo = run.results.get("demo")
     if isinstance(demo, dict):
-        yield Subject(f"demo ({demo['n_placed']} photos)", partial(_demo_view, run, demo))
+        yield Subject("demo", partial(_demo_view, run, demo), f"{demo['n_placed']} photos")
 
 
 def _demo_view(run: Run, demo: dict[str, Any]) -> View3D:

@@ -24,12 +24,13 @@ def splat_subjects(run: Run) -> Iterator[Subject]:
     if run.splat is not None:
         row = splat_headline()
         value = run.value(row)
-        label = "splats" if value is None else f"splats ({row.scale.text(value)} {row.unit})"
-        yield Subject(label, partial(_splat_view, run, run.splat))
+        outcome = "" if value is None else f"{row.scale.text(value)} {row.unit}"
+        score = "No score on test views" if value is None else f"{row.label} {outcome} on test views"
+        yield Subject("splats", partial(_splat_view, run, run.splat, score), outcome)
 
 
-def _splat_view(run: Run, result: SplatResult) -> View3D:
-    view = View3D(words=[f"{result.n_gaussians} Gaussians, {result.iterations} iterations."])
+def _splat_view(run: Run, result: SplatResult, score: str) -> View3D:
+    view = View3D(words=[f"{score}; {result.n_gaussians} Gaussians, {result.iterations} iterations."])
     view.splats = run.file(str(result.files.get("ply", "")))
     if view.splats is None:
         view.words.append("The splats are missing: the run's gaussians.ply is not there (any more).")
@@ -44,6 +45,7 @@ def _splat_view(run: Run, result: SplatResult) -> View3D:
     if scene.train.cam_from_world is None:
         view.words.append("The scene has no cameras of its own: those shown are the model's.")
         return view
+    view.any_scale = False
     view.truth = [
         replace(camera, strip=_strip(run, result, camera.name.removeprefix(f"{TEST} ")))
         for camera in _scene_cameras(scene)

@@ -1,294 +1,283 @@
 """The viewer in the browser (viser): clouds with a confidence slider, cameras, splats, ground truth."""
 
 import contextlib
-import io
-import socket
-import time
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import viser
-from scipy.spatial.transform import Rotation
 
 from hw4.core.errors import UserError
-from hw4.data.orientation import read_with_cameras
 from hw4.data.photos import load_image
-from hw4.geometry.cameras import as_world_of_first, frustum_depth, moved
-from hw4.output.reconstruction import camera_color
-from hw4.show.viewer.arrays import UNKNOWN_FOV, read_splats, standing_at
-from hw4.show.viewer.origin import own_origin_only
+from hw4.show.viewer.drawing import PHOTO_EDGE, Drawing, photo_of
+from hw4.show.viewer.server import DEFAULT_FOV, close_server, distinct, open_server, plain
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 
-TRUE_COLOR = (20, 20, 20)
-TRUE_SCALE = 1.15
-PHOTO_EDGE = 320
-WORLD = "/world"
+LEFT, RIGHT = "left", "right"
 # No camera to look through: the reader moves freely.
 FREE = "no camera"
+ALONE = "no other run"
+# Between two runs, as a share of the room that they take.
+GAP = 0.1
+# Wider windows have the panel over their right side.
+WIDEST = 1.0
+# Of the distance to what is looked at, by which a phone looks lower.
+PANEL_SHARE = 0.35
 
 
 class Viewer:
-    """A viser server that shows one subject at a time.
+    """A viser server that shows one subject at a time, or the same one of two runs side by side.
 
     Args:
         subjects: what can be chosen.
         host: address to listen on.
         port: the next free one is taken where it is in use.
+        beside: the run (a subject's group) whose entry stands beside the chosen one; None: nothing does.
 
     Raises:
         UserError: the address is not one of this machine, or no port can be had.
+
+    Attributes:
+        drawn: what is shown, by side.
     """
 
-    def __init__(self, subjects: Sequence[Subject], host: str, port: int) -> None:
+    def __init__(self, subjects: Sequence[Subject], host: str, port: int, beside: str | None = None) -> None:
         self._subjects = list(subjects)
-        _check_address(host)
-        try:
-            # It prints a banner of its own, verbose or not.
-            with contextlib.redirect_stdout(io.StringIO()), own_origin_only(host):
-                self.server = viser.ViserServer(host=host, port=port, label="hw4", verbose=False)
-        except (OSError, RuntimeError) as error:
-            raise UserError(f"the viewer cannot listen on {host}:{port} ({error}); set view.port.") from error
-        self.url = (
-            f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{self.server.get_port()}"
-        )
-        self.view = View3D()
-        self._size = 1.0
-        self._to_first = np.eye(4)
-        self._cameras: dict[str, ShownCamera] = {}
-        # Taken off whatever is drawn: the browser computes in 32 bits, which hold no places far from here.
-        self._origin = np.zeros(3)
-        groups = list(dict.fromkeys(subject.group for subject in self._subjects))
+        self.server, self.url = open_server(host, port)
+        self.drawn: dict[str, Drawing] = {}
+        self._listed: dict[str, int] = {}
+        # viser answers every control on a thread of its own.
+        self._lock, self._is_acting = threading.RLock(), False
+        self._groups = list(dict.fromkeys(subject.group for subject in self._subjects))
+        several = len(self._groups) > 1
         # Any: for the type checker, the handles' values are read-only.
         gui: Any = self.server.gui
-        self.run = gui.add_dropdown("run", groups, initial_value=groups[0], visible=len(groups) > 1)
+        self.run = gui.add_dropdown("run", self._groups, initial_value=self._groups[0], visible=several)
         self.choice = gui.add_dropdown("show", [""], initial_value="")
+        self.beside = gui.add_dropdown("beside", [ALONE, *self._groups], visible=several)
+        self.beside.value = ALONE if beside is None else beside
         self.words = gui.add_markdown("")
         self.through = gui.add_dropdown("look through", [FREE], initial_value=FREE)
-        self.picture = gui.add_image(np.zeros((1, 1, 3), np.uint8), visible=False)
-        self.hidden = gui.add_slider("hide least sure (%)", 0, 99, 1, 0)
-        self.dot = gui.add_slider("point size", 0.1, 5.0, 0.1, 1.0)
-        self.show_points = gui.add_checkbox("points", True)
-        self.show_cameras = gui.add_checkbox("predicted cameras", True)
-        self.show_truth = gui.add_checkbox("true cameras", True)
-        self.show_photos = gui.add_checkbox("photos", True)
-        self.show_splats = gui.add_checkbox("splats", True)
-        self._listed: dict[str, int] = {}
-        self.run.on_update(lambda _: self._list())
-        self.choice.on_update(lambda _: self.show(self._listed[self.choice.value]))
-        self.through.on_update(lambda _: self._look_through())
-        for control in (self.hidden, self.dot, self.show_points):
-            control.on_update(lambda _: self._draw_points())
-        for control in (self.show_cameras, self.show_truth, self.show_photos):
-            control.on_update(lambda _: self._draw_cameras())
-        self.show_splats.on_update(lambda _: self._draw_splats())
-        self._list()
+        self.pictures = {
+            side: gui.add_image(np.zeros((1, 1, 3), np.uint8), label="", visible=False)
+            for side in (LEFT, RIGHT)
+        }
+        with gui.add_folder("what is drawn", expand_by_default=False):
+            self.hidden = gui.add_slider("hide least sure (%)", 0, 99, 1, 0)
+            self.dot = gui.add_slider("point size", 0.1, 5.0, 0.1, 1.0)
+            self.show_points = gui.add_checkbox("points", True)
+            self.show_cameras = gui.add_checkbox("predicted cameras", True)
+            self.show_truth = gui.add_checkbox("true cameras", True)
+            self.show_photos = gui.add_checkbox("photos", True)
+            self.show_splats = gui.add_checkbox("splats", True)
+        self._answer(self._list, self.run)
+        self._answer(self._show_chosen, self.choice, self.beside)
+        self._answer(self._look_through, self.through)
+        self._answer(self._draw_points, self.hidden, self.dot, self.show_points)
+        self._answer(self._draw_cameras, self.show_photos)
+        self._answer(self._show_kinds, self.show_cameras, self.show_truth, self.show_splats)
+        self.server.on_client_connect(lambda client: self._act(lambda: self._stand(client)))
+        self._act(self._list)
+
+    def _answer(self, action: Callable[[], None], *controls: Any) -> None:
+        for control in controls:
+            control.on_update(lambda _: self._act(action))
+
+    def _act(self, action: Callable[[], None]) -> None:
+        """Do one thing at a time; controls that this sets do not answer."""
+        with self._lock:
+            if self._is_acting:
+                return
+            self._is_acting = True
+            try:
+                action()
+            finally:
+                self._is_acting = False
+
+    def pick(self, number: int) -> None:
+        """Choose an entry, by its place among all subjects, as a person would."""
+        self.run.value = self._subjects[number].group
+        self.choice.value = next(label for label, i in self._listed.items() if i == number)
 
     def _list(self) -> None:
         """The entries of the chosen run, the worst first; those without an error stand after them."""
         mine = [i for i, subject in enumerate(self._subjects) if subject.group == self.run.value]
         worst_first = [np.inf if s.error is None else -s.error for s in self._subjects]
         mine.sort(key=worst_first.__getitem__)
-        labels = _distinct([self._subjects[i].short for i in mine])
+        shown = self._listed.get(self.choice.value)
+        labels = distinct([self._subjects[i].entry for i in mine])
         self._listed = dict(zip(labels, mine, strict=True))
+        # The sample that another run showed, if this one has it.
+        same = (
+            label
+            for label, i in self._listed.items()
+            if shown is not None and self._subjects[i].is_of_same(self._subjects[shown])
+        )
         self.choice.options = labels
-        if self.choice.value != labels[0]:
-            self.choice.value = labels[0]
-        self.show(mine[0])
+        self.choice.value = next(same, labels[0])
+        others = [group for group in self._groups if group != self.run.value]
+        beside = self.beside.value
+        self.beside.options = [ALONE, *others]
+        self.beside.value = beside if beside in others else ALONE
+        self._show_chosen()
 
-    def pick(self, number: int) -> None:
-        """Choose an entry, by its place among all subjects, as a person would."""
-        self.run.value = self._subjects[number].group
-        self._list()
-        self.choice.value = next(label for label, i in self._listed.items() if i == number)
-        self.show(number)
-
-    def show(self, number: int) -> None:
-        """Show a subject in the place of the last one; a file that cannot be read is said in its text."""
-        try:
-            self.view = self._subjects[number].load()
-        except (UserError, OSError, ValueError, KeyError) as error:
-            self.view = View3D(words=[f"This cannot be shown: {error}"])
-        view = self.view
-        cameras = [*view.cameras, *view.truth]
-        stacked = np.array([camera.cam_from_world for camera in cameras]).reshape(-1, 3, 4)
-        to_first = as_world_of_first(stacked)
-        self._origin = -to_first[:3, :3].T @ to_first[:3, 3]
-        words = list(view.words)
-        if any(camera.K is None for camera in cameras):
-            words.append("Cameras without intrinsics are drawn with 60° of view.")
+    def _show_chosen(self) -> None:
+        """Show the chosen entry in the place of the last one, and beside it that of the other run."""
+        chosen = self._subjects[self._listed[self.choice.value]]
+        found = {LEFT: chosen}
+        words = []
+        if self.beside.value != ALONE:
+            of_other = (s for s in self._subjects if s.group == self.beside.value and s.is_of_same(chosen))
+            other = next(of_other, None)
+            if other is not None:
+                found[RIGHT] = other
+            else:
+                photos = " of these photos" if chosen.photos else ""
+                words.append(f"{plain(self.beside.value)} has no {plain(chosen.name)}{photos}.")
         scene = self.server.scene
         scene.reset()
         scene.set_up_direction("-y")
-        quat_xyzw = Rotation.from_matrix(to_first[:3, :3]).as_quat()
-        scene.add_frame(WORLD, show_axes=False, wxyz=quat_xyzw[[3, 0, 1, 2]], position=np.zeros(3))
-        self._size = frustum_depth(view.points, stacked) if len(stacked) or len(view.points) else 1.0
+        self.drawn = {side: _drawing(scene, f"/{side}", subject) for side, subject in found.items()}
+        said = [drawing.view.words for drawing in self.drawn.values()]
+        common = [word for word in said[0] if len(said) > 1 and word in said[1]]
+        for side, own in zip(self.drawn, said, strict=True):
+            run = f"**{plain(found[side].group)}** ({side}): " if len(found) > 1 else ""
+            words.append(run + "\n\n".join(plain(word) for word in own if word not in common))
+        words += map(plain, common)
+        words += self._set_beside()
+        if any(camera.K is None for drawing in self.drawn.values() for camera in drawing.cameras):
+            words.append("Cameras without intrinsics are drawn with 60° of view.")
         self.words.content = "\n\n".join(words)
-        self.hidden.disabled = view.conf is None
-        self.show_splats.visible = view.splats is not None
-        # Points would only hide the splats that grew from them.
-        self.show_points.value = view.splats is None
-        self.show_truth.visible = bool(view.truth)
-        self.show_cameras.visible = bool(view.cameras)
-        self._to_first = to_first
-        self._cameras = dict(zip(_distinct([camera.name for camera in cameras]), cameras, strict=True))
-        self.through.options = [FREE, *self._cameras]
-        self.through.value = FREE
-        self.picture.visible = False
-        self._look(to_first)
+        self._offer()
+        for side, drawing in self.drawn.items():
+            drawing.place(found[side].label if len(found) > 1 else "")
+            drawing.draw_splats()
         self._draw_points()
         self._draw_cameras()
-        self._draw_splats()
+        self._look()
 
-    def _look(self, to_first: np.ndarray) -> None:
-        """Stand above the first camera, to its right, and look at the middle of the points."""
-        target = np.array([0.0, 0.0, 5 * self._size])
-        if len(self.view.points):
-            target = np.median(moved(self.view.points, to_first), axis=0)
-        away = max(float(np.linalg.norm(target)), 3 * self._size)
+    def _set_beside(self) -> list[str]:
+        """Put the right one to the right of the left one; returns what is to be said of it."""
+        if RIGHT not in self.drawn:
+            return []
+        left, right = self.drawn[LEFT], self.drawn[RIGHT]
+        words = []
+        if left.view.any_scale and right.view.any_scale:
+            right.scale = left.size / right.size
+            words.append("Both are drawn equally large: the scale of a prediction means nothing.")
+        (left_low, left_high), (right_low, right_high) = left.bounds()[:, 0], right.bounds()[:, 0]
+        gap = GAP * (left_high - left_low + right_high - right_low)
+        right.shift = np.array([left_high - right_low + gap, 0, 0])
+        return words
+
+    def _offer(self) -> None:
+        """The controls that these views have a use for."""
+        views = [drawing.view for drawing in self.drawn.values()]
+        self.hidden.disabled = all(view.conf is None for view in views)
+        self.show_splats.visible = any(view.splats is not None for view in views)
+        # Points would only hide the splats that grew from them.
+        self.show_points.value = all(view.splats is None for view in views)
+        self.show_truth.visible = any(view.truth for view in views)
+        self.show_cameras.visible = any(view.cameras for view in views)
+        self.through.options = [FREE, *_by_name(self.drawn[LEFT])]
+        self.through.value = FREE
+        for picture in self.pictures.values():
+            picture.visible = False
+
+    def _look(self) -> None:
+        """Put everybody where all of it is seen, or where the camera stands that is looked through."""
         start = self.server.initial_camera
-        start.position = np.array([0.4, -0.5, -0.6]) * away
-        start.look_at = target
+        start.position, start.look_at = self._standpoint(1.0)
         for client in self.server.get_clients().values():
-            client.camera.position, client.camera.look_at = start.position, target
+            self._stand(client)
+
+    def _stand(self, client: Any) -> None:
+        camera = self._seen_through(LEFT)
+        with client.atomic():
+            if camera is None:
+                client.camera.position, client.camera.look_at = self._standpoint(client.camera.aspect)
+                client.camera.fov = DEFAULT_FOV
+            else:
+                wxyz, position, fov = self.drawn[LEFT].standing_at(camera)
+                client.camera.wxyz, client.camera.position, client.camera.fov = wxyz, position, fov
+
+    def _standpoint(self, aspect: float) -> tuple[np.ndarray, np.ndarray]:
+        """Where to stand and what to look at: from behind and above, all of it between the window's edges.
+
+        Args:
+            aspect: the window's width by its height.
+        """
+        drawings = self.drawn.values()
+        target = np.mean([drawing.target() for drawing in drawings], axis=0)
+        first = np.mean([drawing.shift for drawing in drawings], axis=0)
+        away = max(float(np.linalg.norm(target - first)), *(3 * d.size * d.scale for d in drawings))
+        if len(drawings) == 1:
+            position = away * np.array([0.4, -0.5, -0.6])
+        else:
+            bounds = np.array([drawing.bounds() for drawing in drawings])[..., 0]
+            needed = (bounds.max() - bounds.min()) / (2 * np.tan(DEFAULT_FOV / 2) * min(aspect, WIDEST))
+            position = target + max(needed, away) * np.array([0, -0.5, -0.85])
+        if aspect < 1:
+            # The panel lies over the lower half of a phone's window.
+            lower = np.array([0, PANEL_SHARE * np.linalg.norm(target - position), 0])
+            return position + lower, target + lower
+        return position, target
 
     def _look_through(self) -> None:
         """Put the reader where a camera stands; its photo, render and difference stand in the panel."""
-        camera = self._cameras.get(str(self.through.value))
-        self._draw_cameras()
-        if camera is None:
-            self.picture.visible = False
-            return
-        wxyz, position, fov = standing_at(camera, self._to_first, self._origin)
-        for client in self.server.get_clients().values():
-            with client.atomic():
-                client.camera.wxyz, client.camera.position, client.camera.fov = wxyz, position, fov
-        picture = self._photo(camera)
-        if camera.strip is not None:
-            with contextlib.suppress(UserError):
-                picture = load_image(camera.strip, 3 * PHOTO_EDGE)
-        self.picture.visible = picture is not None
-        if picture is not None:
-            self.picture.image = picture
+        self._show_kinds()
+        self._look()
+        for side, picture in self.pictures.items():
+            camera = self._seen_through(side)
+            pixels, label = (None, "") if camera is None else _picture(camera)
+            picture.visible = pixels is not None
+            if pixels is not None:
+                picture.label = f"{side}: {label}" if RIGHT in self.drawn else label
+                picture.image = pixels
+
+    def _seen_through(self, side: str) -> ShownCamera | None:
+        """The camera of the chosen name in the view on a side; None: no such, or nobody looks through one."""
+        drawing = self.drawn.get(side)
+        return None if drawing is None else _by_name(drawing).get(str(self.through.value))
 
     def _draw_points(self) -> None:
-        view = self.view
-        keep = len(view.points)
-        if view.conf is not None:
-            keep = int(np.ceil(keep * (100 - self.hidden.value) / 100))
-        self.server.scene.add_point_cloud(
-            f"{WORLD}/points",
-            np.asarray(view.points[:keep] - self._origin, np.float32),
-            view.colors[:keep],
-            point_size=0.03 * self._size * self.dot.value,
-            point_shape="circle",
-            precision="float32",
-            visible=bool(self.show_points.value) and keep > 0,
-        )
+        for drawing in self.drawn.values():
+            drawing.draw_points(self.hidden.value, self.dot.value, bool(self.show_points.value))
 
     def _draw_cameras(self) -> None:
-        kinds = (
-            ("predicted", self.view.cameras, bool(self.show_cameras.value)),
-            ("true", self.view.truth, bool(self.show_truth.value)),
-        )
-        taken = {camera.photo for camera in self.view.cameras}
-        # Whoever looks through one of them would see the others' photos instead.
+        for drawing in self.drawn.values():
+            drawing.draw_cameras(bool(self.show_photos.value))
+        self._show_kinds()
+
+    def _show_kinds(self) -> None:
+        # Whoever looks through a camera would see the others' photos instead, and the other run behind.
         free = self.through.value == FREE
-        for kind, cameras, visible in kinds:
-            for number, camera in enumerate(cameras):
-                true = kind == "true"
-                color = camera.color or (TRUE_COLOR if true else camera_color(number, len(cameras)))
-                # A true camera may stand where the predicted one does: it is an empty frame around that.
-                with_photo = self.show_photos.value and not (true and camera.photo in taken)
-                photo = self._photo(camera) if with_photo else None
-                scale = TRUE_SCALE if true and self.view.cameras else 1.0
-                self._draw_camera(f"{WORLD}/{kind}/{number}", camera, color, photo, visible and free, scale)
-
-    def _draw_camera(
-        self,
-        name: str,
-        camera: ShownCamera,
-        color: tuple[int, int, int],
-        photo: np.ndarray | None,
-        visible: bool,
-        scale: float,
-    ) -> None:
-        width, height = camera.size
-        fov = UNKNOWN_FOV if camera.K is None else 2 * np.arctan(height / (2 * camera.K[1, 1]))
-        if camera.K is None and photo is not None:
-            height, width = photo.shape[:2]
-        rotation, translation = camera.cam_from_world[:, :3], camera.cam_from_world[:, 3]
-        quat_xyzw = Rotation.from_matrix(rotation.T).as_quat()
-        self.server.scene.add_camera_frustum(
-            name,
-            fov=float(fov),
-            aspect=width / height,
-            scale=0.7 * self._size * scale,
-            thickness=0.02,
-            color=color,
-            image=photo,
-            wxyz=quat_xyzw[[3, 0, 1, 2]],
-            position=-rotation.T @ translation - self._origin,
-            visible=visible,
-        )
-
-    def _photo(self, camera: ShownCamera) -> np.ndarray | None:
-        if camera.photo is None:
-            return None
-        try:
-            read = read_with_cameras([camera.photo], [camera.size])
-            # Only splatting keeps cameras of photos as stored, and its sizes tell.
-            return load_image(camera.photo if read.doubtful else read.paths[0], PHOTO_EDGE)
-        except UserError:
-            return None
-
-    def _draw_splats(self) -> None:
-        if self.view.splats is None:
-            return
-        centers, covariances, rgbs, opacities = read_splats(self.view.splats)
-        self.server.scene.add_gaussian_splats(
-            f"{WORLD}/splats",
-            centers - self._origin,
-            covariances,
-            rgbs,
-            opacities,
-            visible=bool(self.show_splats.value),
-        )
+        for side, drawing in self.drawn.items():
+            drawing.show(free or side == LEFT)
+            drawing.show_cameras(free and bool(self.show_cameras.value), free and bool(self.show_truth.value))
+            drawing.show_splats(bool(self.show_splats.value))
 
     def stop(self) -> None:
         """End the server."""
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.server.stop()
+        close_server(self.server)
 
 
-def _check_address(host: str) -> None:
-    """viser waits for ever where its thread cannot listen."""
+def _drawing(scene: Any, root: str, subject: Subject) -> Drawing:
+    """What there is to look at; of a file that cannot be read, the reason."""
     try:
-        family, kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.bind(address)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"the viewer cannot listen on view.host={host} ({reason}); set view.host.") from error
+        return Drawing(scene, root, subject.load())
+    except (UserError, OSError, ValueError, KeyError) as error:
+        return Drawing(scene, root, View3D(words=[f"This cannot be shown: {error}"]))
 
 
-def _distinct(labels: Sequence[str]) -> list[str]:
-    """The labels with a number behind those that stand there twice."""
-    seen: dict[str, int] = {}
-    result = []
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        result.append(label if seen[label] == 1 else f"{label} [{seen[label]}]")
-    return result
+def _by_name(drawing: Drawing) -> dict[str, ShownCamera]:
+    cameras = drawing.cameras
+    return dict(zip(distinct([camera.name for camera in cameras]), cameras, strict=True))
 
 
-def serve(viewer: Viewer, seconds: float | None, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Keep a viewer running until Ctrl-C, or for that many seconds, then end it."""
-    end = None if seconds is None else time.monotonic() + seconds
-    try:
-        while end is None or time.monotonic() < end:
-            sleep(0.2 if end is None else min(0.2, max(0.0, end - time.monotonic())))
-    except KeyboardInterrupt:
-        pass
-    finally:
-        viewer.stop()
+def _picture(camera: ShownCamera) -> tuple[np.ndarray | None, str]:
+    """Of a test view photo, render and difference, else the photo; and what it is."""
+    if camera.strip is not None:
+        with contextlib.suppress(UserError):
+            return load_image(camera.strip, 3 * PHOTO_EDGE), "photo, render, difference"
+    return photo_of(camera), "photo"

@@ -40,6 +40,7 @@ class View3D:
         cameras: predicted; `truth`: true ones.
         splats: 3DGS ``.ply``, or None.
         words: what there is to know, and what is missing and why, one sentence each.
+        any_scale: whether its unit of length means nothing, as a prediction's: two are drawn equally large.
     """
 
     points: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
@@ -49,21 +50,39 @@ class View3D:
     truth: list[ShownCamera] = field(default_factory=list)
     splats: Path | None = None
     words: list[str] = field(default_factory=list)
+    any_scale: bool = True
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An entry of the viewer's list; `load` reads its files.
+    """An entry of the viewer's list.
 
-    `group` is the run that it belongs to, where there are several; `error` sorts the entries of a run.
+    Attributes:
+        name: what of a run it is (``idx 3``).
+        load: reads its files.
+        outcome: its error or score in words.
+        error: sorts the entries of a run, the largest first; None: after them.
+        group: the run that it belongs to, where there are several.
+        photos: the names of its first and last photo; entries of one name and other photos are not the same.
     """
 
-    label: str
+    name: str
     load: Callable[[], View3D]
-    group: str = ""
+    outcome: str = ""
     error: float | None = None
+    group: str = ""
+    photos: tuple[str, ...] = ()
 
     @property
-    def short(self) -> str:
-        """Its label without the run's."""
-        return self.label.removeprefix(f"{self.group}: ")
+    def entry(self) -> str:
+        """Name and outcome, as the list of its run has it."""
+        return f"{self.name} ({self.outcome})" if self.outcome else self.name
+
+    @property
+    def label(self) -> str:
+        """Its entry behind its run's name."""
+        return f"{self.group}: {self.entry}" if self.group else self.entry
+
+    def is_of_same(self, other: "Subject") -> bool:
+        """Whether it shows the same sample or scene as another run's entry."""
+        return (self.name, self.photos) == (other.name, other.photos)
