@@ -29,12 +29,12 @@ from hw4.models.sfm.config import SfmConfig
 from hw4.pose.clouds import read_cloud
 from hw4.pose.results import OK, Prediction
 from hw4.pose.scoring import score_sample
+from hw4.pose.true_cameras import true_cameras
 from hw4.show.case.figures import shapes_figure
 from hw4.show.case.matches import match_neighbours
 from hw4.show.case.result import CaseInput, CaseResult
 from hw4.show.case.run import run_case
 from hw4.show.case.words import _how_wrong
-from hw4.show.truth import true_cameras
 from tests.support.pairs import random_cameras
 from tests.support.pointmap_networks import ShapedNetwork, dust3r_with, line, point
 

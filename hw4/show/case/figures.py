@@ -13,9 +13,9 @@ from hw4.geometry.pnp import FLAT
 from hw4.models.clouds import cloud_of
 from hw4.output.figures import panel_grid, save_figure, side_by_side
 from hw4.output.reconstruction import TRUE_COLOR, Drawn, predicted, two_sides, view_frusta
+from hw4.pose.true_cameras import true_cameras
 from hw4.show.case.matches import MatchedPair
 from hw4.show.case.result import CaseInput, CaseResult
-from hw4.show.truth import true_cameras
 
 MAX_FRAMES = 18
 MAX_MATCH_ROWS = 8

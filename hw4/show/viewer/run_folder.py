@@ -14,12 +14,12 @@ from hw4.data.pairs.samples import PairSample
 from hw4.data.samples import load_samples
 from hw4.pose.clouds import read_cloud
 from hw4.pose.results import SampleResult
+from hw4.pose.true_cameras import true_cameras
 from hw4.records.found import cloud_file, found_file
 from hw4.records.labels import set_labels
 from hw4.records.run import Run
 from hw4.records.runs import Folder, load_runs
 from hw4.show.demo.files3d import read_points_ply
-from hw4.show.truth import true_cameras
 from hw4.show.viewer.run_splats import splat_subjects
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 
