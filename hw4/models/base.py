@@ -41,6 +41,9 @@ class Reconstruction:
         point_colors: (P, 3) uint8, or None.
         diagnoses: one entry per view; None for a healthy view, else what went wrong in words.
         notes: facts about the whole reconstruction (alignment loss, matches...), JSON-serialisable.
+        matches: (M, 4) float64 pixels x, y in the first of `images`, then in the last one, from a model that
+            matches keypoints, or None.
+        verified: (M,) bool, the matches that agree with the model's own geometry, or None.
     """
 
     cam_from_world: np.ndarray
@@ -55,6 +58,8 @@ class Reconstruction:
     point_colors: np.ndarray | None = None
     diagnoses: list[str | None] = field(default_factory=list)
     notes: dict[str, object] = field(default_factory=dict)
+    matches: np.ndarray | None = None
+    verified: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cam_from_world)

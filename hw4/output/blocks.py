@@ -6,6 +6,9 @@ from typing import Any
 
 from hw4.output.tables import Table
 
+# Suffix and media type of images; all others by how they begin.
+JPEG = (".jpg", "image/jpeg")
+FORMATS = {b"\x89PNG": (".png", "image/png"), b"<svg": (".svg", "image/svg+xml")}
 PLAIN, WARNING, VERDICT, NOTE = "plain", "warning", "verdict", "note"
 
 
@@ -41,7 +44,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image with what stands below it; `content` holds PNG or JPEG bytes."""
+    """An image with what stands below it; `content` holds PNG, JPEG or SVG bytes."""
 
     name: str
     label: str
@@ -50,12 +53,16 @@ class Picture:
     @property
     def suffix(self) -> str:
         """File name suffix of the image's format."""
-        return ".png" if self.content.startswith(b"\x89PNG") else ".jpg"
+        return self._format[0]
 
     @property
     def mime(self) -> str:
         """Media type of the image's format."""
-        return "image/png" if self.suffix == ".png" else "image/jpeg"
+        return self._format[1]
+
+    @property
+    def _format(self) -> tuple[str, str]:
+        return next((kind for start, kind in FORMATS.items() if self.content.startswith(start)), JPEG)
 
 
 @dataclass(frozen=True)
@@ -79,13 +86,38 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A picture with its legend.
+
+    Attributes:
+        picture: its label says how to read it.
+        legend: colour and meaning of each mark.
+        scene: the same as JSON of `hw4.output.scene3d`, for a script to turn, or None.
+    """
+
+    picture: Picture
+    legend: Sequence[tuple[str, str]] = ()
+    scene: str | None = None
+
+
+@dataclass(frozen=True)
 class Card:
-    """One sample: a line, its photos, and a scene of `hw4.output.scene3d` or None; `note` says what lacks."""
+    """One sample: a line, its photos, what was made of them; `note` says what lacks."""
 
     label: str
-    pictures: Sequence[Picture]
-    scene: str | None
+    photos: Sequence[Picture]
+    drawings: Sequence[Drawing] = ()
     note: str = ""
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All of it that is an image."""
+        return [*self.photos, *(drawing.picture for drawing in self.drawings)]
+
+    @property
+    def has_scene(self) -> bool:
+        """Whether something of it can be turned."""
+        return any(drawing.scene for drawing in self.drawings)
 
 
 @dataclass(frozen=True)
@@ -127,7 +159,7 @@ def pictures_of(figure: Gallery | Cards) -> list[Picture]:
 
 def scenes_in(blocks: Sequence[Block]) -> bool:
     """Whether any of them has a scene to turn."""
-    return any(card.scene for one in figures_in(blocks) if isinstance(one, Cards) for card in one.cards)
+    return any(card.has_scene for one in figures_in(blocks) if isinstance(one, Cards) for card in one.cards)
 
 
 def _unfolded(blocks: Sequence[Block]) -> Iterator[Block]:

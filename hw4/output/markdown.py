@@ -60,7 +60,10 @@ def _cards(cards: Cards, data_folder: str) -> str:
         photos = " ".join(
             f"![{_plain(p.label)}]({data_folder}/{cards.name}_{p.name}{p.suffix})" for p in card.pictures
         )
-        lines.append(f"{_plain(card.label)}\n\n{photos or _plain(card.note)}")
+        said = " ".join(
+            [drawing.picture.label for drawing in card.drawings] + ([card.note] if card.note else [])
+        )
+        lines.append("\n\n".join(filter(None, [_plain(card.label), photos, _plain(said)])))
     return "\n\n".join(lines)
 
 

@@ -70,7 +70,7 @@ class SampleResult:
     """One sample: what went in, what came out, and its errors.
 
     Attributes:
-        sample: what was evaluated; read back from a record, it has its photos and names and nothing else.
+        sample: what was evaluated; read back from a record, it has its photos, names and true cameras alone.
         prediction: what the model said.
         error: against the truth; of `SampleViews` see `hw4.pose.views.views_error`.
         true_angle_deg: angle of the true relative rotation (how wide the pair is), the largest of N views, or
@@ -124,6 +124,8 @@ class SampleResult:
             "diagnoses": self.prediction.diagnoses,
             "notes": self.prediction.notes,
             "cam_from_world": self.prediction.cam_from_world,
+            "true_cam_from_world": self.sample.cam_from_world,
+            "true_Ks": self.sample.Ks,
             **_views_of(self),
             **({} if self.prediction.cloud is None else {"cloud": self.prediction.cloud}),
             **({} if self.selection is None else {"selection": self.selection}),
@@ -177,10 +179,16 @@ def _views_of(result: SampleResult) -> dict[str, Any]:
 
 def _recorded_sample(record: dict[str, Any]) -> PairSample:
     idx = record["idx"]
+    cameras, Ks = (_recorded_array(record.get(key)) for key in ("true_cam_from_world", "true_Ks"))
     if "views" not in record:
-        return PairSample(idx, (Path(record["img1"]), Path(record["img2"])), None, None)
+        return PairSample(idx, (Path(record["img1"]), Path(record["img2"])), cameras, Ks)
     paths = tuple(map(Path, record["images"]))
-    return SampleViews(idx, paths, None, None, scene=record["scene"], names=tuple(record["views"]))
+    return SampleViews(idx, paths, cameras, Ks, scene=record["scene"], names=tuple(record["views"]))
+
+
+def _recorded_array(value: Any) -> np.ndarray | None:
+    """Numbers of a record, NaN where it has null; None where an older version did not say."""
+    return None if value is None else np.array(value, dtype=float)
 
 
 def _beside(error: PoseError) -> dict[str, float | None]:

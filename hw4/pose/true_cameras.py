@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw4.geometry.cameras import camera_centers
+from hw4.geometry.align import align_cameras
+from hw4.geometry.cameras import camera_centers, four_by_four
 
 
 @dataclass(frozen=True)
 class TrueCameras:
-    """The two true cameras in the frame of the first one.
+    """True cameras where predicted ones are.
 
     Attributes:
-        cam_from_world: (2, 4, 4), the first the identity; None where they cannot be shown.
+        cam_from_world: (2, 4, 4) of a pair, in the frame of the first camera; (N, 4, 4) of N views, in the
+            prediction's world; None where they cannot be shown.
         remark: how the second one's place was found, or why there are none.
     """
 
@@ -55,3 +57,21 @@ def true_cameras(truth: np.ndarray | None, predicted: np.ndarray) -> TrueCameras
         return TrueCameras(cameras, "as far apart as predicted")
     cameras[1, :3, 3] = moved_by
     return TrueCameras(cameras, "distance in its own units")
+
+
+def true_views(truth: np.ndarray | None, predicted: np.ndarray) -> TrueCameras:
+    """True cameras of all N views, under the similarity that brings them closest to the predicted ones.
+
+    Args:
+        truth: (N, 4, 4) true world-to-camera of all views.
+        predicted: (N, 3, 4) or (N, 4, 4) predicted world-to-camera, NaN where not placed.
+    """
+    if truth is None:
+        return TrueCameras(None, "the true cameras are not known")
+    placed = np.isfinite(predicted).all(axis=(1, 2))
+    if placed.sum() < 2:
+        return TrueCameras(None, "fewer than two views have a predicted camera to lay the true ones on")
+    similarity = align_cameras(truth[placed], four_by_four(predicted[placed]))
+    return TrueCameras(
+        similarity.cam_from_world(truth), "turned, moved and scaled as a whole to lie on the estimated ones"
+    )

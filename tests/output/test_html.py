@@ -7,9 +7,12 @@ import pytest
 
 from hw4.output.blocks import (
     Block,
+    Card,
+    Cards,
     Chart,
     Columns,
     Document,
+    Drawing,
     Folded,
     Gallery,
     Numbers,
@@ -37,6 +40,16 @@ def page(*blocks: Block) -> str:
         Table(HOSTILE, [HOSTILE], [[HOSTILE]], [HOSTILE]),
         Chart(HOSTILE, HOSTILE, "<svg></svg>", DATA, HOSTILE),
         Gallery(HOSTILE, HOSTILE, [Picture(HOSTILE, HOSTILE, b"")], DATA, HOSTILE),
+        Cards(
+            HOSTILE,
+            HOSTILE,
+            [
+                Card(
+                    HOSTILE, [], [Drawing(Picture(HOSTILE, HOSTILE, b"<svg/>"), [("#fff", HOSTILE)])], HOSTILE
+                )
+            ],
+            DATA,
+        ),
         Folded(HOSTILE, [Table(HOSTILE, [HOSTILE], [])]),
         Columns([Text(HOSTILE)], [Chart(HOSTILE, HOSTILE, "<svg></svg>", DATA, HOSTILE)]),
         Numbers(HOSTILE, HOSTILE, DATA),

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from PIL import Image
 
 from hw4.config import MetricsConfig
 from hw4.core import durable
-from hw4.core.durable import exclusive
+from hw4.core.durable import exclusive, jsonable
 from hw4.core.errors import UserError
 from hw4.output.pose_tables import pose_table
 from hw4.pose.evaluate import evaluate_pose
@@ -32,7 +33,7 @@ MakePairs = Callable[..., tuple[Path, np.ndarray]]
 METRICS = MetricsConfig(bootstrap=50)
 
 
-def comparable(result: PoseResult) -> dict[str, object]:
+def comparable(result: PoseResult) -> Any:
     content = result.to_json()
     for key in ("n_reused", "seconds", "cache_dir"):
         content.pop(key)
@@ -40,8 +41,7 @@ def comparable(result: PoseResult) -> dict[str, object]:
         row.pop("seconds")
         # Its file in the cache, which is another one or none.
         row.pop("cloud", None)
-        row["cam_from_world"] = None if row["cam_from_world"] is None else row["cam_from_world"].tolist()
-    return content
+    return jsonable(content)
 
 
 def test_failures_are_counted_and_explained(pairs_folder: MakePairs, tmp_path: Path) -> None:

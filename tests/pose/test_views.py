@@ -98,9 +98,10 @@ def test_predictions_of_all_views_are_kept_and_read_back(tmp_path: Path) -> None
     np.testing.assert_array_equal(kept.cam_from_world, made.cam_from_world)
     np.testing.assert_array_equal(kept.Ks, made.Ks)
     read = PoseResult.from_json(first.to_json())
-    assert read.samples[0].sample == SampleViews(
-        0, sample.image_paths, None, None, scene="a", names=sample.names
-    )
+    back = read.samples[0].sample
+    assert isinstance(back, SampleViews) and back.image_paths == sample.image_paths
+    assert (back.idx, back.scene, back.names) == (0, "a", sample.names)
+    np.testing.assert_array_equal(back.cam_from_world, sample.cam_from_world)
 
 
 def test_a_predictions_file_holds_all_views(tmp_path: Path) -> None:

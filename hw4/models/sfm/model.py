@@ -75,7 +75,7 @@ class SfmModel(ReconstructionModel):
         }
         if two_view.kind == "panoramic":
             notes["warning"] = "the camera only turned: the translation cannot be observed"
-        return _reconstruction(features, mapping, [None, None], notes)
+        return _reconstruction(features, mapping, [None, None], notes, two_view)
 
     def _sequence(
         self,
@@ -112,7 +112,7 @@ class SfmModel(ReconstructionModel):
                 None if ok else _why_unregistered(view, two_views)
                 for view, ok in enumerate(mapping.registered)
             ]
-            return _reconstruction(features, mapping, diagnoses, notes)
+            return _reconstruction(features, mapping, diagnoses, notes, two_views.get((0, n - 1)))
 
         Ks = np.stack([cameras[c].calibration_matrix() for c in camera_of])
         mapping = Mapping(chain_rotations(n, two_views), Ks)
@@ -123,7 +123,7 @@ class SfmModel(ReconstructionModel):
         diagnoses = [
             reason if ok else _why_unregistered(view, two_views) for view, ok in enumerate(mapping.registered)
         ]
-        return _reconstruction(features, mapping, diagnoses, notes)
+        return _reconstruction(features, mapping, diagnoses, notes, two_views.get((0, n - 1)))
 
 
 def _why_unregistered(view: int, two_views: dict[tuple[int, int], TwoView]) -> str:
@@ -139,8 +139,19 @@ def _why_unregistered(view: int, two_views: dict[tuple[int, int], TwoView]) -> s
 
 
 def _reconstruction(
-    features: Sequence[Features], mapping: Mapping, diagnoses: list[str | None], notes: dict[str, object]
+    features: Sequence[Features],
+    mapping: Mapping,
+    diagnoses: list[str | None],
+    notes: dict[str, object],
+    ends: TwoView | None,
 ) -> Reconstruction:
+    """`ends`: the geometry of the first and the last view, where they were matched."""
+    matches = verified = None
+    if ends is not None:
+        index1, index2 = ends.matches.T
+        matches = np.concatenate([features[0].xy[index1], features[-1].xy[index2]], axis=1)
+        # A keypoint has one match at most.
+        verified = np.isin(index1, ends.inliers[:, 0])
     return Reconstruction(
         cam_from_world=mapping.cam_from_world,
         Ks=mapping.Ks,
@@ -151,4 +162,6 @@ def _reconstruction(
         point_colors=mapping.colors,
         diagnoses=diagnoses,
         notes=notes,
+        matches=matches,
+        verified=verified,
     )

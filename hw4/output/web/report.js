@@ -91,12 +91,13 @@
     const three = scene3d;
     const canvas = make("canvas", { tabIndex: 0 });
     canvas.setAttribute("aria-label", "points and cameras; drag or arrow keys turn, scroll zooms");
-    holder.append(canvas);
+    const still = holder.querySelector("img");
+    still.replaceWith(canvas);
     let renderer;
     try {
       renderer = new three.WebGLRenderer({ canvas, antialias: true, alpha: true });
     } catch {
-      canvas.replaceWith(make("p", { className: "note", textContent: "This browser has no WebGL." }));
+      canvas.replaceWith(still, make("p", { className: "note", textContent: "This browser has no WebGL." }));
       return;
     }
     const scene = new three.Scene();
@@ -138,7 +139,7 @@
   }
 
   for (const holder of document.querySelectorAll("[data-scene]")) {
-    const button = make("button", { type: "button", textContent: "points and cameras" });
+    const button = make("button", { type: "button", textContent: "turn it in 3D" });
     button.addEventListener("click", () => {
       button.remove();
       show(holder, JSON.parse(document.getElementById(holder.dataset.scene).textContent));
