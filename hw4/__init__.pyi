@@ -21,11 +21,13 @@ from .records.runs import load_runs
 from .report.document import write_report
 from .splat.result import SplatResult
 from .splat.stage import run_splat
+from .splat.training.listeners import Listeners
 
 __all__ = [
     "Config",
     "FromModel",
     "InputConfig",
+    "Listeners",
     "MetricsConfig",
     "PairSample",
     "PairsConfig",

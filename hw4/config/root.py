@@ -11,7 +11,8 @@ from hw4.config.input import InputConfig
 from hw4.config.interpolate import InterpolateConfig
 from hw4.config.model import ModelConfig
 from hw4.config.splat import SplatConfig
-from hw4.config.stages import ALL, stages, tasks
+from hw4.config.stages import ALL, SPLAT, selected, stages, tasks
+from hw4.core.errors import ConfigError
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 
 
@@ -126,6 +127,7 @@ class ViewConfig(Checked, at="view"):
 
     `run` is the folder of a run or a sweep; `beside` is that of another one, whose first run is shown beside.
     `seconds` null: until Ctrl-C. `host` ``0.0.0.0`` lets other machines in; the next free `port` is taken.
+    `live`: of a run that splats, not of a finished one: its Gaussians while they are trained.
     """
 
     run: str | None = None
@@ -133,6 +135,7 @@ class ViewConfig(Checked, at="view"):
     host: str = "127.0.0.1"
     port: int = key(8080, low=1, high=65535)
     seconds: float | None = key(None, low=0)
+    live: bool = key(False, decides="nothing")
 
 
 @dataclass
@@ -201,6 +204,14 @@ class Config(Checked):
         otherwise="may hold letters, digits, spaces and _ . = , + - only",
         decides="nothing",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.view.live and SPLAT not in selected(self):
+            raise ConfigError(
+                f"view.live=true shows splats while they are trained, and task={self.task} trains none: give "
+                "task=splat, or leave it out."
+            )
 
 
 @cache

@@ -21,6 +21,7 @@ from hw4.core.stored import damaged, unsealed
 from hw4.data.photos import without_suffix
 from hw4.data.registry import scene_files
 from hw4.jobs.context import JobContext
+from hw4.jobs.live import live_viewer
 from hw4.metrics import splat_metrics
 from hw4.models.base import ReconstructionModel
 from hw4.models.toy_weights import doubt_of_weights
@@ -30,6 +31,7 @@ from hw4.output.splat_tables import splat_table, views_table
 from hw4.output.training_curves import training_curves
 from hw4.splat.result import CHECKSUMS, RESULT_FILE, SplatResult
 from hw4.splat.source import uses_model
+from hw4.splat.training.listeners import Listeners
 from hw4.splat.training.log import TrainingLog
 
 # Wandb draws these against training iterations, whatever else the run has logged before.
@@ -73,7 +75,13 @@ def run_splat_stage(context: JobContext) -> list[str]:
         if result is None:
             result = _compute(context, folder, scored, get_model)
         else:
-            TrainingLog(folder, *_listeners(context)).replay(result.history)
+            TrainingLog(folder, _listeners(context)).replay(result.history)
+            if config.view.live:
+                context.console.print(
+                    "view.live=true: nothing is trained, the result was in the cache (cache.reuse=false).",
+                    soft_wrap=True,
+                    highlight=False,
+                )
         files = _copy_files(result.files, scored, context.out_dir)
         files |= _draw_curves(result.history, context.out_dir)
         result = replace(result, weights=weights, reused=reused, cache_dir=str(folder), files=files)
@@ -118,7 +126,7 @@ def _can_be_had(check: str, config: SplatConfig) -> bool:
     return True
 
 
-def _listeners(context: JobContext) -> tuple[Any, Any]:
+def _listeners(context: JobContext) -> Listeners:
     tracker = context.tracker
 
     def on_metrics(step: int, values: dict[str, float]) -> None:
@@ -127,7 +135,7 @@ def _listeners(context: JobContext) -> tuple[Any, Any]:
     def on_image(step: int, name: str, image: np.ndarray) -> None:
         tracker.image(f"{TRAIN}/{name}", image, {STEP: float(step)})
 
-    return on_metrics, on_image
+    return Listeners(on_metrics, on_image)
 
 
 def _compute(
@@ -137,8 +145,12 @@ def _compute(
     from hw4.splat.stage import run_splat
 
     config = context.config
-    with StepProgress(context.console, config.splat.iterations, "splat") as progress:
-        return run_splat(config.splat, config.data, get_model, scored, *_listeners(context), progress, folder)
+    with (
+        live_viewer(context) as watch,
+        StepProgress(context.console, config.splat.iterations, "splat") as progress,
+    ):
+        listeners = replace(_listeners(context), progress=progress)
+        return run_splat(config.splat, config.data, get_model, scored, listeners, folder, watch)
 
 
 def _copy_files(files: dict[str, Any], folder: Path, out_dir: Path) -> dict[str, Any]:

@@ -134,15 +134,17 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
             raise ConfigError("hydra.launcher.n_jobs=0 runs nothing: give 1 or more, or -1 for every core.")
         if not all(o.is_discrete_sweep() for o in swept):
             check_job_folders(hydra_config, [fixed, fixed])
+            job = _checked(fixed)
+            _refuse_live([job])
             if search is not None:
-                check_search(search, swept, [_checked(fixed)])
-            names = tuple(map(_key, swept))
-            own = _checked(fixed).wandb
+                check_search(search, swept, [job])
+            names, own = tuple(map(_key, swept)), job.wandb
             return Plan(True, [], folder, None, search, launcher, names, own, _devices(hydra_config))
         combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
         jobs_overrides = [[*fixed, *values] for values in combinations[:MAX_CHECKED_JOBS]]
         jobs = [_checked(job) for job in jobs_overrides]
         check_job_folders(hydra_config, jobs_overrides)
+        _refuse_live(jobs)
         if search is not None:
             check_search(search, swept, jobs)
         for override in swept:
@@ -170,6 +172,14 @@ def _at_once(hydra: DictConfig) -> int | None:
 
 def _key(override: Override) -> str:
     return (override.key_or_group or "").lstrip("+")
+
+
+def _refuse_live(jobs: Sequence[Config]) -> None:
+    """The words of a sweep's jobs are in their folders: nobody would read where each can be watched."""
+    if any(job.view.live for job in jobs):
+        raise ConfigError(
+            "view.live=true watches one training, and a sweep has many: leave it out, or give one job alone."
+        )
 
 
 def _refuse_unread(key: str, jobs: Sequence[Config]) -> None:

@@ -26,9 +26,9 @@ from hw4.splat.scoring.evaluate import EvalResult, evaluate
 from hw4.splat.scoring.lpips_weights import configured_weights
 from hw4.splat.start import GetModel, Initialisation, initialise
 from hw4.splat.training.cameras import scene_extent
-from hw4.splat.training.log import OnImage, OnMetrics
+from hw4.splat.training.listeners import NOBODY, Listeners, Watch
 from hw4.splat.training.step import BACKGROUNDS
-from hw4.splat.training.train import OnProgress, TrainResult, train
+from hw4.splat.training.train import TrainResult, train
 from hw4.splat.video import fly_through
 from hw4.splat.world import in_unit_world, moved_gaussians, offset_of
 
@@ -38,10 +38,9 @@ def run_splat(
     data: DataConfig,
     get_model: GetModel | None,
     out_dir: Path,
-    on_metrics: OnMetrics | None = None,
-    on_image: OnImage | None = None,
-    progress: OnProgress | None = None,
+    listeners: Listeners = NOBODY,
     train_dir: Path | None = None,
+    watch: Watch | None = None,
 ) -> SplatResult:
     """Load a scene, train on its training views, write what was trained, score it on the test views.
 
@@ -51,11 +50,10 @@ def run_splat(
         get_model: makes the model of `model=`; called only where the Gaussians start from a model.
         out_dir: receives ``gaussians.ply``, ``cameras.json``, ``flythrough.mp4``, ``renders/``, ``strips/``
             and ``splat.json``.
-        on_metrics: step and metrics, every `splat.log_every` steps.
-        on_image: step, name and (H, W, 3) uint8 image.
-        progress: step, total, state in words.
+        listeners: who is told of the training.
         train_dir: keeps the checkpoint; an interrupted run is taken up, and a finished one is only scored.
             Null: `out_dir`.
+        watch: given the scene and the start, returns a listener to the state of the training.
 
     Raises:
         UserError: the data, the model or the rasterizer cannot do what was asked.
@@ -69,9 +67,10 @@ def run_splat(
     init, model = initialise(scene, config, get_model)
     unit = unit or init.from_model
     assert unit is not None
-    trained = train(scene.train, init, config, train_dir or out_dir, on_metrics, on_image, progress)
-    if progress is not None:
-        progress(trained.steps, config.iterations, "rendering the fly-through, scoring test views")
+    told = listeners if watch is None else replace(listeners, state=watch(scene, init))
+    trained = train(scene.train, init, config, train_dir or out_dir, told)
+    if listeners.progress is not None:
+        listeners.progress(trained.steps, config.iterations, "rendering the fly-through, scoring test views")
     run = _Trained(scene, init, trained, unit.inverse, config, out_dir)
     outputs = _write_outputs(run)
     scores = _evaluate(run, model, outputs)

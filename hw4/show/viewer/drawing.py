@@ -1,5 +1,6 @@
 """One view in the viewer's scene: its points, cameras and splats, in the frame of its first camera."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,10 @@ class Drawing:
         self._to_first = as_world_of_first(stacked)
         # Taken off whatever is drawn: the browser computes in 32 bits, which hold no places far from here.
         self._origin = -self._to_first[:3, :3].T @ self._to_first[:3, 3]
-        self.size = frustum_depth(view.points, stacked) if len(stacked) or len(view.points) else 1.0
-        places = [view.points, camera_centers(stacked)]
-        if self.splats is not None:
-            places.append(self.splats.centers)
-        self._places = np.concatenate(places)
+        centers = np.zeros((0, 3)) if self.splats is None else self.splats.centers
+        self._solid = view.points if len(view.points) else centers
+        self._places = np.concatenate([view.points, centers, camera_centers(stacked)])
+        self.size = frustum_depth(self._solid, stacked) if len(self._places) else 1.0
         self.scale, self.shift = 1.0, np.zeros(3)
         self._nodes: list[Any] = []
         self._predicted: list[Any] = []
@@ -69,8 +69,8 @@ class Drawing:
     def target(self) -> np.ndarray:
         """(3,) what to look at, in the viewer."""
         target = np.array([0.0, 0.0, 5 * self.size])
-        if len(self.view.points):
-            target = np.median(moved(self.view.points, self._to_first), axis=0)
+        if len(self._solid):
+            target = np.median(moved(self._solid, self._to_first), axis=0)
         return target * self.scale + self.shift
 
     def place(self, name: str = "") -> None:
@@ -130,6 +130,15 @@ class Drawing:
             for number, camera in enumerate(view.truth)
         ]
 
+    def move(self, cameras: Sequence[ShownCamera], splats: SplatArrays) -> None:
+        """Draw the Gaussians as they are now, and put the predicted cameras where they are now."""
+        self.splats = splats
+        self.draw_splats()
+        self.view.cameras[:] = cameras
+        self.cameras[: len(cameras)] = cameras
+        for handle, camera in zip(self._predicted, cameras, strict=True):
+            handle.wxyz, handle.position = self._pose(camera)
+
     def show_cameras(self, predicted: bool, true: bool) -> None:
         """Show or hide the cameras of either kind."""
         for handles, visible in ((self._predicted, predicted), (self._true, true)):
@@ -143,7 +152,7 @@ class Drawing:
         width, height = camera.size
         if camera.K is None and photo is not None:
             height, width = photo.shape[:2]
-        rotation, translation = camera.cam_from_world[:, :3], camera.cam_from_world[:, 3]
+        wxyz, position = self._pose(camera)
         return self._scene.add_camera_frustum(
             f"{self._root}/{name}",
             fov=vertical_fov(camera),
@@ -152,9 +161,14 @@ class Drawing:
             thickness=0.02,
             color=camera.color or color,
             image=photo,
-            wxyz=quat_wxyz(rotation.T),
-            position=self._drawn(-rotation.T @ translation),
+            wxyz=wxyz,
+            position=position,
         )
+
+    def _pose(self, camera: ShownCamera) -> tuple[np.ndarray, np.ndarray]:
+        """Orientation (wxyz) and position in the node's frame."""
+        rotation, translation = camera.cam_from_world[:, :3], camera.cam_from_world[:, 3]
+        return quat_wxyz(rotation.T), self._drawn(-rotation.T @ translation)
 
     def draw_splats(self) -> None:
         """The Gaussians, where the view has any."""

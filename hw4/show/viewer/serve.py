@@ -10,19 +10,14 @@ import numpy as np
 from hw4.core.errors import UserError
 from hw4.data.photos import load_image
 from hw4.show.viewer.drawing import PHOTO_EDGE, Drawing, photo_of
-from hw4.show.viewer.server import DEFAULT_FOV, close_server, distinct, open_server, plain
+from hw4.show.viewer.server import FREE, close_server, distinct, open_server, plain
+from hw4.show.viewer.standing import stand, standpoint
 from hw4.show.viewer.subject import ShownCamera, Subject, View3D
 
 LEFT, RIGHT = "left", "right"
-# No camera to look through: the reader moves freely.
-FREE = "no camera"
 ALONE = "no other run"
 # Between two runs, as a share of the room that they take.
 GAP = 0.1
-# Wider windows have the panel over their right side.
-WIDEST = 1.0
-# Of the distance to what is looked at, by which a phone looks lower.
-PANEL_SHARE = 0.35
 
 
 class Viewer:
@@ -187,41 +182,12 @@ class Viewer:
     def _look(self) -> None:
         """Put everybody where all of it is seen, or where the camera stands that is looked through."""
         start = self.server.initial_camera
-        start.position, start.look_at = self._standpoint(1.0)
+        start.position, start.look_at = standpoint([*self.drawn.values()], 1.0)
         for client in self.server.get_clients().values():
             self._stand(client)
 
     def _stand(self, client: Any) -> None:
-        camera = self._seen_through(LEFT)
-        with client.atomic():
-            if camera is None:
-                client.camera.position, client.camera.look_at = self._standpoint(client.camera.aspect)
-                client.camera.fov = DEFAULT_FOV
-            else:
-                wxyz, position, fov = self.drawn[LEFT].standing_at(camera)
-                client.camera.wxyz, client.camera.position, client.camera.fov = wxyz, position, fov
-
-    def _standpoint(self, aspect: float) -> tuple[np.ndarray, np.ndarray]:
-        """Where to stand and what to look at: from behind and above, all of it between the window's edges.
-
-        Args:
-            aspect: the window's width by its height.
-        """
-        drawings = self.drawn.values()
-        target = np.mean([drawing.target() for drawing in drawings], axis=0)
-        first = np.mean([drawing.shift for drawing in drawings], axis=0)
-        away = max(float(np.linalg.norm(target - first)), *(3 * d.size * d.scale for d in drawings))
-        if len(drawings) == 1:
-            position = away * np.array([0.4, -0.5, -0.6])
-        else:
-            bounds = np.array([drawing.bounds() for drawing in drawings])[..., 0]
-            needed = (bounds.max() - bounds.min()) / (2 * np.tan(DEFAULT_FOV / 2) * min(aspect, WIDEST))
-            position = target + max(needed, away) * np.array([0, -0.5, -0.85])
-        if aspect < 1:
-            # The panel lies over the lower half of a phone's window.
-            lower = np.array([0, PANEL_SHARE * np.linalg.norm(target - position), 0])
-            return position + lower, target + lower
-        return position, target
+        stand(client, [*self.drawn.values()], self._seen_through(LEFT))
 
     def _look_through(self) -> None:
         """Put the reader where a camera stands; its photo, render and difference stand in the panel."""

@@ -13,8 +13,8 @@ import viser
 from hw4.core.errors import UserError
 from hw4.show.viewer.origin import own_origin_only
 
-# viser's own vertical field of view, in radians.
-DEFAULT_FOV = 75 / 180 * 3.141592653589793
+# No camera to look through: the reader moves freely.
+FREE = "no camera"
 
 
 class Stops(Protocol):

@@ -1,4 +1,4 @@
-"""Scoring of renders on held-out views. The only place that opens test images."""
+"""Scoring of renders on held-out views: the only place that opens their photos, but for a live viewer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

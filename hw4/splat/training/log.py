@@ -1,6 +1,5 @@
 """What a training run logs, kept beside its checkpoint so that a resumed or reused run can tell it again."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,10 @@ from PIL import Image
 
 from hw4.core.durable import write_bytes
 from hw4.splat.pictures import png_bytes
+from hw4.splat.training.listeners import Listeners
 
 FOLDER = "training_views"
 TRAIN_VIEW = "train_view"
-
-OnMetrics = Callable[[int, dict[str, float]], None]
-OnImage = Callable[[int, str, np.ndarray], None]
 
 
 def _renders(folder: Path) -> dict[int, Path]:
@@ -26,12 +23,11 @@ class TrainingLog:
 
     Args:
         folder: the run's folder.
-        on_metrics: receives a step and its metrics.
-        on_image: receives a step, a name and (H, W, 3) uint8 pixels.
+        listeners: of whom those of metrics and images are told.
     """
 
-    def __init__(self, folder: Path, on_metrics: OnMetrics | None, on_image: OnImage | None) -> None:
-        self._folder, self._on_metrics, self._on_image = folder, on_metrics, on_image
+    def __init__(self, folder: Path, listeners: Listeners) -> None:
+        self._folder, self._on_metrics, self._on_image = folder, listeners.metrics, listeners.image
 
     def metrics(self, step: int, record: dict[str, float]) -> None:
         """Hand on the metrics of a step."""

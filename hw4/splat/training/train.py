@@ -1,7 +1,6 @@
 """Training of Gaussians on a few views (Kerbl et al. 2023; sparse views after InstantSplat)."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ from hw4.data.scenes.scene import TrainScene
 from hw4.geometry.cameras import rigid
 from hw4.splat.start import Initialisation
 from hw4.splat.training.checkpoint import load_checkpoint, run_digest, save_checkpoint
-from hw4.splat.training.log import OnImage, OnMetrics, TrainingLog
+from hw4.splat.training.listeners import NOBODY, Listeners
+from hw4.splat.training.log import TrainingLog
 from hw4.splat.training.step import TrainingRun
 
 CHECKPOINT = "checkpoint.pt"
-
-OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -53,9 +51,7 @@ def train(
     init: Initialisation,
     config: SplatConfig,
     out_dir: Path,
-    on_metrics: OnMetrics | None = None,
-    on_image: OnImage | None = None,
-    progress: OnProgress | None = None,
+    listeners: Listeners = NOBODY,
 ) -> TrainResult:
     """Train Gaussians, taking up a checkpoint of the same run in `out_dir` where there is one.
 
@@ -69,10 +65,7 @@ def train(
         init: first Gaussians and cameras.
         config: `splat=` group.
         out_dir: keeps ``checkpoint.pt`` and ``training_views/``.
-        on_metrics: called every `log_every` steps with the step and its metrics; first with those of the
-            steps that are taken up.
-        on_image: likewise every `render_every` steps, with a render of the first training view, uint8.
-        progress: called after every step with (step, iterations, one line of state).
+        listeners: who is told of it.
 
     Raises:
         UserError: the rasterizer cannot run here, a file cannot be written, or a checkpoint lacks parts.
@@ -84,7 +77,7 @@ def train(
         masks = [scene.masks[v] for v in init.views] if scene.masks else []
         pixels = [*(scene.images[v] for v in init.views), *(mask for mask in masks if mask is not None)]
         digest = run_digest(config, init, pixels)
-        path, log = out_dir / CHECKPOINT, TrainingLog(out_dir, on_metrics, on_image)
+        path, log, progress = out_dir / CHECKPOINT, TrainingLog(out_dir, listeners), listeners.progress
         saved = load_checkpoint(path, digest)
         seconds, stopped = 0.0, None
         if saved is not None and saved["step"] <= config.iterations:
@@ -132,6 +125,10 @@ def train(
                 save(good)
             if progress is not None:
                 progress(run.step, config.iterations, f"{measured}, {len(run.gaussians['means'])} Gaussians")
+            if listeners.state is not None:
+                listeners.state(run, False)
+        if listeners.state is not None:
+            listeners.state(run, True)
         cameras = rigid(run.cameras().detach().cpu().numpy())
         return TrainResult(run.gaussians, cameras, run.step, stopped, seconds, resumed_at, run.history)
 

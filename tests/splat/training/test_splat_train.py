@@ -14,6 +14,7 @@ from hw4.core.errors import UserError
 from hw4.splat.gaussians import render_gaussians
 from hw4.splat.training import step as training_run
 from hw4.splat.training.cameras import scene_extent
+from hw4.splat.training.listeners import Listeners
 from hw4.splat.training.step import TrainingRun, means_lr, view_order
 from hw4.splat.training.train import CHECKPOINT, TrainResult, train
 from tests.support.splat_scenes import disturbed, true_scene
@@ -58,6 +59,10 @@ class Told:
     def on_image(self, step: int, name: str, image: np.ndarray) -> None:
         self.images.append((step, name, image.tobytes()))
 
+    @property
+    def listeners(self) -> Listeners:
+        return Listeners(self.on_metrics, self.on_image)
+
 
 @pytest.mark.parametrize("strategy", sorted(DENSIFY))
 def test_a_resumed_run_is_the_uninterrupted_one(strategy: str, tmp_path: Path) -> None:
@@ -66,10 +71,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(strategy: str, tmp_path: Path) -
     # Renders at the steps of the checkpoints, as with the default settings.
     config = replace(CONFIG, densify=DENSIFY[strategy], render_every=CONFIG.checkpoint_every)
     told, told_again = Told(), Told()
-    whole = train(scene, start, config, tmp_path / "whole", told.on_metrics, told.on_image)
+    whole = train(scene, start, config, tmp_path / "whole", told.listeners)
     with pytest.raises(Killed):
-        train(scene, start, config, tmp_path / "cut", on_image=lambda *_: None, progress=kill)
-    resumed = train(scene, start, config, tmp_path / "cut", told_again.on_metrics, told_again.on_image)
+        train(scene, start, config, tmp_path / "cut", Listeners(image=lambda *_: None, progress=kill))
+    resumed = train(scene, start, config, tmp_path / "cut", told_again.listeners)
     assert resumed.resumed_at == 10 and same(whole, resumed) and resumed.history == whole.history
     assert [step for step, *_ in told.images] == [10, 20, 30]
     assert told_again.metrics == told.metrics and told_again.images == told.images
@@ -97,15 +102,15 @@ def test_what_is_logged_and_how_often_changes_nothing(tmp_path: Path) -> None:
     start = disturbed(truth, 0.1)
     plain = train(scene, start, CONFIG, tmp_path / "plain")
     often = replace(CONFIG, render_every=1, log_every=1, checkpoint_every=3)
-    assert same(plain, train(scene, start, often, tmp_path / "often", on_image=lambda *_: None))
+    assert same(plain, train(scene, start, often, tmp_path / "often", Listeners(image=lambda *_: None)))
 
 
 def test_a_finished_run_is_told_again(tmp_path: Path) -> None:
     scene, truth = true_scene()
     first, again = Told(), Told()
     config = replace(CONFIG, render_every=15)
-    once = train(scene, truth, config, tmp_path, first.on_metrics, first.on_image)
-    twice = train(scene, truth, config, tmp_path, again.on_metrics, again.on_image)
+    once = train(scene, truth, config, tmp_path, first.listeners)
+    twice = train(scene, truth, config, tmp_path, again.listeners)
     assert twice.resumed_at == 30 and twice.seconds == pytest.approx(once.seconds, abs=0.5)
     assert again.metrics == first.metrics and again.images == first.images and len(first.images) == 2
 
