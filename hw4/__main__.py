@@ -3,7 +3,7 @@
 import atexit
 
 from hw4.launch.signals import end_at_once, end_in_peace, end_with_exceptions
-from hw4.launch.waiting import wait_asleep
+from hw4.launch.threads import settle_threads
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
     end_at_once()
     # What is registered first is done last.
     atexit.register(end_in_peace)
-    wait_asleep()
+    settle_threads()
     from hw4.launch.cli import main as run
 
     end_with_exceptions()

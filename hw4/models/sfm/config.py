@@ -16,7 +16,7 @@ class SfmConfig(ModelConfig):
     `peak_threshold`: least contrast of a SIFT feature; half of COLMAP's, for blurred and dim rooms.
     `max_ratio`: a match must be this much nearer than the second-best one (Lowe's ratio).
     `min_inliers`: verified matches that a pair of views needs. `max_error`: RANSAC threshold in pixels.
-    `threads`: photos whose features are found at a time; null: one for each core.
+    `threads`: photos, and pairs of them, that are worked on at a time; null: one for each core.
     `overlap`: in a sequence, views at most this far apart are matched, and some farther ones; 0: all.
     """
 

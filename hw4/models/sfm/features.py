@@ -94,7 +94,7 @@ def match(first: Features, second: Features, max_ratio: float) -> np.ndarray:
     """Mutual nearest neighbours that pass Lowe's ratio test.
 
     The same rule as COLMAP's SIFT matcher (angles between descriptors, ratio, cross-check), by one matrix
-    product instead of its single-threaded search, some ten times faster here.
+    product: COLMAP's exact search is some fifty times slower, its usual one finds fewer matches.
 
     Returns:
         (M, 2) uint32 indices into the two views' keypoints.
@@ -104,12 +104,15 @@ def match(first: Features, second: Features, max_ratio: float) -> np.ndarray:
     similarity = first.descriptors @ second.descriptors.T
     rows = np.arange(len(similarity))
     best = similarity.argmax(axis=1)
-    mutual = similarity.argmax(axis=0)[best] == rows
-    best_angle = _angle(similarity[rows, best])
+    highest = similarity[rows, best]
+    angle = _angle(highest)
     similarity[rows, best] = -np.inf
-    second_angle = _angle(similarity.max(axis=1))
-    good = mutual & (best_angle < MAX_ANGLE) & (best_angle < max_ratio * second_angle)
-    return np.stack([rows[good], best[good]], axis=1).astype(np.uint32)
+    next_angle = _angle(similarity.max(axis=1))
+    similarity[rows, best] = highest
+    good = np.flatnonzero((angle < MAX_ANGLE) & (angle < max_ratio * next_angle))
+    # The other way round only for what is left: along columns the search is slow.
+    mutual = good[similarity[:, best[good]].argmax(axis=0) == good]
+    return np.stack([mutual, best[mutual]], axis=1).astype(np.uint32)
 
 
 def _angle(similarity: np.ndarray) -> np.ndarray:

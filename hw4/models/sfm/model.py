@@ -1,11 +1,13 @@
 """Classical structure from motion: the yardstick that needs no weights."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from hw4.core.colmap import pycolmap
+from hw4.core.cores import usable_cores
 from hw4.data.photos import photo_path
 from hw4.models.base import GIVEN_KS, Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.sfm.cameras import make_cameras
@@ -85,13 +87,18 @@ class SfmModel(ReconstructionModel):
         seed: int,
     ) -> Reconstruction:
         n = len(features)
-        two_views = {}
-        for i, j in pairs_to_match(n, self.config.overlap):
-            two_view = verify_two_view(
+        pairs = pairs_to_match(n, self.config.overlap)
+
+        def verified(pair: tuple[int, int]) -> TwoView:
+            i, j = pair
+            return verify_two_view(
                 features[i], features[j], cameras[camera_of[i]], cameras[camera_of[j]], self.config, seed
             )
-            if len(two_view.inliers) >= self.config.min_inliers:
-                two_views[i, j] = two_view
+
+        # numpy and pycolmap let go of Python's lock.
+        with ThreadPoolExecutor(self.config.threads or usable_cores()) as pool:
+            found = dict(zip(pairs, pool.map(verified, pairs), strict=True))
+        two_views = {pair: t for pair, t in found.items() if len(t.inliers) >= self.config.min_inliers}
         notes: dict[str, object] = {
             "features": [len(f.keypoints) for f in features],
             "verified_pairs": len(two_views),
