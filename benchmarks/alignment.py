@@ -27,6 +27,7 @@ from benchmarks.measure import Ratio, Scaling, start
 from hw4.models.dust3r.aligner import optimise
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.guard import InitGuard
+from hw4.models.dust3r.predictions import PairPredictions
 from hw4.models.dust3r.upstream import import_alignment as import_dust3r_alignment
 from hw4.models.dust3r.views import load_view as load_dust3r_view
 from hw4.models.network.upstream import quiet
@@ -38,7 +39,7 @@ CELLS = [(4, 64), (8, 64), (16, 64), (4, 128), (8, 128)]
 LR, SCHEDULE = 0.01, "linear"
 
 
-def scene_output(n: int, image_size: int) -> dict[str, Any]:
+def scene_output(n: int, image_size: int) -> PairPredictions:
     """The network's output on the complete graph of n views."""
     config = Dust3rConfig(weights="random", device="cpu", image_size=image_size)
     model = dust3r_with(lambda network: SceneNetwork(network, arc_cameras(n), noise=0.05), config)
@@ -48,8 +49,9 @@ def scene_output(n: int, image_size: int) -> dict[str, Any]:
     return model.predict_pairs(views, "complete")
 
 
-def initialised(output: dict[str, Any]) -> Any:
+def initialised(predictions: PairPredictions) -> Any:
     """Upstream's optimiser after its spanning tree."""
+    output = predictions.output()
     modules = import_dust3r_alignment()
     cv2.setRNGSeed(0)
     torch.manual_seed(0)
@@ -61,11 +63,12 @@ def initialised(output: dict[str, Any]) -> Any:
     return scene
 
 
-def finish(scene: Any, fast: bool, iterations: int) -> tuple[float, float, float, float]:
+def finish(predictions: PairPredictions, fast: bool, iterations: int) -> tuple[float, float, float, float]:
     """CPU seconds, seconds, final objective and camera error in degrees."""
+    scene = initialised(predictions)
     wall, cpu = time.perf_counter(), time.process_time()
     if fast:
-        optimise(scene, iterations, LR, SCHEDULE)
+        optimise(scene, predictions, iterations, LR, SCHEDULE)
     else:
         loop = import_dust3r_alignment().base_opt.global_alignment_loop
         with quiet():
@@ -85,14 +88,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     # Compilation, once ever: it is kept on disk.
     began = time.perf_counter()
-    optimise(initialised(scene_output(3, 64)), 2, LR, SCHEDULE)
+    first = scene_output(3, 64)
+    optimise(initialised(first), first, 2, LR, SCHEDULE)
     record.fact(f"first call (compilation or its cache): {time.perf_counter() - began:.1f} s")
     sizes, spent = [], []
     for n, edge in cells:
         output = scene_output(n, edge)
-        points = 2 * output["pred1"]["conf"].numel()
-        ours = min((finish(initialised(output), True, iterations) for _ in range(3)), key=lambda r: r[0])
-        theirs = finish(initialised(output), False, iterations)
+        points = output.values.shape[1]
+        ours = min((finish(output, True, iterations) for _ in range(3)), key=lambda r: r[0])
+        theirs = finish(output, False, iterations)
         record.add(
             Ratio(
                 f"Global alignment, {iterations} iterations",

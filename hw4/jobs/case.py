@@ -33,7 +33,9 @@ def run_case_stage(context: JobContext) -> list[str]:
     if without_frames:
         context.warn(f"only the pair is shown: {problem}")
         del samples[INTERPOLATED]
-    with StepProgress(context.console, len(samples) + 1, f"case {config.data.sample}") as progress:
+    with context.showing(
+        StepProgress(context.console, len(samples) + 1, f"case {config.data.sample}")
+    ) as progress:
         result = run_case(
             samples, model_of(config, context.build_model), config.metrics, context.out_dir, progress
         )

@@ -1,17 +1,22 @@
 """What every stage of a job gets."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 
 from hw4.config import Config
+from hw4.config.decides import model_address
+from hw4.output.progress import Bar
 from hw4.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from hw4.models.base import ReconstructionModel
+
+_AnyBar = TypeVar("_AnyBar", bound=Bar)
 
 
 @dataclass
@@ -27,6 +32,21 @@ class JobContext:
     tracker: Tracker
     results: dict[str, Any]
     at_end: ExitStack = field(default_factory=ExitStack)
+    _bar: Bar | None = None
+
+    @contextmanager
+    def showing(self, bar: _AnyBar) -> Iterator[_AnyBar]:
+        """The bar, open; what the model tells of a long reconstruction is shown in it."""
+        with bar:
+            self._bar = bar
+            try:
+                yield bar
+            finally:
+                self._bar = None
+
+    def _on_step(self, done: int, total: int, what: str) -> None:
+        if self._bar is not None:
+            self._bar.part(done, total, what)
 
     def build_model(self) -> "ReconstructionModel":
         """The model of `model=`, closed when the job ends.
@@ -35,9 +55,14 @@ class JobContext:
             UserError: it cannot be built.
         """
         # Only models with weights import torch, and only stages with a model need this.
-        from hw4.models.registry import build_model
+        from hw4.models.registry import build_model, model_labels
 
-        model = build_model(self.config.model)
+        config = self.config
+        model = build_model(config.model)
+        model.on_step = self._on_step
+        if config.cache.reuse:
+            address = model_address(config, model_labels(config.model).fingerprint)
+            model.scratch = Path(config.cache.root) / "pairs" / address
         self.at_end.callback(model.close)
         model.open(self.out_dir)
         return model

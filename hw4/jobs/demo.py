@@ -44,7 +44,9 @@ def run_demo_stage(context: JobContext) -> list[str]:
                 f"{limit}: of the {len(found.paths)} photos in {source} so many are used, spread evenly"
             )
     paths = find_photos(source, options.max_images, out_dir / "frames")
-    with StepProgress(context.console, len(paths) + 2, f"demo {config.model.name}") as progress:
+    with context.showing(
+        StepProgress(context.console, len(paths) + 2, f"demo {config.model.name}")
+    ) as progress:
         result = run_demo(paths, model_of(config, context.build_model), options, out_dir, progress=progress)
     if options.export is not None:
         _export(result, options.export, out_dir)

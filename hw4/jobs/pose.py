@@ -145,7 +145,7 @@ def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source
     if log.path.is_file():
         log.path.unlink()
     title = f"{config.model.name} {config.input.name}" if config.task != SCORE else "score"
-    with SampleProgress(context.console, len(samples), title) as progress:
+    with context.showing(SampleProgress(context.console, len(samples), title)) as progress:
 
         def on_sample(sample: SampleResult, reused: bool) -> None:
             log.append(sample.row())

@@ -44,7 +44,7 @@ def run_predict(context: JobContext) -> list[str]:
     log.path.unlink(missing_ok=True)
     title = f"{config.model.name} {config.input.name}"
     done = 0
-    with StepProgress(context.console, len(samples), title) as progress:
+    with context.showing(StepProgress(context.console, len(samples), title)) as progress:
 
         def on_sample(sample: SampleResult, reused: bool) -> None:
             nonlocal done

@@ -147,7 +147,7 @@ def _compute(
     config = context.config
     with (
         live_viewer(context) as watch,
-        StepProgress(context.console, config.splat.iterations, "splat") as progress,
+        context.showing(StepProgress(context.console, config.splat.iterations, "splat")) as progress,
     ):
         listeners = replace(_listeners(context), progress=progress)
         return run_splat(config.splat, config.data, get_model, scored, listeners, folder, watch)

@@ -1,7 +1,7 @@
 """What every reconstruction model returns and what it must provide."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -103,6 +103,10 @@ class ReconstructionModel(ABC):
     """What the tables say about the weights: ``tiny``, ``official``, ``random weights``, ``none``, a file."""
     thread_safe: ClassVar[bool] = False
     """Whether several threads may reconstruct different scenes at a time, to the same results as one."""
+    scratch: Path | None = None
+    """A folder of this model, its weights and keys, for what a killed `reconstruct` would go on from."""
+    on_step: Callable[[int, int, str], None] | None = None
+    """Told how far a long `reconstruct` is: steps done, of how many, and of what in words."""
 
     @abstractmethod
     def reconstruct(
@@ -169,6 +173,9 @@ class BatchedModel(ViewsModel):
 
         Args:
             scenes: `load_views` of each, all of the same number and shapes of views.
+
+        Raises:
+            NoRoom: the device has too little memory for them; fewer may fit.
         """
 
     def reconstruct_views(self, views: "Sequence[ModelView]", seed: int = 0) -> Reconstruction:
@@ -182,3 +189,7 @@ class ReconstructionFailed(Exception):
 
 class ReconstructionBroken(ReconstructionFailed):
     """What computes broke down over this scene, which may go well another time: it is not remembered."""
+
+
+class NoRoom(ReconstructionBroken):
+    """A device has too little memory for this scene, or for the scenes that were given together."""

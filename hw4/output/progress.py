@@ -9,6 +9,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -20,19 +21,19 @@ from hw4.output.job_console import JobConsole
 from hw4.pose.results import SampleResult
 from hw4.records.progress import JobProgress
 
-_Self = TypeVar("_Self", bound="_Bar")
+_Self = TypeVar("_Self", bound="Bar")
 
 
-class _Bar:
+class Bar:
     """A bar with a line of state and the time left; nothing where the output is not a terminal."""
 
     def __init__(self, console: Console, total: int, title: str) -> None:
         self._console = console
         self._title = title
         self._started = time.monotonic()
-        self._total = total
+        self._total, self._done = total, 0
         self._progress = Progress(
-            TextColumn(title, markup=False),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[state]}", markup=False),
@@ -43,6 +44,8 @@ class _Bar:
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task(title, total=total, state="")
+        self._part: TaskID | None = None
+        self._part_tenth = 0
 
     def __enter__(self: _Self) -> _Self:
         self._progress.start()
@@ -54,6 +57,27 @@ class _Bar:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def part(self, done: int, total: int, what: str) -> None:
+        """Show how far a long part of one step is: a bar below, as long as it is not done."""
+        tenth = 10 * done // total
+        if self._part is not None and tenth < self._part_tenth:
+            # The one before was not finished.
+            self._end_part()
+        if self._part is None:
+            self._part = self._progress.add_task(f"  {what}", total=total, state="")
+        self._progress.update(self._part, completed=done)
+        self._tell(self._done, self._total, f"{done} of {total} {what}")
+        if tenth > self._part_tenth:
+            self._part_tenth = tenth
+            self._line(f"{self._title}: {done} of {total} {what}")
+        if done >= total:
+            self._end_part()
+
+    def _end_part(self) -> None:
+        if self._part is not None:
+            self._progress.remove_task(self._part)
+        self._part, self._part_tenth = None, 0
 
     def _tell(self, done: int, total: int, state: str) -> None:
         """The same for whoever shows the sweep that the job belongs to."""
@@ -67,7 +91,7 @@ class _Bar:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class SampleProgress(_Bar):
+class SampleProgress(Bar):
     """A bar over samples with the running mean rotation error and the time left.
 
     Where the output is not a terminal (a log file, CI), each sample prints one line instead.
@@ -76,7 +100,6 @@ class SampleProgress(_Bar):
     def __init__(self, console: Console, total: int, title: str) -> None:
         super().__init__(console, total, title)
         self._errors: list[float] = []
-        self._done = 0
 
     def __call__(self, result: SampleResult, reused: bool) -> None:
         """Count one finished sample."""
@@ -93,7 +116,7 @@ class SampleProgress(_Bar):
         self._line(f"[{self._done}/{self._total}] idx {result.sample.idx}: {outcome}{again}; running {state}")
 
 
-class StepProgress(_Bar):
+class StepProgress(Bar):
     """A bar over training steps with one line of state and the time left.
 
     Where the output is not a terminal, a line is printed every tenth of the way.
@@ -105,6 +128,7 @@ class StepProgress(_Bar):
 
     def __call__(self, step: int, total: int, state: str) -> None:
         """Show that `step` of `total` steps are done."""
+        self._done, self._total = step, total
         self._progress.update(self._task, completed=step, total=total, state=state)
         self._tell(step, total, state)
         tenth = 10 * step // max(total, 1)

@@ -18,6 +18,7 @@ from hw4.data.views.sample import SampleViews
 from hw4.geometry.cameras import four_by_four
 from hw4.models.base import (
     BatchedModel,
+    NoRoom,
     Reconstruction,
     ReconstructionBroken,
     ReconstructionFailed,
@@ -157,14 +158,25 @@ def _reconstruct(model: ReconstructionModel, prepared: _Prepared, seed: int) -> 
 
 def _reconstruct_all(
     model: ReconstructionModel, batch: Sequence[_Prepared], seed: int
-) -> list[Reconstruction | Exception]:
-    """Each sample's outcome; where the batch as a whole fails, one by one, so that only the bad ones do."""
+) -> tuple[list[Reconstruction | Exception], int | None]:
+    """Each sample's outcome, and how many went together where the device had no room for all of them.
+
+    Where the batch as a whole fails, its halves if for want of room, or else one by one, so that only the
+    bad ones do.
+    """
     if len(batch) > 1 and isinstance(model, BatchedModel):
+        half = 0
         try:
-            return [*model.reconstruct_batch([prepared.views or [] for prepared in batch])]
+            return [*model.reconstruct_batch([prepared.views or [] for prepared in batch])], None
+        except NoRoom:
+            half = len(batch) // 2
         except Exception:
             pass
-    return [_reconstruct(model, prepared, seed) for prepared in batch]
+        if half:
+            first, fits = _reconstruct_all(model, batch[:half], seed)
+            second, _ = _reconstruct_all(model, batch[half:], seed)
+            return [*first, *second], fits or half
+    return [_reconstruct(model, prepared, seed) for prepared in batch], None
 
 
 def predict_samples(
@@ -189,7 +201,7 @@ def predict_samples(
     Raises:
         UserError: a point cloud cannot be written (disk).
     """
-    coming = iter(samples)
+    coming, most = iter(samples), len(samples)
     threads = usable_cores() if model.thread_safe else 1
     with ThreadPoolExecutor(threads, "ahead") as decoder:
         ahead: deque[Future[_Prepared]] = deque()
@@ -206,12 +218,13 @@ def predict_samples(
                 shapes, views = batch[0].shapes, batch[0].views
                 limit = 1
                 if isinstance(model, BatchedModel) and shapes is not None and views is not None:
-                    limit = model.scenes_per_batch(views)
+                    limit = min(most, model.scenes_per_batch(views))
                 while len(batch) < limit and ahead and ahead[0].result().shapes == shapes:
                     batch.append(ahead.popleft().result())
                     top_up()
                 started = time.perf_counter()
-                outcomes = _reconstruct_all(model, batch, seed)
+                outcomes, fits = _reconstruct_all(model, batch, seed)
+                most = fits or most
                 share = (time.perf_counter() - started) / len(batch)
                 for prepared, outcome in zip(batch, outcomes, strict=True):
                     yield _prediction(prepared, outcome, prepared.seconds + share, cache_dir, cloud_name)

@@ -59,6 +59,21 @@ def test_a_jobs_words_and_progress_are_in_its_folder(tmp_path: Path) -> None:
     assert "splat [10/10] PSNR 20 [b]" in (tmp_path / JOB_LOG).read_text()
 
 
+def test_a_long_part_of_a_step_is_told_in_lines(tmp_path: Path) -> None:
+    console = JobConsole(tmp_path)
+    with StepProgress(console, 10, "dust3r pair") as progress:
+        progress(3, 10, "")
+        # The first is not finished.
+        for steps in (range(1, 25), range(1, 41)):
+            for done in steps:
+                progress.part(done, 40, "pairs of views")
+        assert not progress._progress.tasks[1:], "a bar that is full goes"
+    console.close()
+    lines = [line for line in (tmp_path / JOB_LOG).read_text().splitlines() if "pairs of views" in line]
+    expected = [4 * tenth for tenth in (*range(1, 7), *range(1, 11))]
+    assert lines == [f"dust3r pair: {done} of 40 pairs of views" for done in expected]
+
+
 def test_progress_is_not_written_at_every_step_and_damage_is_none(tmp_path: Path) -> None:
     file = ProgressFile(tmp_path)
     for step in range(100):

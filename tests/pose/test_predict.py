@@ -15,12 +15,13 @@ from hw4.data.pairs.samples import PairSample
 from hw4.models.base import Reconstruction
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.model import Dust3rModel
+from hw4.models.network.one_pass import in_one_pass
 from hw4.models.network.views import ModelView
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
 from hw4.pose import predict
 from hw4.pose.predict import AHEAD, predict_sample, predict_samples
-from hw4.pose.results import Prediction
+from hw4.pose.results import BROKEN, OK, Prediction
 from tests.support.fake_models import FakeModel
 from tests.support.pointmap_networks import make_photos
 
@@ -191,3 +192,35 @@ def test_a_full_disk_ends_the_run(tmp_path: Path) -> None:
     samples = make_samples(tmp_path, SHAPES[3:])
     with pytest.raises(UserError, match="cannot write"):
         next(predict_samples(Recorded(VGGT), samples, 0, Path("/dev/full")))
+
+
+class Full(Recorded):
+    """On a device that has room for some scenes only."""
+
+    fits = 99
+
+    def reconstruct_batch(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
+        return self._in_room(scenes)
+
+    @in_one_pass
+    def _in_room(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
+        if len(scenes) > self.fits:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ...")
+        return super().reconstruct_batch(scenes)
+
+
+def test_a_full_device_gets_smaller_batches_and_then_a_sentence(tmp_path: Path) -> None:
+    samples = make_samples(tmp_path, ((100, 75),) * 7)
+    model = Full(replace(VGGT, batch_size=4))
+    model.fits = 2
+    found = list(predict_samples(model, samples, 0))
+    # From the first 4 on: halves, and no more than that again.
+    assert model.batches == [2, 2, 2, 1]
+    assert [p.status for p in found] == [OK] * 7
+    model.fits = 0
+    for prediction in predict_samples(model, samples[:2], 0):
+        assert prediction.status == BROKEN
+        said = (
+            "one pass over 2 views of 64x48 pixels does not fit into memory (CUDA out of memory): use fewer"
+        )
+        assert str(prediction.reason).startswith(said)

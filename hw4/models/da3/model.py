@@ -13,7 +13,7 @@ from hw4.models.da3.upstream import import_geometry
 from hw4.models.da3.views import load_views
 from hw4.models.network.devices import pick_device, pick_dtype, precision
 from hw4.models.network.load import LoadedNetwork
-from hw4.models.network.one_pass import reconstruction_of, scenes_that_fill
+from hw4.models.network.one_pass import in_one_pass, reconstruction_of, scenes_that_fill
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
 
@@ -57,6 +57,7 @@ class Da3Model(BatchedModel):
         """See `BatchedModel.scenes_per_batch`: as many as keep the device busy, or `model.batch_size`."""
         return self.config.batch_size or scenes_that_fill(self.device, views, self.patch_size)
 
+    @in_one_pass
     def reconstruct_batch(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
         """See `BatchedModel.reconstruct_batch`."""
         images = torch.stack([torch.stack([view.pixels for view in views]) for views in scenes])

@@ -2,8 +2,8 @@
 
 Objective, parameters, start, Adam and schedule are those of upstream's `dust3r.cloud_opt`
 (`PointCloudOptimizer`, `global_alignment_loop`); gradients are analytic and every step is one pass over the
-points (`hw4.models.dust3r.aligner_kernel`). The kernel runs on the CPU; elsewhere upstream's forward pass is
-used, without waiting for the device in every iteration.
+points (`hw4.models.dust3r.aligner_kernel`). The kernel runs on the CPU; for other devices there is
+`hw4.models.dust3r.device_aligner`.
 """
 
 import itertools
@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from hw4.models.dust3r.aligner_kernel import BETA, BLOCK, EPS, decode, gather, sweep
+from hw4.models.dust3r.device_aligner import DeviceObjective, learning_rate, per_side
+from hw4.models.dust3r.predictions import PairPredictions
 
-# Upstream's learning rate at the end of the schedule.
-LR_MIN = 1e-6
 # Predicted points that are worth a thread: below, handing over costs more than it gains.
 POINTS_PER_THREAD = 400_000
 
@@ -27,11 +27,12 @@ class FastAligner:
     Args:
         scene: initialised; all its poses, focal lengths and depths are free and its principal points are
             fixed, as upstream has it unless presets are asked for.
+        predictions: of the pairs that are its edges, in their order; read where they are.
     """
 
-    def __init__(self, scene: Any) -> None:
+    def __init__(self, scene: Any, predictions: PairPredictions) -> None:
         self.scene = scene
-        shapes = scene.imshapes
+        shapes = predictions.shapes
         areas = [height * width for height, width in shapes]
         self._sizes = np.array(shapes, np.int64)
         self.pair_params = _array(scene.pw_poses).astype(np.float64)
@@ -39,22 +40,18 @@ class FastAligner:
         self.log_depth = _array(scene.im_depthmaps).astype(np.float32)
         n_pairs, n_views = len(self.pair_params), len(self.view_params)
 
-        total_area = [sum(areas[edge[side]] for edge in scene.edges) for side in (0, 1)]
-        self._points = np.empty((4, sum(total_area)), np.float32)
-        seen: list[list[tuple[int, int]]] = [[] for _ in shapes]
-        begin = 0
-        for pair, edge in enumerate(scene.edges):
-            stacks = (scene._stacked_pred_i, scene._weight_i), (scene._stacked_pred_j, scene._weight_j)
-            for side, (points, weights) in enumerate(stacks):
-                view = edge[side]
-                end = begin + areas[view]
-                self._points[:3, begin:end] = _array(points[pair, : areas[view]]).T
-                # The means over the pixels of all pairs, as upstream takes them, are in the weights.
-                self._points[3, begin:end] = _array(weights[pair, : areas[view]]) / total_area[side]
-                seen[view].append((pair, begin))
-                begin = end
+        values = predictions.values
+        self._points, self._weights = (
+            array if array.dtype == np.float32 else array.view(np.uint16)
+            for array in (values, predictions.weights())
+        )
+        self._per_side = np.array(per_side(predictions), np.float32)
+        seen: list[list[tuple[int, int, int]]] = [[] for _ in shapes]
+        for pair, edge in enumerate(predictions.edges):
+            for side, view in enumerate(edge):
+                seen[view].append((pair, int(predictions.begins[pair, side]), side))
         most = max(len(pairs) for pairs in seen)
-        self._seen = np.full((n_views, most, 2), -1, np.int64)
+        self._seen = np.full((n_views, most, 3), -1, np.int64)
         for view, pairs in enumerate(seen):
             self._seen[view, : len(pairs)] = pairs
         self._tasks = np.array(
@@ -92,6 +89,8 @@ class FastAligner:
             self._tasks,
             self._seen,
             self._points,
+            self._weights,
+            self._per_side,
             self._similarities,
             self._cameras,
             self._sizes,
@@ -149,49 +148,28 @@ class FastAligner:
 
 
 def optimise(
-    scene: Any, iterations: int, lr: float, schedule: str, frees: bool = False
+    scene: Any, predictions: PairPredictions, iterations: int, lr: float, schedule: str
 ) -> tuple[float, float]:
     """Optimise an initialised scene of upstream's in place, as its `global_alignment_loop` would.
 
     Args:
-        scene: see `FastAligner`.
+        scene, predictions: see `FastAligner`.
         iterations, lr, schedule: as upstream's.
-        frees: the scene gives up its predicted points on a CPU, and with them its own objective: two copies
-            of those of many views are what a machine has no room for.
 
     Returns:
         Upstream's objective before and after.
     """
-    if scene.device.type == "cpu":
-        aligner = FastAligner(scene)
-        for name in ("_stacked_pred_i", "_stacked_pred_j", "_weight_i", "_weight_j") if frees else ():
-            delattr(scene, name)
-        # A divergence shows in the values; its overflows need no warnings.
-        with np.errstate(all="ignore"):
-            before = aligner.objective()
-            aligner.run(iterations, lr, schedule)
-            after = aligner.objective()
-        aligner.write_back()
-        return before, after
-    with torch.no_grad():
-        before = float(scene())
-    parameters = [p for p in scene.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(parameters, lr=lr, betas=(BETA, BETA), fused=True)
-    for step in range(iterations):
-        for group in adam.param_groups:
-            group["lr"] = learning_rate(step / iterations, lr, schedule)
-        adam.zero_grad()
-        scene().backward()
-        adam.step()
-    with torch.no_grad():
-        return before, float(scene())
-
-
-def learning_rate(t: float, lr: float, schedule: str) -> float:
-    """Upstream's ``linear`` or ``cosine`` schedule at t in [0, 1]."""
-    if schedule == "cosine":
-        return LR_MIN + (lr - LR_MIN) * (1 + float(np.cos(t * np.pi))) / 2
-    return lr + (LR_MIN - lr) * t
+    if scene.device.type != "cpu":
+        objective = DeviceObjective(scene, predictions)
+        return objective.run(iterations, lr, schedule)
+    aligner = FastAligner(scene, predictions)
+    # A divergence shows in the values; its overflows need no warnings.
+    with np.errstate(all="ignore"):
+        before = aligner.objective()
+        aligner.run(iterations, lr, schedule)
+        after = aligner.objective()
+    aligner.write_back()
+    return before, after
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -13,7 +13,8 @@ depths as logarithms, focal lengths as 20 log f, pair scales as logarithms whose
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 
 BLOCK = 512
 """Pixels per block. Fixed, so that sums over blocks do not depend on the number of threads."""
@@ -53,6 +54,29 @@ def _rotation_gradient(q, G, out):  # type: ignore[no-untyped-def]
     along = gx * x + gy * y + gz * z + gw * w
     out[0], out[1] = (gx - along * x) / norm, (gy - along * y) / norm
     out[2], out[3] = (gz - along * z) / norm, (gw - along * w) / norm
+
+
+def _row(values, scratch):  # type: ignore[no-untyped-def]
+    """A block of `points` in float32; `scratch` (n,) uint32 is where float16 is turned into it."""
+
+
+@overload(_row)
+def _row_of(values, scratch):  # type: ignore[no-untyped-def]
+    if values.dtype == types.float32:
+        return lambda values, scratch: values
+
+    def from_half(values, scratch):  # type: ignore[no-untyped-def]
+        # The fields of the bits moved to where float32 has them; its exponent counts from 112 more.
+        for k in range(len(values)):
+            bits = np.uint32(values[k])
+            sign, rest = (bits & np.uint32(0x8000)) << np.uint32(16), bits & np.uint32(0x7FFF)
+            scratch[k] = sign | (rest << np.uint32(13))
+        result = scratch[: len(values)].view(np.float32)
+        for k in range(len(values)):
+            result[k] *= np.float32(2.0**112)
+        return result
+
+    return from_half
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -100,6 +124,8 @@ def sweep(  # type: ignore[no-untyped-def]
     tasks,
     seen,
     points,
+    weights,
+    per_side,
     similarities,
     cameras,
     sizes,
@@ -119,9 +145,11 @@ def sweep(  # type: ignore[no-untyped-def]
     Args:
         first_task, last_task: the range of tasks to work on, without the last.
         tasks: (B, 3) int: view, first and one past the last pixel.
-        seen: (N, K, 2) int: the pairs that predict a view's points, and where in `points` its pixel 0 is;
-            pair -1: no more.
-        points: (4, P) float32: predicted x, y, z and weight.
+        seen: (N, K, 3) int: the pairs that predict a view's points, where in `points` its pixel 0 is, and
+            whether it is the first view of the pair (0) or the second; pair -1: no more.
+        points: (3 or more, P) float32, or the bits of float16 as uint16: predicted x, y, z.
+        weights: (P,) of the same type.
+        per_side: (2,) float32: factors on the weights of first and second views.
         similarities, cameras: of `decode`.
         sizes: (N, 2) int: height, width.
         log_depth, first_moment, second_moment: (N, max pixels) float32, changed.
@@ -147,6 +175,7 @@ def sweep(  # type: ignore[no-untyped-def]
         rx, ry, depth = local[0], local[1], local[2]
         X, Y, Z = local[3], local[4], local[5]
         gX, gY, gZ = local[6], local[7], local[8]
+        scratch = np.empty((4, BLOCK), np.uint32)
         for k in range(count):
             pixel = begin + k
             rx[k] = (f(pixel % width) - cx) * per_focal
@@ -169,14 +198,16 @@ def sweep(  # type: ignore[no-untyped-def]
             m10, m11, m12, m13 = M[1, 0], M[1, 1], M[1, 2], M[1, 3]
             m20, m21, m22, m23 = M[2, 0], M[2, 1], M[2, 2], M[2, 3]
             start = seen[n, s, 1] + begin
-            px, py = points[0, start : start + count], points[1, start : start + count]
-            pz, weight = points[2, start : start + count], points[3, start : start + count]
+            stop = start + count
+            px, py = _row(points[0, start:stop], scratch[0]), _row(points[1, start:stop], scratch[1])
+            pz, weight = _row(points[2, start:stop], scratch[2]), _row(weights[start:stop], scratch[3])
+            factor = per_side[seen[n, s, 2]]
             a00, a01, a02, a03 = zero, zero, zero, zero
             a10, a11, a12, a13 = zero, zero, zero, zero
             a20, a21, a22, a23 = zero, zero, zero, zero
             total = zero
             for k in range(count):
-                x, y, z, w = px[k], py[k], pz[k], weight[k]
+                x, y, z, w = px[k], py[k], pz[k], factor * weight[k]
                 dx = X[k] - (m00 * x + m01 * y + m02 * z + m03)
                 dy = Y[k] - (m10 * x + m11 * y + m12 * z + m13)
                 dz = Z[k] - (m20 * x + m21 * y + m22 * z + m23)

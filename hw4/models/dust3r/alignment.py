@@ -19,10 +19,13 @@ import torch
 from hw4.geometry.pnp import MIN_POINTS, NO_METHOD, PnPResult, safe_pnp
 from hw4.models.base import IDENTITY_VIEWS, ReconstructionFailed
 from hw4.models.dust3r.config import FAIL, IDENTITY, AlignmentConfig
+from hw4.models.dust3r.focal import default_focal, usable_focal
 from hw4.models.dust3r.guard import InitGuard
-from hw4.models.dust3r.pointmaps import LARGEST, ViewPoints, check_pointmaps, default_focal, usable_focal
+from hw4.models.dust3r.predictions import LARGEST, PairPredictions, ViewPoints
+from hw4.models.dust3r.scene import build_scene
 from hw4.models.dust3r.upstream import import_alignment
 from hw4.models.network.devices import seeded
+from hw4.models.network.room import is_no_room
 from hw4.models.network.upstream import quiet, replaced
 
 # Upstream `PairViewer`'s confidence threshold.
@@ -59,18 +62,18 @@ class Alignment:
     notes: dict[str, object] = field(default_factory=dict)
 
 
-def align_pair(output: dict[str, Any], seed: int, on_pnp_failure: str = FAIL) -> Alignment:
+def align_pair(predictions: PairPredictions, seed: int, on_pnp_failure: str = FAIL) -> Alignment:
     """Two views: the more confident one is the world, PnP places the other (upstream `PairViewer`).
 
     Args:
-        output: of upstream's inference on the symmetrised pair; non-finite points in it are replaced.
+        predictions: of the symmetrised pair.
         seed: of OpenCV's and torch's generators.
         on_pnp_failure: see `AlignmentConfig`.
 
     Raises:
         ReconstructionFailed: the network's output is not finite, or upstream's solvers fail on it.
     """
-    points = check_pointmaps(output, 2)
+    points, output = predictions.check(), predictions.output()
     # Upstream's rule: the surer pair's first view is the world. Edges come as (1, 0), (0, 1).
     conf1, conf2 = output["pred1"]["conf"], output["pred2"]["conf"]
     scores = [float(conf1[e].mean() * conf2[e].mean()) for e in (1, 0)]
@@ -116,14 +119,12 @@ def align_pair(output: dict[str, Any], seed: int, on_pnp_failure: str = FAIL) ->
 
 
 def align_views(
-    output: dict[str, Any], n_views: int, config: AlignmentConfig, seed: int, device: torch.device
+    predictions: PairPredictions, config: AlignmentConfig, seed: int, device: torch.device
 ) -> Alignment:
     """More views: minimum-spanning-tree start, then Adam on cameras, depths and focal lengths.
 
     Args:
-        output: of upstream's inference on the scene graph's pairs; it is emptied, so that the points of many
-            views are not held longer than needed.
-        n_views: number of photos N.
+        predictions: of the scene graph's pairs; they are only read.
         config: iterations, learning rate, schedule, thresholds.
         seed: of OpenCV's and torch's generators.
         device: where the optimisation runs.
@@ -131,24 +132,18 @@ def align_views(
     Raises:
         ReconstructionFailed: the network's output is not finite, or upstream's solvers fail on it.
     """
-    points = check_pointmaps(output, n_views)
+    n_views, points = len(predictions.shapes), predictions.check()
     modules = import_alignment()
     problems: list[list[str]] = [[] for _ in range(n_views)]
     guard = InitGuard(modules.init_im_poses, fallbacks=config.on_pnp_failure == FAIL)
     cv2.setRNGSeed(seed)
     with seeded(seed), quiet(), failing_cleanly("global alignment"):
-        parts = [output.pop(key) for key in ("view1", "view2", "pred1", "pred2")]
-        scene = modules.optimizer.PointCloudOptimizer(
-            *parts, verbose=False, min_conf_thr=config.min_conf_thr
-        ).to(device)
-        parts.clear()
+        scene = build_scene(predictions, modules, config)
         with guard.active():
             modules.init_im_poses.init_minimum_spanning_tree(scene, niter_PnP=config.pnp_iterations)
-        # The start alone reads them; the objective has its own stacks.
-        for name in ("pred_i", "pred_j", "conf_i", "conf_j"):
-            setattr(scene, name, torch.nn.ParameterDict())
+        scene = scene.to(device)
         start = {name: value.clone() for name, value in scene.state_dict().items()}
-        initial_loss, loss = _optimised(scene, config, modules)
+        initial_loss, loss = _optimised(scene, predictions, config, modules)
         diverged = not (np.isfinite(loss) and bool(torch.isfinite(scene.get_im_poses()).all()))
         if diverged:
             scene.load_state_dict(start)
@@ -173,13 +168,15 @@ def align_views(
     return _finish(alignment, points, problems)
 
 
-def _optimised(scene: Any, config: AlignmentConfig, modules: SimpleNamespace) -> tuple[float, float]:
+def _optimised(
+    scene: Any, predictions: PairPredictions, config: AlignmentConfig, modules: SimpleNamespace
+) -> tuple[float, float]:
     """The objective before and after the iterations, which change the scene."""
     if config.backend == "fast":
         # Here, because numba takes its time to import and a pair does without.
         from hw4.models.dust3r.aligner import optimise
 
-        return optimise(scene, config.iterations, config.lr, config.schedule, frees=True)
+        return optimise(scene, predictions, config.iterations, config.lr, config.schedule)
     with torch.no_grad():
         before = float(scene())
     modules.base_opt.global_alignment_loop(
@@ -194,9 +191,9 @@ def failing_cleanly(what: str) -> Iterator[None]:
     """What degenerate numbers make upstream raise becomes a failed reconstruction."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError:
-        raise
     except _NUMERIC_ERRORS as error:
+        if is_no_room(error):
+            raise
         first = (str(error).strip().splitlines() or [""])[0]
         raise ReconstructionFailed(f"{what} cannot be solved ({type(error).__name__}: {first})") from error
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from hw4.geometry.pnp import MIN_POINTS, NO_METHOD, PnPResult, crowding, diagnose_points, safe_pnp
-from hw4.models.dust3r.pointmaps import default_focal, usable_focal
+from hw4.models.dust3r.focal import default_focal, usable_focal
 from hw4.models.network.upstream import replaced
 
 # RANSAC iterations of the fallback solvers, which only run where upstream's few did not do.

@@ -5,7 +5,7 @@ once, and what in the decoder and the heads depends on one view alone is compute
 the rest in chunks of bounded size, with scaled-dot-product attention. Results differ by rounding only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -13,10 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hw4.models.dust3r.blocks import Asked, Rope, Told, meet, self_attention
+from hw4.models.dust3r.predictions import PairPredictions, Prediction
 from hw4.models.dust3r.upstream import import_model, import_part
 from hw4.models.network.devices import per_device
+from hw4.models.network.room import in_batches, in_chunks
 
-Prediction = dict[str, Tensor]
+# Places of pairs, and the two predictions for each.
+Chunks = Iterator[tuple[Sequence[int], list[tuple[Prediction, Prediction]]]]
 
 # Tokens, and pixels for the DPT heads, that are worked on at once: larger chunks gain nothing on a CPU.
 TOKENS_PER_CHUNK = {"cpu": 2048, "cuda": 16384}
@@ -63,15 +66,17 @@ class _Group:
         tokens = self.grid[0] * self.grid[1]
         step = max(1, per_device(TOKENS_PER_CHUNK, images.device) // tokens)
         rope = Rope.of(network, *self.grid, network.enc_blocks[0].attn, images)
-        encoded = []
-        for chunk in images.split(step):
-            x = network.patch_embed.proj(chunk).flatten(2).transpose(1, 2)
+
+        def encode(chunk: Sequence[Tensor]) -> Tensor:
+            x = network.patch_embed.proj(torch.stack([*chunk])).flatten(2).transpose(1, 2)
             x = network.patch_embed.norm(x)
             for block in network.enc_blocks:
                 x = x + self_attention(block.attn, block.norm1(x), rope)
                 x = x + block.mlp(block.norm2(x))
-            encoded.append(network.enc_norm(x))
-        self.encoded = torch.cat(encoded)
+            encoded: Tensor = network.enc_norm(x)
+            return encoded
+
+        self.encoded = torch.cat([part for _, part in in_batches(encode, images.unbind(), step)])
         self.rope = Rope.of(network, *self.grid, network.dec_blocks[0].attn, images)
         embedded = network.decoder_embed(self.encoded)
         # By role: the view whose frame it is, and the other one.
@@ -136,15 +141,22 @@ class PairPredictor:
                 self._place[view] = len(self._groups), position
             self._groups.append(_Group(network, torch.stack([images[v] for v in views]).to(device)))
 
-    def predict(
-        self, pairs: Sequence[tuple[int, int]]
-    ) -> Iterator[tuple[int, tuple[Prediction, Prediction]]]:
+    def predict(self, pairs: Sequence[tuple[int, int]], missing: Collection[int] | None = None) -> Chunks:
         """Pointmaps (H, W, 3) and confidences (H, W) of ordered pairs, on the CPU, in no order.
 
+        Args:
+            pairs: of views. They are always cut into the same chunks, for in a batch of another size numbers
+                are rounded otherwise.
+            missing: places of pairs; a chunk without any of them is left out. None: all.
+
         Yields:
-            The place of a pair among `pairs`, and upstream's two predictions for it (``pts3d`` and ``conf``,
+            Places of pairs among `pairs`, and upstream's two predictions for each (``pts3d`` and ``conf``,
             ``pts3d_in_other_view`` and ``conf``), without their batch dimension.
+
+        Raises:
+            NoRoom: the device has too little memory for one pair.
         """
+        wanted = set(range(len(pairs)) if missing is None else missing)
         alike: dict[tuple[int, int], list[int]] = {}
         for number, (first, second) in enumerate(pairs):
             alike.setdefault((self._place[first][0], self._place[second][0]), []).append(number)
@@ -152,10 +164,13 @@ class PairPredictor:
             groups = self._groups[group1], self._groups[group2]
             tokens = max(g.encoded.shape[1] for g in groups)
             step = max(1, per_device(TOKENS_PER_CHUNK, groups[0].encoded.device) // tokens)
-            for begin in range(0, len(numbers), step):
-                chunk = numbers[begin : begin + step]
-                members = [[self._place[pairs[number][side]][1] for number in chunk] for side in (0, 1)]
-                yield from zip(chunk, self._chunk(groups, members), strict=True)
+
+            def predicted(chunk: Sequence[int], of: Any = groups) -> list[tuple[Prediction, Prediction]]:
+                return self._chunk(
+                    of, [[self._place[pairs[number][side]][1] for number in chunk] for side in (0, 1)]
+                )
+
+            yield from in_chunks(predicted, numbers, step, wanted)
 
     @torch.inference_mode()
     def _chunk(
@@ -210,43 +225,31 @@ class PairPredictor:
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def infer(network: nn.Module, images: Sequence[Tensor], pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """What upstream's `inference` gives for these pairs, but for the images themselves.
+def predict(
+    network: nn.Module,
+    images: Sequence[Tensor],
+    pairs: Sequence[tuple[int, int]],
+    missing: Collection[int] | None = None,
+) -> Chunks:
+    """`PairPredictor.predict`, once it is made; see there.
 
     Args:
         network: one that is `supported`.
         images: N tensors (3, H, W), normalised as upstream's.
         pairs: ordered pairs of views.
-
-    Returns:
-        ``view1``, ``view2`` (``idx``, ``instance``, ``true_shape``) and ``pred1``, ``pred2``: stacked where
-        all shapes agree, else lists.
+        missing: those that are wanted.
     """
-    uniform = all(len({_shape(images, pair[side]) for pair in pairs}) == 1 for side in (0, 1))
-    kept: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     with torch.inference_mode():
         predictor = PairPredictor(network, images)
     # Outside of it, for tensors that may be changed in place.
-    for number, prediction in predictor.predict(pairs):
-        # At once to its place: the predictions of many views are not held twice.
-        for place, values in zip(kept, prediction, strict=True):
-            for key, value in values.items():
-                if key not in place:
-                    shape = (len(pairs), *value.shape)
-                    place[key] = torch.empty(shape, dtype=value.dtype) if uniform else [None] * len(pairs)
-                place[key][number] = value if uniform else value.clone()
-    output: dict[str, Any] = {"loss": None}
-    for side in (0, 1):
-        shapes = torch.tensor([_shape(images, pair[side]) for pair in pairs], dtype=torch.int32)
-        output[f"view{side + 1}"] = {
-            "idx": [pair[side] for pair in pairs],
-            "instance": [str(pair[side]) for pair in pairs],
-            "true_shape": shapes if uniform else list(shapes),
-        }
-        output[f"pred{side + 1}"] = kept[side]
-    return output
+    return predictor.predict(pairs, missing)
 
 
-def _shape(images: Sequence[Tensor], view: int) -> tuple[int, int]:
-    height, width = images[view].shape[-2:]
-    return int(height), int(width)
+def infer(network: nn.Module, images: Sequence[Tensor], pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """What upstream's `inference` gives for these pairs, but for the images: see `PairPredictions.output`."""
+    shapes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
+    predictions = PairPredictions(shapes, pairs)
+    for numbers, found in predict(network, images, pairs):
+        for number, prediction in zip(numbers, found, strict=True):
+            predictions.put(number, *prediction)
+    return predictions.output()

@@ -2,6 +2,7 @@
 
 import functools
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class _InPrecision:
 
 def align_sparse(
     network: Any,
-    pairs: list[tuple[dict[str, Any], dict[str, Any]]],
+    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]],
     config: SparseConfig,
     seed: int,
     device: torch.device,

@@ -1,23 +1,48 @@
 """What networks share that take all views of a scene in one pass."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from hw4.geometry.pnp import diagnose_points
-from hw4.models.base import Reconstruction
+from hw4.models.base import NoRoom, Reconstruction
 from hw4.models.network.devices import per_device
+from hw4.models.network.room import release, room_for
 from hw4.models.network.views import ModelView
 
 # Patches that go through a network at once: on a CPU more gain nothing, on a GPU they fill it.
 TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 16384}
+
+_Model = TypeVar("_Model")
+_Scenes = Sequence[Sequence[ModelView]]
 
 
 def scenes_that_fill(device: torch.device, views: Sequence[ModelView], patch_size: int) -> int:
     """How many scenes of these shapes keep a device busy; at least 1."""
     patches = sum(view.pixels[0].numel() for view in views) // patch_size**2
     return max(1, per_device(TOKENS_PER_BATCH, device) // max(1, patches))
+
+
+def in_one_pass(
+    reconstruct_batch: Callable[[_Model, _Scenes], list[Reconstruction]],
+) -> Callable[[_Model, _Scenes], list[Reconstruction]]:
+    """A `BatchedModel.reconstruct_batch` that raises `NoRoom` where a device is full."""
+
+    @functools.wraps(reconstruct_batch)
+    def wrapped(self: _Model, scenes: _Scenes) -> list[Reconstruction]:
+        height, width = scenes[0][0].pixels.shape[1:]
+        what = f"one pass over {len(scenes[0])} views of {width}x{height} pixels"
+        try:
+            with room_for(what, "use fewer views, a smaller model.image_size or model.device=cpu"):
+                return reconstruct_batch(self, scenes)
+        except NoRoom:
+            release()
+            raise
+
+    return wrapped
 
 
 def reconstruction_of(

@@ -11,7 +11,7 @@ from hw4.core.errors import UserError
 from hw4.models.base import BatchedModel, Reconstruction
 from hw4.models.network.devices import pick_device, pick_dtype, precision
 from hw4.models.network.load import LoadedNetwork
-from hw4.models.network.one_pass import reconstruction_of, scenes_that_fill
+from hw4.models.network.one_pass import in_one_pass, reconstruction_of, scenes_that_fill
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
 from hw4.models.vggt.config import VggtConfig
@@ -66,6 +66,7 @@ class VggtModel(BatchedModel):
             return self.config.batch_size
         return scenes_that_fill(self.device, views, self.patch_size)
 
+    @in_one_pass
     def reconstruct_batch(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
         """See `BatchedModel.reconstruct_batch`."""
         images = torch.stack([torch.stack([view.pixels for view in views]) for views in scenes])

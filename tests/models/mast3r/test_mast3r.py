@@ -168,7 +168,7 @@ def test_random_weights_fall_back_to_upstreams_pass(tmp_path: Path) -> None:
     assert not model._is_known()
     output = model.predict_pairs(model.load_views(make_photos(tmp_path, 2)), "complete")
     # Descriptors of every pair are not carried along.
-    assert set(output["pred1"]) == {"pts3d", "conf"}
+    assert set(output.output()["pred1"]) == {"pts3d", "conf"}
 
 
 def test_an_official_style_file_loads(tmp_path: Path) -> None:
