@@ -100,6 +100,7 @@ screenshots: setup  ## the pictures of docs/, of real runs; needs a Chromium
 	$(SHOOT) $(SHOTS)/recipes/report.html --widths 1280 --themes dark --name report_settings --screen 940
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_pose.png --choose 68
 	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_splats.png --choose 40
+	$(BIN)/python scripts/screenshot_viewer.py $(SHOTS)/demo --out docs/images/viewer_beside.png --choose 28 --beside 3
 
 WEB := hw4/output/web
 web:  ## the libraries that report.html has inlined, into hw4/output/web/; needs npm

@@ -324,7 +324,7 @@ def test_in_a_real_browser(tmp_path: Path) -> None:
             for text in words:
                 assert text in page.inner_text("body")
             viewer.hidden.value = 50
-            surer = settled(page, lambda png: share(png, cyan) == 0)
+            surer = settled(page, lambda png: share(png, cyan) == 0 < 0.005 < share(png, magenta))
             assert share(surer, cyan) == 0 and share(surer, magenta) > 0.005
             viewer.show_photos.value = False
             assert share(settled(page, lambda png: share(png, red) < 0.001), red) < 0.005
@@ -346,7 +346,7 @@ def test_in_a_real_browser(tmp_path: Path) -> None:
             assert "second (right): Rotation wrong by 40°." in page.inner_text("body")
             viewer.choice.value = "splats"
             page.get_by_text("second has no splats.").wait_for()
-            splats = settled(page, lambda png: share(png, yellow) > 0.005)
+            splats = settled(page, lambda png: share(png, magenta) == 0 < 0.005 < share(png, yellow))
             assert share(splats, yellow) > 0.005 and share(splats, magenta) == 0
             assert errors == []
     finally:

@@ -181,6 +181,9 @@ def _add_prediction(
         K = Ks[number] if np.isfinite(Ks[number]).all() else None
         size = (int(sizes[number][0]), int(sizes[number][1]))
         view.cameras.append(ShownCamera(f"view {number}", camera, K, size, paths[number]))
+    if view.cameras:
+        what = "The points and the cameras" if len(view.points) else "The cameras"
+        view.words.append(f"{what} in colour are predicted, from the first view, red, to the last, blue.")
     if lost:
         view.words.append(f"{lost} of {len(cameras)} views have no camera.")
     if truth is None:
@@ -189,7 +192,7 @@ def _add_prediction(
     if shown.cam_from_world is None:
         view.words.append(f"The true cameras cannot be shown: {shown.remark}.")
         return
-    view.words.append(f"True cameras, in black around the predicted ones: {shown.remark}.")
+    view.words.append(f"The true cameras are black, around the predicted ones: {shown.remark}.")
     K, size = (view.cameras[0].K, view.cameras[0].size) if view.cameras else (None, (1, 1))
     for name, camera, path in zip(
         ("first", "last"), shown.cam_from_world, (paths[0], paths[-1]), strict=True
