@@ -10,9 +10,9 @@ from hw4.show.viewer.subject import ShownCamera
 
 # viser's own vertical field of view.
 DEFAULT_FOV = np.radians(75)
-# Wider windows have the panel over their right side.
+# The panel lies over the right side of a window wider than this, and over the lower half of a phone's.
 WIDEST = 1.0
-# Of the distance to what is looked at, by which a phone looks lower.
+# Of the distance to what is looked at, by which one looks more to the right or lower.
 PANEL_SHARE = 0.35
 
 
@@ -43,8 +43,7 @@ def standpoint(drawings: Sequence[Drawing], aspect: float) -> tuple[np.ndarray, 
         bounds = np.array([drawing.bounds() for drawing in drawings])[..., 0]
         needed = (bounds.max() - bounds.min()) / (2 * np.tan(DEFAULT_FOV / 2) * min(aspect, WIDEST))
         position = target + max(needed, away) * np.array([0, -0.5, -0.85])
-    if aspect < 1:
-        # The panel lies over the lower half of a phone's window.
-        lower = np.array([0, PANEL_SHARE * np.linalg.norm(target - position), 0])
-        return position + lower, target + lower
-    return position, target
+    beside_panel = np.zeros(3)
+    if aspect < 1 or len(drawings) > 1:
+        beside_panel[1 if aspect < 1 else 0] = PANEL_SHARE * np.linalg.norm(target - position)
+    return position + beside_panel, target + beside_panel
