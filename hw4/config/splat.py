@@ -10,6 +10,12 @@ from hw4.core.errors import ConfigError
 AUTO = "auto"
 CPU_POINTS = 20_000
 """`splat.init.max_points=auto` on a CPU; on CUDA there is no limit."""
+CPU_GAUSSIANS, CUDA_MCMC_GAUSSIANS = 200_000, 1_000_000
+"""`splat.densify.max_gaussians=auto` on a CPU, and of `mcmc` on CUDA (gsplat's own)."""
+AUTO_OR_COUNT: dict[str, Any] = {
+    "valid": lambda value: value == AUTO or (not isinstance(value, str) and value >= 1),
+    "otherwise": "is impossible: it must be auto, null or at least 1",
+}
 
 
 def _densifies(config: Any, stage: str) -> bool:
@@ -44,8 +50,10 @@ def _aligns_test_views(config: Any, stage: str) -> bool:
 class DensifyConfig(Checked, at="splat.densify"):
     """Density control through gsplat's strategies. `strategy=off`: the Gaussians stay as initialised.
 
-    `prune_only`: `default` adds no Gaussian, it only removes those below `prune_opacity`. `opacity_reg` and
-    `scale_reg` weigh the mean opacity and the mean size (in scene extents) in the loss of `mcmc`.
+    `max_gaussians`: no more are added; null: no limit; `auto`: 200 000 on a CPU, on CUDA a million of
+    `mcmc`'s and no limit for `default`. `prune_only`: `default` adds no Gaussian, it only removes those below
+    `prune_opacity`. `opacity_reg` and `scale_reg` weigh the mean opacity and the mean size (in scene extents)
+    in the loss of `mcmc`.
     """
 
     strategy: str = key("off", choices=("off", "default", "mcmc"))
@@ -57,7 +65,7 @@ class DensifyConfig(Checked, at="splat.densify"):
     # Opacities are reset to twice this.
     prune_opacity: float = key(0.005, low=0, high=0.49, low_open=True, read_if=_densifies)
     opacity_reset_every: int = key(3000, low=1, read_if=_by_3dgs)
-    max_gaussians: int = key(200_000, low=1, read_if=_grows)
+    max_gaussians: int | str | None = key(AUTO, **AUTO_OR_COUNT, read_if=_grows)
     opacity_reg: float = key(0.01, low=0, read_if=_mcmc)
     scale_reg: float = key(0.01, low=0, read_if=_mcmc)
 
@@ -82,11 +90,7 @@ class InitConfig(Checked, at="splat.init"):
     """
 
     source: str = key("auto", choices=("auto", "scene", "model"))
-    max_points: int | str | None = key(
-        AUTO,
-        valid=lambda value: value == AUTO or (not isinstance(value, str) and value >= 1),
-        otherwise="is impossible: it must be auto, null or at least 1",
-    )
+    max_points: int | str | None = key(AUTO, **AUTO_OR_COUNT)
     min_conf_quantile: float = key(0.0, low=0, high=1)
     opacity: float = key(0.1, low=0, high=1, low_open=True)
     scale_factor: float = key(1.0, low=0, low_open=True)

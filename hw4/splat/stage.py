@@ -1,5 +1,6 @@
 """The splat stage: scene in, trained Gaussians, scores and pictures out."""
 
+import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hw4.config import DataConfig, SplatConfig
+from hw4.config.splat import AUTO
 from hw4.core.durable import write_json
 from hw4.core.errors import UserError
 from hw4.core.stored import checksums, sealed
@@ -26,6 +28,7 @@ from hw4.splat.scoring.evaluate import EvalResult, evaluate
 from hw4.splat.scoring.lpips_weights import configured_weights
 from hw4.splat.start import GetModel, Initialisation, initialise
 from hw4.splat.training.cameras import scene_extent
+from hw4.splat.training.densify import most_gaussians
 from hw4.splat.training.listeners import NOBODY, Listeners, Watch
 from hw4.splat.training.step import BACKGROUNDS
 from hw4.splat.training.train import TrainResult, train
@@ -89,7 +92,7 @@ def run_splat(
         seconds=time.perf_counter() - started,
         train_seconds=trained.seconds,
         init=init.source,
-        notes=[*scene.notes, *init.notes, *facts(config), *outputs.notes],
+        notes=[*scene.notes, *init.notes, *facts(config), *limits(config, trained), *outputs.notes],
         files=files,
         history=trained.history,
         problems=[*outputs.problems, *scores.problems],
@@ -111,6 +114,17 @@ def facts(config: SplatConfig) -> list[str]:
     if not config.eval.lpips_scaled:
         said.append("LPIPS of images in [0, 1], not scaled to [-1, 1] (splat.eval.lpips_scaled)")
     return said
+
+
+def limits(config: SplatConfig, trained: TrainResult) -> list[str]:
+    """What `auto` has come to, where it limits anything."""
+    densify = config.densify
+    if densify.max_gaussians != AUTO or densify.strategy == "off" or densify.prune_only:
+        return []
+    on_cuda = trained.gaussians["means"].device.type == "cuda"
+    most = most_gaussians(densify, on_cuda)
+    what = "no limit" if most == sys.maxsize else f"at most {most} Gaussians"
+    return [f"{what} on {'CUDA' if on_cuda else 'a CPU'} (splat.densify.max_gaussians=auto)"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch.nn import Parameter, ParameterDict
 from torch.optim import Optimizer
 
 from hw4.config import DensifyConfig
+from hw4.config.splat import AUTO, CPU_GAUSSIANS, CUDA_MCMC_GAUSSIANS
 
 
 def compute_relocation(
@@ -104,16 +105,26 @@ class _Default(DefaultStrategy):
         state["count"] += seen.sum(dim=0)
 
 
+def most_gaussians(config: DensifyConfig, on_cuda: bool) -> int:
+    """`splat.densify.max_gaussians` as a number; `sys.maxsize`: no limit."""
+    limit = config.max_gaussians
+    if limit == AUTO:
+        if not on_cuda:
+            return CPU_GAUSSIANS
+        limit = CUDA_MCMC_GAUSSIANS if config.strategy == "mcmc" else None
+    return sys.maxsize if limit is None else int(limit)
+
+
 class DensityControl:
     """`splat.densify` as a strategy of gsplat, with a cap on the number of Gaussians."""
 
-    def __init__(self, config: DensifyConfig, extent: float) -> None:
+    def __init__(self, config: DensifyConfig, extent: float, on_cuda: bool) -> None:
         self.config = config
         self.extent = extent
         self.state: dict[str, Any]
         if config.strategy == "mcmc":
             self._mcmc = MCMCStrategy(
-                cap_max=config.max_gaussians,
+                cap_max=most_gaussians(config, on_cuda),
                 refine_start_iter=config.start,
                 refine_stop_iter=config.stop,
                 refine_every=config.every,
@@ -129,7 +140,7 @@ class DensityControl:
                 refine_every=config.every,
                 reset_every=config.opacity_reset_every,
             )
-            self._default.max_gaussians = config.max_gaussians
+            self._default.max_gaussians = most_gaussians(config, on_cuda)
             self.state = self._default.initialize_state(scene_scale=extent)
 
     def refines(self, step: int) -> bool:
@@ -215,9 +226,9 @@ class Pruning(DensityControl):
         self._reset_opacities(gaussians, optimizers, step)
 
 
-def density_control(config: DensifyConfig, extent: float) -> DensityControl | None:
+def density_control(config: DensifyConfig, extent: float, on_cuda: bool = False) -> DensityControl | None:
     """The density control of a configuration; None where it is off. `extent` as in `scene_extent`."""
     if config.strategy == "off":
         return None
     prunes_only = config.strategy == "default" and config.prune_only
-    return (Pruning if prunes_only else DensityControl)(config, extent)
+    return (Pruning if prunes_only else DensityControl)(config, extent, on_cuda)

@@ -114,7 +114,7 @@ class TrainingRun:
         self.optimizers = _optimizers(self.gaussians, config, self.extent)
         self.learnt = Parameter(first_parameters(config.camera_parameters, self.viewmats))
         self.camera_optimizer = torch.optim.Adam([self.learnt], lr=config.camera_lr, eps=1e-15, fused=True)
-        self.density = density_control(config.densify, self.extent)
+        self.density = density_control(config.densify, self.extent, self.device.type == "cuda")
         self.step = 0
         self.failed_at = torch.zeros((), dtype=torch.int64, device=self.device)
         self.history: list[dict[str, float]] = []

@@ -1,6 +1,8 @@
 """Training of Gaussians on a few views (Kerbl et al. 2023; sparse views after InstantSplat)."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from hw4.config import SplatConfig
 from hw4.core.errors import UserError
 from hw4.data.scenes.scene import TrainScene
 from hw4.geometry.cameras import rigid
+from hw4.models.network.room import is_no_room
 from hw4.splat.start import Initialisation
 from hw4.splat.training.checkpoint import load_checkpoint, run_digest, save_checkpoint
 from hw4.splat.training.listeners import NOBODY, Listeners
@@ -93,7 +96,8 @@ def train(
 
         good, measured = run.state(), ""
         while run.step < config.iterations and stopped is None:
-            losses = run.advance()
+            with _memory_said(run):
+                losses = run.advance()
             last = run.step == config.iterations
             logs = last or run.step % config.log_every == 0
             checks = last or run.step % config.checkpoint_every == 0
@@ -131,6 +135,22 @@ def train(
             listeners.state(run, True)
         cameras = rigid(run.cameras().detach().cpu().numpy())
         return TrainResult(run.gaussians, cameras, run.step, stopped, seconds, resumed_at, run.history)
+
+
+@contextmanager
+def _memory_said(run: TrainingRun) -> Iterator[None]:
+    """A full device is a sentence; the last checkpoint stays."""
+    try:
+        yield
+    except Exception as error:
+        if not is_no_room(error):
+            raise
+        height, width = run.images[0].shape[:2]
+        raise UserError(
+            f"{run.device} has no memory left at iteration {run.step}, for {len(run.gaussians['means'])} "
+            f"Gaussians and photos of {width}x{height}: set splat.densify.max_gaussians or "
+            "splat.init.max_points lower, or train on smaller photos."
+        ) from error
 
 
 def _take_up(run: TrainingRun, saved: dict[str, Any], path: Path) -> tuple[float, str | None]:

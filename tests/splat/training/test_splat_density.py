@@ -1,5 +1,6 @@
 """Density control: who grows, who is pruned, and what happens to the optimiser's state."""
 
+import sys
 from dataclasses import dataclass
 from math import comb
 from typing import Any
@@ -15,7 +16,7 @@ from hw4.config import DensifyConfig
 from hw4.core.errors import ConfigError
 from hw4.splat.gaussians import TRAINED, render_gaussians
 from hw4.splat.training.cameras import scene_extent
-from hw4.splat.training.densify import compute_relocation, density_control
+from hw4.splat.training.densify import compute_relocation, density_control, most_gaussians
 from tests.support.splat_scenes import HEIGHT, WIDTH, true_scene
 
 GROW = DensifyConfig(strategy="default", every=2, start=0, stop=10, grad_threshold=1e-3)
@@ -167,6 +168,28 @@ def test_mcmc_adds_and_keeps_the_survivors_state() -> None:
     state = step.momentum("opacities")
     marks = state[state != 0]
     assert len(marks) >= 45 and len(marks.unique()) == len(marks)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "asked", "on_cpu", "on_cuda"),
+    [
+        ("default", "auto", 200_000, sys.maxsize),
+        ("mcmc", "auto", 200_000, 1_000_000),
+        ("default", 7, 7, 7),
+        ("mcmc", None, sys.maxsize, sys.maxsize),
+    ],
+)
+def test_the_cap_is_the_devices_unless_one_is_asked_for(
+    strategy: str, asked: int | str | None, on_cpu: int, on_cuda: int
+) -> None:
+    config = DensifyConfig(strategy=strategy, max_gaussians=asked)
+    assert [most_gaussians(config, cuda) for cuda in (False, True)] == [on_cpu, on_cuda]
+    control = density_control(config, 1.0, on_cuda=True)
+    assert control is not None
+    cap = control._mcmc.cap_max if strategy == "mcmc" else control._default.max_gaussians
+    assert cap == on_cuda
+    with pytest.raises(ConfigError, match="must be auto, null or at least 1"):
+        DensifyConfig(strategy=strategy, max_gaussians=0)
 
 
 def test_mcmc_regularises_opacity_and_size_and_nothing_else_does() -> None:

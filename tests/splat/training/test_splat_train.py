@@ -64,6 +64,26 @@ class Told:
         return Listeners(self.on_metrics, self.on_image)
 
 
+def test_a_full_device_is_a_sentence_and_the_checkpoint_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, truth = true_scene()
+    rendered = []
+
+    def full(*arguments: Any, **options: Any) -> Any:
+        rendered.append(1)
+        # A render of a training view is made with the checkpoint, too.
+        if len(rendered) > 14:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return render_gaussians(*arguments, **options)
+
+    monkeypatch.setattr(training_run, "render_gaussians", full)
+    config = replace(CONFIG, render_every=10)
+    with pytest.raises(UserError, match=r"cpu has no memory left at iteration 14, for \d+ Gaussians"):
+        train(scene, disturbed(truth, 0.1), config, tmp_path)
+    assert (tmp_path / CHECKPOINT).is_file()
+
+
 @pytest.mark.parametrize("strategy", sorted(DENSIFY))
 def test_a_resumed_run_is_the_uninterrupted_one(strategy: str, tmp_path: Path) -> None:
     scene, truth = true_scene()

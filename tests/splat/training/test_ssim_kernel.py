@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from hw4.splat.training import losses
 from hw4.splat.training.losses import ssim, ssim_torch
 from tests.support.instantsplat_loop import padded_ssim
 
@@ -104,3 +105,16 @@ def test_zero_padding_is_a_window_for_every_pixel_black_beyond_the_edges() -> No
     scores = ssim(image, target, "zero"), padded_ssim(image, target)
     torch.testing.assert_close(*scores)
     torch.testing.assert_close(*(torch.autograd.grad(score, image)[0] for score in scores))
+
+
+def test_the_package_gets_planes_and_is_asked_for_whole_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kernels run on CUDA alone; what it would be given is what ours has."""
+    image, target = images(37, 53, torch.float64)
+
+    def kernel(x: Tensor, y: Tensor, padding: str) -> Tensor:
+        assert x.shape == (1, 3, 37, 53) and x.is_contiguous() and padding == "valid"
+        return ssim_torch(x[0].permute(1, 2, 0), y[0].permute(1, 2, 0))
+
+    monkeypatch.setattr(losses, "_package", lambda: kernel)
+    assert torch.equal(losses.ssim_of_package(image, target), ssim_torch(image, target))
+    assert fused(ssim(image, target)), "on the CPU ours is taken"
