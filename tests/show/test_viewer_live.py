@@ -157,7 +157,9 @@ def test_nothing_is_made_where_nobody_looks(watched: Watched, monkeypatch: pytes
     show = LiveViewer._show
     monkeypatch.setattr(LiveViewer, "_show", lambda self, run: (shown.append(run.step), show(self, run)))
     watched.train()
-    assert shown == [6], "the end alone"
+    assert shown == []
+    watched.viewer._greet(Client())
+    assert shown == [6], "who comes late sees the end"
     assert "No view is held out." in watched.viewer.words.content.replace("\\", "")
 
 

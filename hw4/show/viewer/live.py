@@ -135,7 +135,7 @@ class LiveViewer:
         self.show_cameras = gui.add_checkbox("cameras", True)
         self.through.on_update(lambda _: self._look_through())
         self.show_cameras.on_update(lambda _: self._show_cameras())
-        self.server.on_client_connect(self._stand)
+        self.server.on_client_connect(self._greet)
 
     def watch(self, scene: Scene, init: Initialisation) -> OnState:
         """Begin; what is returned is told the state of the training.
@@ -152,11 +152,11 @@ class LiveViewer:
         now = time.monotonic()
         if self._has_failed or (now < self._due and not is_over):
             return
-        if not is_over and not self.server.get_clients():
-            self._due = now + LOOK_S
-            return
         with self._lock:
             self._over = run if is_over else None
+            if not self.server.get_clients():
+                self._due = now + LOOK_S
+                return
             self._show(run)
             ended = time.monotonic()
             self._due = ended + max(EVERY_S, (ended - now) / SHARE)
@@ -246,6 +246,13 @@ class LiveViewer:
         with self._lock:
             if self._drawing is not None:
                 self._drawing.show_cameras(bool(self.show_cameras.value) and self.through.value == FREE, True)
+
+    def _greet(self, client: Any) -> None:
+        """Show what there is to a browser that has come."""
+        with self._lock:
+            if self._over is not None:
+                self._show(self._over)
+            self._stand(client)
 
     def _stand(self, client: Any) -> None:
         with self._lock:
