@@ -37,7 +37,12 @@ def run_case_stage(context: JobContext) -> list[str]:
         StepProgress(context.console, len(samples) + 1, f"case {config.data.sample}")
     ) as progress:
         result = run_case(
-            samples, model_of(config, context.build_model), config.metrics, context.out_dir, progress
+            samples,
+            model_of(config, context.build_model),
+            config.metrics,
+            context.out_dir,
+            progress,
+            config.report.style,
         )
     context.results[CASE] = result.to_json() | (
         {"missing": {INTERPOLATED: problem}} if without_frames else {}

@@ -92,12 +92,13 @@ def _write_strip(sweep_dir: Path, settings: Sequence[Setting]) -> None:
     splats = [(_called(setting), setting.runs[0].splat) for setting in settings if setting.runs[0].splat]
     if len(splats) < 2:
         return
-    from hw4.output.figures import save_figure
+    from hw4.output.figures import KINDS, SCREEN, save_figure
     from hw4.report.sections.splat_views import settings_strip
 
     strip = settings_strip(splats, settings[0].runs[0].option("report.view"))
     if strip is not None:
-        save_figure(strip[1], sweep_dir / SAME_VIEW)
+        style = settings[0].runs[0].option("report.style")
+        save_figure(strip[1], sweep_dir / SAME_VIEW, style if style in KINDS else SCREEN)
 
 
 def _called(setting: Setting) -> str:

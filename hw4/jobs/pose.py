@@ -20,7 +20,7 @@ from hw4.data.views.frames_list import frames_digest, write_frames
 from hw4.jobs.context import JobContext
 from hw4.jobs.logged import SAMPLE, PoseLog, pose_values
 from hw4.models.toy_weights import doubt_of_weights
-from hw4.output.figures import save_figure
+from hw4.output.figures import PAPER, save_figure
 from hw4.output.homework_summary import homework_summary
 from hw4.output.pose_figures import error_cdf, extremes_figure
 from hw4.output.pose_tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
@@ -186,10 +186,13 @@ def _report(context: JobContext, result: PoseResult) -> None:
     tables = (summary, failures, diagnoses_table(result), per_sample)
     parts = [table.markdown() for table in tables if table]
     write_text(out_dir / SUMMARY, "\n".join(parts))
-    figures = {ERROR_CDF: error_cdf(result, title), EXTREMES: extremes_figure(result, title)}
+    style = config.report.style
+    # A paper has a caption.
+    above = "" if style == PAPER else title
+    figures = {ERROR_CDF: error_cdf(result, above), EXTREMES: extremes_figure(result, above)}
     for name, figure in figures.items():
         if figure is not None:
-            tracker.image(f"pose/{Path(name).stem}", save_figure(figure, out_dir / name))
+            tracker.image(f"pose/{Path(name).stem}", save_figure(figure, out_dir / name, style))
     context.console.print(summary.rich())
     if failures:
         context.console.print(failures.rich())

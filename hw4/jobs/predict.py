@@ -54,7 +54,9 @@ def run_predict(context: JobContext) -> list[str]:
 
         result = evaluate_pose(samples, source, MetricsConfig(bootstrap=0), on_sample)
     write_predictions(out_dir / PREDICTIONS, result.samples)
-    files = {str(one.sample.idx): _write_files(result, one, out_dir) for one in result.samples}
+    files = {
+        str(one.sample.idx): _write_files(result, one, out_dir, config.report.style) for one in result.samples
+    }
     placed = sum(one.prediction.status == OK for one in result.samples)
     context.results[PREDICT] = {
         "model": result.model,
@@ -79,7 +81,7 @@ def _record(one: SampleResult) -> dict[str, Any]:
     return {**one.prediction.to_json(), "image_paths": list(map(str, one.sample.image_paths)), **picked}
 
 
-def _write_files(result: PoseResult, one: SampleResult, out_dir: Path) -> dict[str, str]:
+def _write_files(result: PoseResult, one: SampleResult, out_dir: Path, style: str) -> dict[str, str]:
     """The cloud and the pictures of a sample, by kind; no cloud where the model gave none."""
     name, files = str(one.sample.idx), {}
     cloud = None
@@ -87,4 +89,4 @@ def _write_files(result: PoseResult, one: SampleResult, out_dir: Path) -> dict[s
         cloud = read_cloud(Path(result.cache_dir) / one.prediction.cloud)
     if cloud is not None:
         files["ply"] = str(write_cloud(cloud, out_dir / CLOUDS / f"{name}.ply"))
-    return files | write_pictures(one, cloud, out_dir / PICTURES)
+    return files | write_pictures(one, cloud, out_dir / PICTURES, style)

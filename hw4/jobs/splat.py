@@ -83,7 +83,7 @@ def run_splat_stage(context: JobContext) -> list[str]:
                     highlight=False,
                 )
         files = _copy_files(result.files, scored, context.out_dir)
-        files |= _draw_curves(result.history, context.out_dir)
+        files |= _draw_curves(result.history, context)
         result = replace(result, weights=weights, reused=reused, cache_dir=str(folder), files=files)
         doubt = doubt_of_weights(config) if get_model is not None else None
         result = replace(result, notes=[*result.notes, doubt]) if doubt else result
@@ -162,9 +162,12 @@ def _copy_files(files: dict[str, Any], folder: Path, out_dir: Path) -> dict[str,
     return {kind: [copy(p) for p in v] if isinstance(v, list) else copy(v) for kind, v in files.items()}
 
 
-def _draw_curves(history: Sequence[dict[str, float]], out_dir: Path) -> dict[str, str]:
+def _draw_curves(history: Sequence[dict[str, float]], context: JobContext) -> dict[str, str]:
     figure = training_curves(history)
-    return {} if figure is None else {"curves": str(save_figure(figure, out_dir / SPLAT / "curves.png"))}
+    if figure is None:
+        return {}
+    path = context.out_dir / SPLAT / "curves.png"
+    return {"curves": str(save_figure(figure, path, context.config.report.style))}
 
 
 def _report(context: JobContext, result: SplatResult) -> None:

@@ -12,6 +12,10 @@ from hw4.output.figures import side_by_side
 from hw4.pose.metrics import usable_errors
 from hw4.pose.results import PoseResult, SampleResult
 
+SIZE = (8.0, 3.4)
+# Where the logarithmic axis begins: at 0.1 degrees, or lower where errors are.
+LOWEST_DEG, LEAST_DEG = 0.1, 0.001
+
 
 def headline_errors(result: PoseResult) -> np.ndarray:
     """Errors (degrees) of the summary's mode, as its ``Acc`` and ``AUC`` count them."""
@@ -21,27 +25,38 @@ def headline_errors(result: PoseResult) -> np.ndarray:
 
 
 def error_cdf(result: PoseResult, title: str) -> Figure | None:
-    """Share of samples below each error, with the area that `hw4.metrics.AREA` is; None without errors."""
+    """Share of samples below each error: all of them, and the area that `hw4.metrics.AREA` is.
+
+    The first panel's axis is logarithmic, from 0.1 degrees (or the decade of the least error, down to 0.001)
+    to 180; the second one's ends where the area does. None without errors.
+    """
     errors = np.sort(headline_errors(result))
     if not len(errors):
         return None
-    figure = Figure(figsize=(6, 4))
-    axes = figure.add_subplot()
+    figure = Figure(figsize=SIZE)
+    # Margins by hand: a layout engine takes as long as all the rest.
+    margins = {"left": 0.08, "right": 0.985, "bottom": 0.14, "top": 0.9, "wspace": 0.06}
+    every, near = figure.subplots(1, 2, sharey=True, gridspec_kw=margins)
     share = np.arange(1, len(errors) + 1) / len(errors)
-    axes.step([0, *errors, 180], [0, *share, 1], where="post", color="C0", label="share of samples")
+    low = 10.0 ** np.floor(np.log10(np.clip(errors[0], LEAST_DEG, LOWEST_DEG)))
+    for axes, start in ((every, low), (near, 0.0)):
+        axes.step([start, *errors, 180], [0, *share, 1], where="post", color="C0", label="share of samples")
     steps = np.arange(1, AUC_THRESHOLDS[0] + 1)
     heights = [(errors < t).mean() for t in steps]
     area = f"{AREA.label} = {AREA.scale.text(float(AREA.statistic(errors)))}"
-    axes.bar(steps - 0.5, heights, width=1.0, color="C0", alpha=0.25, label=area)
-    axes.set(
-        xlim=(0, 180),
-        ylim=(0, 1.02),
-        xlabel=f"error, mode {result.summary.mode} (degrees)",
-        ylabel="share of samples",
-        title=title,
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    near.bar(steps - 0.5, heights, width=1.0, color="C0", alpha=0.25, label=area)
+    every.set_xscale("log")
+    every.set(xlim=(low, 180), ylim=(0, 1.02), ylabel="share of samples")
+    ticks = [tick for tick in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0) if tick >= low]
+    every.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    every.minorticks_off()
+    near.set(xlim=(0, AUC_THRESHOLDS[0]))
+    near.legend(loc="lower right")
+    for axes in (every, near):
+        axes.set_xlabel(f"error, mode {result.summary.mode} (degrees)")
+        axes.grid(alpha=0.3)
+    if title:
+        figure.suptitle(title, fontsize="medium")
     return figure
 
 
@@ -69,7 +84,9 @@ def extremes_figure(result: PoseResult, title: str, max_frames: int = 6) -> Figu
     if not chosen:
         return None
     figure = Figure(figsize=(9, 1.5 * len(chosen)))
-    rows = np.atleast_1d(figure.subplots(len(chosen), 1))
+    top = 1 - 0.45 / (1.5 * len(chosen))
+    margins = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": top, "hspace": 0.25}
+    rows = np.atleast_1d(figure.subplots(len(chosen), 1, gridspec_kw=margins))
     for axes, (label, sample) in zip(rows, chosen, strict=True):
         paths = sample.sample.image_paths
         thumbnails = [_thumbnail(paths[view]) for view in spread(len(paths), max_frames)]
@@ -82,5 +99,4 @@ def extremes_figure(result: PoseResult, title: str, max_frames: int = 6) -> Figu
             loc="left",
         )
     figure.suptitle(title, fontsize=10)
-    figure.tight_layout()
     return figure

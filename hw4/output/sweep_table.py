@@ -18,6 +18,8 @@ from hw4.records.settings import Setting, Spread
 
 # Limit in degrees of the column that counts samples, failures among them.
 BELOW = 15
+# More jobs than this are counted.
+MOST_NAMED = 8
 # Means over the validation pairs; degrees, and points relative to their mean distance.
 PRETRAIN_METRICS = {
     "validation rotation": "val/rotation_deg",
@@ -135,17 +137,26 @@ def _remarks(job: Job) -> list[str]:
 def _notes(jobs: Sequence[Job]) -> list[str]:
     """What is to be said of jobs, each remark once with those that it is about."""
     names: dict[str, list[str]] = {}
+    failed: dict[str, list[str]] = {}
     for job in jobs:
         for remark in dict.fromkeys(_remarks(job)):
             names.setdefault(remark, []).append(job.name)
-    notes = [f"{_who(about, len(jobs))}: {remark}" for remark, about in names.items()]
-    return notes + [f"job {job.name} failed: {job.error}" for job in jobs if job.run.status != OK]
+        if job.run.status != OK:
+            failed.setdefault(str(job.error), []).append(job.name)
+    return [
+        *(f"{_who(about, len(jobs))}: {remark}" for remark, about in names.items()),
+        *(f"{_who(about, len(jobs))} failed: {error}" for error, about in failed.items()),
+    ]
 
 
 def _who(names: Sequence[str], n_jobs: int) -> str:
     if len(names) == 1:
         return f"job {names[0]}"
-    return "all jobs" if len(names) == n_jobs else f"jobs {', '.join(names)}"
+    if len(names) == n_jobs:
+        return "all jobs"
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} of {n_jobs} jobs, the first {names[0]}"
+    return f"jobs {', '.join(names)}"
 
 
 def _setting(value: Any) -> str:
@@ -196,11 +207,23 @@ def comparison_table(comparison: Comparison, title: str) -> Table:
         for job, own in _own_settings(jobs, [*shared, *comparison.seed_keys])
     ]
     notes += [_about_seeds(settings)] if repeated else []
-    if poses and not all(setting.is_repeated for setting in settings):
-        with_interval = ", ".join(row.label for row in _pose_rows(poses) if _has_interval(row))
-        drawn = dict.fromkeys(pose.summary.drawn for pose in poses)
-        notes.append(f"{with_interval} with 95 % bootstrap intervals over {'; '.join(drawn)}")
+    notes += _about_intervals(settings)
     return Table(title, columns, rows, notes)
+
+
+def _about_intervals(settings: Sequence[Setting]) -> list[str]:
+    """Which cells have brackets and what was drawn anew for them; nothing where none has."""
+    single = [
+        pose for setting in settings if not setting.is_repeated and (pose := _pose(setting.run)) is not None
+    ]
+    labels: dict[str, None] = {}
+    drawn: dict[str, None] = {}
+    for pose in single:
+        found = [one for one in (pose.summary, pose.relative) if one is not None]
+        for row in filter(_has_interval, _pose_rows(single)):
+            if any(one is not None and one.low is not None for one in _measured(row, found)):
+                labels[row.label] = drawn[pose.summary.drawn] = None
+    return [f"{', '.join(labels)} with 95 % bootstrap intervals over {'; '.join(drawn)}"] if labels else []
 
 
 def _about_seeds(settings: Sequence[Setting]) -> str:

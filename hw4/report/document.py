@@ -8,6 +8,7 @@ from pathlib import Path
 from hw4.config import ReportConfig
 from hw4.core.durable import parse_json, write_bytes, write_json, write_text
 from hw4.output.blocks import Cards, Chart, Document, Figure, Gallery, pictures_of
+from hw4.output.figures import PAPER
 from hw4.output.html import to_html
 from hw4.output.latex import latex
 from hw4.output.markdown import to_markdown
@@ -48,8 +49,6 @@ DETAILS = (
     *("Pose: summaries", "Pose: comparisons", "Pose: samples", "Pose: worst and best", "Pose: failures"),
     *("Splatting", "Configuration", "Origin"),
 )
-# The style that writes for print, and its folder.
-PAPER = "paper"
 DATA_FOLDER = "report"
 MANIFEST = "files.json"
 

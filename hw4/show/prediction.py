@@ -9,7 +9,7 @@ from hw4.core.errors import UserError
 from hw4.data.photos import load_image, spread
 from hw4.geometry.cameras import as_world_of_first, frustum, frustum_depth, moved
 from hw4.models.clouds import Cloud
-from hw4.output.figures import panel_grid, save_figure
+from hw4.output.figures import SCREEN, panel_grid, save_figure
 from hw4.output.reconstruction import predicted, two_sides
 from hw4.pose.clouds import CameraCloud
 from hw4.pose.results import SampleResult
@@ -24,14 +24,16 @@ def write_cloud(cloud: CameraCloud, path: Path) -> Path:
     return write_points_ply(Cloud(cloud.points, cloud.colors, cloud.conf, len(cloud.points)), path)
 
 
-def write_pictures(one: SampleResult, cloud: CameraCloud | None, folder: Path) -> dict[str, str]:
+def write_pictures(
+    one: SampleResult, cloud: CameraCloud | None, folder: Path, style: str = SCREEN
+) -> dict[str, str]:
     """Draw a sample's views and, where it has a cloud, that with its cameras; returns files by kind."""
     name, files = one.sample.idx, {}
     views = views_figure(one)
     if views is not None:
-        files["views"] = str(save_figure(views, folder / f"{name}_views.png"))
+        files["views"] = str(save_figure(views, folder / f"{name}_views.png", style))
     if cloud is not None:
-        files["cloud"] = str(save_figure(cloud_figure(one, cloud), folder / f"{name}_cloud.png"))
+        files["cloud"] = str(save_figure(cloud_figure(one, cloud), folder / f"{name}_cloud.png", style))
     return files
 
 

@@ -147,7 +147,7 @@ def test_markdown_keeps_the_table_whole() -> None:
 def test_cdf_area_is_the_auc_of_the_design(result: PoseResult) -> None:
     figure = error_cdf(result, "t")
     assert figure is not None
-    axes = figure.axes[0]
+    axes = figure.axes[1]
     errors = [s.error.rotation_deg for s in result.samples if s.error.rotation_deg is not None]
     # AUC is defined as the mean, over the integer thresholds 1 to 30, of the share of errors below each.
     shares = [sum(error < threshold for error in errors) / len(errors) for threshold in range(1, 31)]
@@ -164,7 +164,7 @@ def test_cdf_has_an_area_to_measure() -> None:
     figure = error_cdf(SimpleNamespace(samples=samples, summary=summary), "t")  # type: ignore[arg-type]
     assert figure is not None
     # By hand: 0.5 passes all 30 thresholds, 12.25 those from 13 on (18), 29 only 30 (1), 100 none.
-    assert sum(bar.get_height() for bar in figure.axes[0].patches) / 30 == pytest.approx((30 + 18 + 1) / 120)
+    assert sum(bar.get_height() for bar in figure.axes[1].patches) / 30 == pytest.approx((30 + 18 + 1) / 120)
     assert summary.metrics["AUC@30"].value == pytest.approx(49 / 120)
 
 
@@ -205,3 +205,25 @@ def test_extremes_show_each_sample_once(result: PoseResult, tmp_path: Path) -> N
     figure = extremes_figure(result, "t")
     assert figure is not None
     assert save_figure(figure, tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.glob("x.*")] == ["x.png"]
+
+
+def test_for_print_there_are_a_pdf_and_an_svg_beside_with_errors_on_a_logarithmic_axis(
+    result: PoseResult, tmp_path: Path
+) -> None:
+    figure = error_cdf(result, "")
+    assert figure is not None
+    every, near = figure.axes
+    assert every.get_xscale() == "log" and every.get_xlim() == (0.1, 180) and near.get_xlim() == (0, 30)
+    save_figure(figure, tmp_path / "x.png", "paper")
+    pdf, svg = (tmp_path / "x.pdf").read_bytes(), (tmp_path / "x.svg").read_text()
+    assert pdf.startswith(b"%PDF") and b"/Type3" not in pdf and b"CreationDate" not in pdf
+    assert "<svg" in svg and "share of samples</text>" in svg and "<dc:date>" not in svg
+
+
+def test_the_axis_of_errors_goes_down_to_where_they_are() -> None:
+    errors = [PoseError(0.004), PoseError(12.25)]
+    summary = summarize(errors, MetricsConfig(bootstrap=0))
+    samples = [SimpleNamespace(error=error) for error in errors]
+    figure = error_cdf(SimpleNamespace(samples=samples, summary=summary), "t")  # type: ignore[arg-type]
+    assert figure is not None and figure.axes[0].get_xlim()[0] == pytest.approx(0.001)

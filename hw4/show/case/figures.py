@@ -11,7 +11,7 @@ from hw4.data.photos import load_image, spread
 from hw4.geometry.cameras import as_world_of_first, frustum, frustum_depth, moved
 from hw4.geometry.pnp import FLAT
 from hw4.models.clouds import cloud_of
-from hw4.output.figures import panel_grid, save_figure, side_by_side
+from hw4.output.figures import SCREEN, panel_grid, save_figure, side_by_side
 from hw4.output.reconstruction import TRUE_COLOR, Drawn, predicted, two_sides, view_frusta
 from hw4.pose.true_cameras import true_cameras
 from hw4.show.case.matches import MatchedPair
@@ -25,18 +25,18 @@ MAX_LINES = 60
 COLORS = {"neither": "#d62728", "one homography": "#1f77b4", "parallax": "#2ca02c"}
 
 
-def write_figures(result: CaseResult, out_dir: Path) -> dict[str, str]:
+def write_figures(result: CaseResult, out_dir: Path, style: str = SCREEN) -> dict[str, str]:
     """Draw everything; returns files by ``kind`` or ``kind:input``."""
-    files = {"frames": save_figure(frames_figure(result), out_dir / "frames.png")}
+    files = {"frames": save_figure(frames_figure(result), out_dir / "frames.png", style)}
     for one in result.inputs:
         if one.reconstruction is not None:
             figure = cloud_figure(one)
-            files[f"cloud:{one.name}"] = save_figure(figure, out_dir / f"cloud_{one.name}.png")
+            files[f"cloud:{one.name}"] = save_figure(figure, out_dir / f"cloud_{one.name}.png", style)
     if any(one.shapes for one in result.inputs):
-        files["singular_values"] = save_figure(shapes_figure(result), out_dir / "singular_values.png")
+        files["singular_values"] = save_figure(shapes_figure(result), out_dir / "singular_values.png", style)
     for one in result.inputs:
         figure = matches_figure(one)
-        files[f"matches:{one.name}"] = save_figure(figure, out_dir / f"matches_{one.name}.png")
+        files[f"matches:{one.name}"] = save_figure(figure, out_dir / f"matches_{one.name}.png", style)
     return {name: str(path) for name, path in files.items()}
 
 

@@ -13,6 +13,7 @@ from hw4.data.photos import open_upright
 from hw4.geometry.cameras import moved
 from hw4.geometry.pnp import PointShape, diagnose_points
 from hw4.models.base import Reconstruction, ReconstructionModel
+from hw4.output.figures import SCREEN
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import measure_crossfade
 from hw4.pose.predict import predict_sample
@@ -90,6 +91,7 @@ def run_case(
     metrics: MetricsConfig,
     out_dir: Path,
     progress: OnStep | None = None,
+    style: str = SCREEN,
 ) -> CaseResult:
     """Show one sample under every input, and say what was measured.
 
@@ -99,6 +101,7 @@ def run_case(
         metrics: how errors are measured.
         out_dir: receives ``case.md``, its pictures, and ``clouds/``.
         progress: step, total, state in words.
+        style: of the pictures, as `report.style`.
 
     Raises:
         UserError: the sample cannot be read, or files cannot be written.
@@ -117,7 +120,7 @@ def run_case(
     idx = inputs[0].result.sample.idx
     result = CaseResult(idx, model.name, model.weights_label, metrics.protocol, inputs)
     result.sentences = explain(result)
-    result.files = write_figures(result, out_dir)
+    result.files = write_figures(result, out_dir, style)
     path = out_dir / "case.md"
     write_text(path, case_markdown(result, out_dir))
     result.files["markdown"] = str(path)
