@@ -83,7 +83,7 @@ def _sign(character: str) -> str:
         return SIGNS[character]
     if character.isascii():
         return character if character.isprintable() else ""
-    base, *marks = unicodedata.normalize("NFD", character)
+    base, *marks = list(unicodedata.normalize("NFD", character))
     if len(marks) == 1 and marks[0] in ACCENTS and base.isascii():
         return rf"\{ACCENTS[marks[0]]}{{{base}}}"
     return rf"\texttt{{U+{ord(character):04X}}}"

@@ -36,6 +36,24 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def alike(labels: Sequence[str]) -> str:
+    """Labels of settings as one text: what they have in common, then the values of the one key that differs.
+
+    ``a=1, b=2`` and ``a=1, b=3`` are ``a=1, b=2 or 3``; where more than one key differs, all are named.
+    """
+    parts = [label.split(", ") for label in labels]
+    if len({len(part) for part in parts}) == 1:
+        differing = [i for i, values in enumerate(zip(*parts, strict=True)) if len(set(values)) > 1]
+        if len(differing) == 1:
+            (i,) = differing
+            keys, values = zip(*(part[i].rpartition("=")[::2] for part in parts), strict=True)
+            if len(set(keys)) == 1:
+                common = [*parts[0][:i], *parts[0][i + 1 :]]
+                listed = f"{', '.join(values[:-1])} or {values[-1]}"
+                return ", ".join([*common, f"{keys[0]}={listed}" if keys[0] else listed])
+    return "; ".join(labels)
+
+
 def who(names: Sequence[str], every: Sequence[str]) -> str:
     """Names once each, or that it is all of them."""
     found = list(dict.fromkeys(names))

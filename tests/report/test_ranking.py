@@ -62,7 +62,17 @@ def test_the_report_says_and_marks_the_best(tmp_path: Path) -> None:
 def test_equal_settings_are_called_equal(tmp_path: Path) -> None:
     ranked(tmp_path, [1.0] * 6, [1.0] * 6, [3.0] * 6)
     text = write_report(tmp_path).markdown.read_text()
-    assert "1.000°, 2 alike.** Equal over 6 samples: max_features=100; max_features=200." in text
+    assert "1.000°, 2 alike.** Equal over 6 samples: max_features=100 or 200." in text
+
+
+def test_of_many_settings_equal_ones_share_a_strip_and_reasons_are_counted(tmp_path: Path) -> None:
+    ranked(tmp_path, *([float(n // 2), 1.0 + n // 2, None] for n in range(30)))
+    written = write_report(tmp_path)
+    text, svg = written.markdown.read_text(), (written.data / "errors_by_setting.svg").read_text()
+    assert svg.count('class="mean"') == 10 and "max_features=100 or 200" in svg
+    assert "The best 20 of 30 are drawn, equal ones as one." in text
+    table = read_table(text, "Samples without a result, by reason")
+    assert table["too few matches"][:2] == ["30", "30 of 30"]
 
 
 def test_other_rules_partial_runs_and_bounds_are_not_ranked(tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ def test_comparison_lists_every_differing_key() -> None:
     ]
 
 
+def test_many_jobs_are_counted_and_intervals_are_claimed_where_they_are() -> None:
+    jobs = [job("b", float(number), 5.0) for number in range(20)]
+    for one in jobs[:12]:
+        one["pose"]["remarks"] = ["a remark"]
+    for one in jobs[:3]:
+        one["pose"]["remarks"] += ["another"]
+    lost = [{"status": "failed", "error": "the disk is full", "config": one["config"]} for one in jobs[:2]]
+    named = [(str(number), one) for number, one in enumerate([*jobs, *lost])]
+    notes = comparison_table(compare(runs_of(*named)), "t").notes
+    assert "12 of 22 jobs, the first 0: a remark" in notes and "jobs 0, 1, 2: another" in notes
+    assert "jobs 20, 21 failed: the disk is full" in notes
+    assert notes[-1] == "MRE with 95 % bootstrap intervals over samples"
+    for one in jobs:
+        one["pose"]["metrics"]["MRE"] |= {"low": None, "high": None}
+    notes = comparison_table(compare(runs_of(*named)), "t").notes
+    assert not any("bootstrap" in note for note in notes)
+
+
 def test_same_jobs_differ_in_nothing() -> None:
     assert compare(runs_of(("0", job("a", 1.0, 5.0)), ("1", job("a", 1.0, 5.0)))).differing_keys == []
 

@@ -517,7 +517,7 @@ def test_time_and_memory_stand_with_the_hardware(tmp_path: Path) -> None:
     write_job(tmp_path / "1", POSE, resources={"splat": there})
     text = write_report(tmp_path).markdown.read_text()
     table = read_table(text, "Time and peak memory")
-    assert table[""] == ["job", "stage", "seconds", "MB", "MB on the GPU"]
+    assert table[""] == ["run", "stage", "seconds", "MB", "MB on the GPU"]
     assert table["job 0"] == ["pose", "12.3", "700", "—"] and table["job 1"] == [
         "splat",
         "12.3",

@@ -8,7 +8,7 @@ from hw4.output.blocks import NOTE, VERDICT, Text
 from hw4.report.findings import Findings
 from hw4.report.ranking import Entry, Ranking
 from hw4.report.statistics.shared_samples import MEANS
-from hw4.report.words import counted
+from hw4.report.words import alike, counted
 
 MAX_TIED = 4
 
@@ -73,7 +73,9 @@ def _ranked(ranking: Ranking, what: str, over: str, said: Callable[[float], str]
         return Text(f"Over {over}.", VERDICT, lead)
     if len(ranking.tied) > 1:
         tied = [ranking.entries[i].label for i in ranking.tied]
-        named = "; ".join(tied[:MAX_TIED]) + (f"; and {len(tied) - MAX_TIED} more" if tied[MAX_TIED:] else "")
+        named = alike(tied)
+        if named == "; ".join(tied) and tied[MAX_TIED:]:
+            named = f"{'; '.join(tied[:MAX_TIED])}; and {len(tied) - MAX_TIED} more"
         return Text(f"Equal over {over}: {named}.", VERDICT, f"{what}: {said(best.mean)}, {len(tied)} alike.")
     second = ranking.entries[ranking.second]
     sure = MISSING if best.share is None else f"{100 * best.share:.0f} %"

@@ -1,5 +1,6 @@
 """The picture of the first screen: every setting's errors or scores as a strip, the best one marked."""
 
+import itertools
 from collections.abc import Sequence
 
 from hw4.metrics import splat_headline
@@ -10,23 +11,25 @@ from hw4.output.svg import Axis
 from hw4.output.tables import Table
 from hw4.pose.metrics import error_of
 from hw4.report.findings import Findings
-from hw4.report.ranking import Entry, Ranking
+from hw4.report.ranking import Ranking
 from hw4.report.sections.pose_charts import FAILED_AT, axis_label, error_axis
 from hw4.report.statistics.shared_samples import MEANS
+from hw4.report.words import alike
 
 MAX_ROWS = 10
 
 
-def _shown(ranking: Ranking) -> Sequence[int]:
-    """In the order of the settings; where they are many, the best ones in order."""
+def _shown(ranking: Ranking) -> list[list[int]]:
+    """A row each, in the order of the settings; where they are many, the best ones, equal ones together."""
     if len(ranking.entries) <= MAX_ROWS:
-        return list(range(len(ranking.entries)))
-    return ranking.order[:MAX_ROWS]
+        return [[i] for i in range(len(ranking.entries))]
+    equal = itertools.groupby(ranking.order, lambda i: ranking.entries[i].mean)
+    return [list(group) for _, group in equal][:MAX_ROWS]
 
 
 def _rest(ranking: Ranking) -> str:
-    more = len(ranking.entries) - MAX_ROWS
-    return f" The best {MAX_ROWS} of {len(ranking.entries)} are drawn." if more > 0 else ""
+    shown, total = sum(map(len, _shown(ranking))), len(ranking.entries)
+    return f" The best {shown} of {total} are drawn, equal ones as one." if shown < total else ""
 
 
 def pose_distribution(findings: Findings, ranking: Ranking | None) -> Chart | None:
@@ -37,8 +40,8 @@ def pose_distribution(findings: Findings, ranking: Ranking | None) -> Chart | No
     assert pose is not None
     mode = pose.summary.mode
     rows, data, every = [], [], []
-    for i in _shown(ranking):
-        entry = ranking.entries[i]
+    for equal in _shown(ranking):
+        entry = ranking.entries[equal[0]]
         values, tips, hollow = [], [], []
         for run in entry.runs:
             for one in run.pose.samples if run.pose else ():
@@ -48,7 +51,7 @@ def pose_distribution(findings: Findings, ranking: Ranking | None) -> Chart | No
                 hollow.append(error is None)
                 data.append([entry.label, run.title, str(idx), "" if error is None else str(error)])
         every += values
-        rows.append(_row(ranking, i, entry, f"{entry.mean:.2f}°", values, tips, hollow))
+        rows.append(_row(ranking, equal, f"{entry.mean:.2f}°", values, tips, hollow))
     axis = error_axis(axis_label(findings.with_pose), every)
     svg = distribution(rows, axis, "Errors of every sample")
     caption = f"One mark a sample; diamond: {MEANS[mode]} with its 95 % interval; thin line: median."
@@ -65,8 +68,8 @@ def splat_distribution(findings: Findings, ranking: Ranking | None) -> Chart | N
         return None
     metric = splat_headline()
     rows, data, every = [], [], []
-    for i in _shown(ranking):
-        entry = ranking.entries[i]
+    for equal in _shown(ranking):
+        entry = ranking.entries[equal[0]]
         scores = [
             (run.title, view.name, value)
             for run in entry.runs
@@ -76,7 +79,7 @@ def splat_distribution(findings: Findings, ranking: Ranking | None) -> Chart | N
         values = [value for _, _, value in scores]
         tips = [f"{run}, {view}: {metric.said(value)}" for run, view, value in scores]
         every += values
-        rows.append(_row(ranking, i, entry, metric.said(entry.mean), values, tips, ()))
+        rows.append(_row(ranking, equal, metric.said(entry.mean), values, tips, ()))
         data += [[entry.label, run, view, str(value)] for run, view, value in scores]
     margin = 0.05 * (max(every) - min(every)) or 1.0
     axis = Axis(metric.title, min(every) - margin, max(every) + margin)
@@ -89,13 +92,13 @@ def splat_distribution(findings: Findings, ranking: Ranking | None) -> Chart | N
 
 def _row(
     ranking: Ranking,
-    i: int,
-    entry: Entry,
+    equal: Sequence[int],
     said: str,
     values: Sequence[float],
     tips: Sequence[str],
     hollow: Sequence[bool],
 ) -> Row:
-    best = ranking.tells and i in ranking.tied
+    entry, best = ranking.entries[equal[0]], ranking.tells and equal[0] in ranking.tied
     word = "★ " if best else ""
-    return Row(entry.label, word + said, values, tips, entry.mean, entry.low, entry.high, hollow, best)
+    label = alike([ranking.entries[i].label for i in equal])
+    return Row(label, word + said, values, tips, entry.mean, entry.low, entry.high, hollow, best)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from hw4.output.blocks import NOTE, Folded, Section, Text
 from hw4.output.tables import Table, number
+from hw4.records.run import Run
 from hw4.report.findings import Findings
 from hw4.report.words import counted
 
 MAX_LISTED = 200
+# More runs than this are counted.
+MAX_COLUMNS = 7
 
 
 def reason_class(reason: str | None) -> str:
@@ -41,14 +44,7 @@ def failures_section(findings: Findings) -> Section | None:
             for view, text in one.prediction.diagnoses.items():
                 diagnosed.append([run.label, idx, view, status, text])
     if listed:
-        rows = [
-            [reason, *(str(by_run.get(run.name, 0)) for run in with_pose)]
-            for reason, by_run in sorted(counts.items(), key=lambda item: -sum(item[1].values()))
-        ]
-        totals = [str(sum(by_run.get(run.name, 0) for by_run in counts.values())) for run in with_pose]
-        rows.append(["all", *totals])
-        columns = ["reason (N: a number)", *(run.label for run in with_pose)]
-        section.blocks.append(Table("Samples without a result, by reason", columns, rows))
+        section.blocks.append(_by_reason(counts, with_pose))
         columns = ["run", "idx", "status", "true angle (°)", "reason"]
         section.blocks.append(
             Folded(counted(len(listed), "failed sample"), [_list("Failed", columns, listed)])
@@ -61,6 +57,22 @@ def failures_section(findings: Findings) -> Section | None:
         title = f"{len(diagnosed)} {'diagnosis' if len(diagnosed) == 1 else 'diagnoses'}"
         section.blocks.append(Folded(title, [_list("Diagnoses", columns, diagnosed)]))
     return section
+
+
+def _by_reason(counts: dict[str, dict[str, int]], runs: Sequence[Run]) -> Table:
+    """How many samples failed for each reason: in each run, or where those are many, in all of them."""
+    title, reason = "Samples without a result, by reason", "reason (N: a number)"
+    ordered = sorted(counts.items(), key=lambda item: -sum(item[1].values()))
+    if len(runs) > MAX_COLUMNS:
+        labels = {run.name: run.label for run in runs}
+        rows = []
+        for why, by_run in ordered:
+            most = labels[max(by_run, key=by_run.__getitem__)]
+            rows.append([why, str(sum(by_run.values())), f"{len(by_run)} of {len(runs)}", most])
+        return Table(title, [reason, "samples", "runs", "most often in"], rows)
+    rows = [[why, *(str(by_run.get(run.name, 0)) for run in runs)] for why, by_run in ordered]
+    rows.append(["all", *(str(sum(one.get(run.name, 0) for one in counts.values())) for run in runs)])
+    return Table(title, [reason, *(run.label for run in runs)], rows)
 
 
 def _list(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

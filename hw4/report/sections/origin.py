@@ -31,8 +31,12 @@ def origin_section(findings: Findings) -> Section:
             ["packages", ", ".join(f"{k} {show(v)}" for k, v in (p.get("packages") or {}).items())],
             *([["sources of models", ", ".join(map(" ".join, upstream.items()))]] if upstream else []),
         ]
-        groups.setdefault(json.dumps(rows), ([], rows))[0].append(run.name)
-    tables = [Table(", ".join(names), ["what", "value"], rows) for names, rows in groups.values()]
+        groups.setdefault(json.dumps(rows), ([], rows))[0].append(run.label)
+    alone = len(groups) == 1 and len(findings.runs) > 1
+    tables = [
+        Table("All runs" if alone else "; ".join(labels), ["what", "value"], rows)
+        for labels, rows in groups.values()
+    ]
     if tables:
         section.blocks.append(Folded("Command, commit, versions, hardware", tables))
     else:
@@ -59,7 +63,7 @@ def _resources_table(runs: Sequence[Run]) -> Table | None:
 
     rows = [
         [
-            run.name,
+            run.label,
             stage,
             f"{used['seconds']:.1f}",
             megabytes(used.get("host_bytes")) + " †" * bool(used.get("since_start")),
@@ -73,4 +77,4 @@ def _resources_table(runs: Sequence[Run]) -> Table | None:
     notes = ["as run: what came from the cache took no longer; memory with Python and its libraries"]
     if any(row[3].endswith("†") for row in rows):
         notes.append("†: since the process began, for this system cannot measure a part of it")
-    return Table("Time and peak memory", ["job", "stage", "seconds", "MB", "MB on the GPU"], rows, notes)
+    return Table("Time and peak memory", ["run", "stage", "seconds", "MB", "MB on the GPU"], rows, notes)
