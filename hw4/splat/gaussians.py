@@ -90,8 +90,10 @@ def render_gaussians(
         height: pixels.
         options: fields of `RasterOptions`; all SH coefficients count unless `sh_degree` is given.
     """
-    colors = torch.cat([gaussians["sh0"], gaussians["shN"]], dim=1)
-    options.setdefault("sh_degree", math.isqrt(colors.shape[1]) - 1)
+    sh0, shN = gaussians["sh0"], gaussians["shN"]
+    degree = options.setdefault("sh_degree", math.isqrt(1 + shN.shape[1]) - 1)
+    # What is not used is not copied, and has no gradient to be filled with zeros.
+    colors = torch.cat([sh0, shN[:, : n_sh_bases(degree) - 1]], dim=1) if degree > 0 else sh0
     splats = Splats(
         gaussians["means"],
         gaussians["quats"],

@@ -29,6 +29,8 @@ MAX_ALPHA = 0.999
 MIN_ALPHA = 1.0 / 255.0
 MIN_TRANSMITTANCE = 1e-4
 PIXELS = TILE_W * TILE_H
+FUSED = 3
+"""Channels that the loops over pixels take along; further ones have loops of their own."""
 
 # Reassociation and contraction only: NaN and infinity keep their meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
@@ -76,6 +78,16 @@ def pixel_range(mean_y, extent, origin_y, rows):  # type: ignore[no-untyped-def]
     return np.uintp(np.int64(low) * TILE_W), np.uintp(max(np.int64(low), np.int64(high) + 1) * TILE_W)
 
 
+@njit(cache=True, forceinline=True)
+def first_channels(colors, r, channels, zero):  # type: ignore[no-untyped-def]
+    """The first `FUSED` channels of a Gaussian; 0 for those that there are not."""
+    return (
+        colors[r, 0] if channels > 0 else zero,
+        colors[r, 1] if channels > 1 else zero,
+        colors[r, 2] if channels > 2 else zero,
+    )
+
+
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def blend_forward(  # type: ignore[no-untyped-def]
     first_job,
@@ -109,8 +121,8 @@ def blend_forward(  # type: ignore[no-untyped-def]
     zero, half, one = f(0), f(0.5), f(1)
     max_alpha, min_alpha, min_t = f(MAX_ALPHA), f(MIN_ALPHA), f(MIN_TRANSMITTANCE)
     for job in range(first_job, stop_job):
-        # Fields of PIXELS values: transmittance, last entry, weight, x, y, then the channels.
-        buf = np.empty((5 + channels) * PIXELS, packed.dtype)
+        # Fields of PIXELS values: transmittance, last entry, weight, x, y, then `FUSED` channels or more.
+        buf = np.empty((5 + max(channels, FUSED)) * PIXELS, packed.dtype)
         for turn in range(job, schedule.shape[0], n_jobs):
             tile = schedule[turn]
             origin_x, origin_y = (tile % tiles_x) * TILE_W, (tile // tiles_x) * TILE_H
@@ -137,6 +149,7 @@ def blend_forward(  # type: ignore[no-untyped-def]
                 a, b, c = half * packed[r, CONIC_A], packed[r, CONIC_B], half * packed[r, CONIC_C]
                 opacity = packed[r, OPACITY]
                 entry = f(i - start)
+                c0, c1, c2 = first_channels(colors, r, channels, zero)
                 first, stop = pixel_range(my, packed[r, EXTENT_Y], origin_y, rows)
                 for p in range(first, stop):
                     dx = buf[p + np.uintp(3 * PIXELS)] - mx
@@ -147,11 +160,15 @@ def blend_forward(  # type: ignore[no-untyped-def]
                     next_t = t * (one - alpha)
                     valid = (sigma >= zero) & (alpha >= min_alpha) & (t > zero)
                     adds = valid & (next_t > min_t)
-                    buf[p + np.uintp(2 * PIXELS)] = alpha * t if adds else zero
+                    weight = alpha * t if adds else zero
+                    buf[p + np.uintp(2 * PIXELS)] = weight
+                    buf[p + np.uintp(5 * PIXELS)] += c0 * weight
+                    buf[p + np.uintp(6 * PIXELS)] += c1 * weight
+                    buf[p + np.uintp(7 * PIXELS)] += c2 * weight
                     # Written so that every store is unconditional: a masked store stalls the load after it.
                     buf[p + np.uintp(PIXELS)] = max(buf[p + np.uintp(PIXELS)], entry if adds else -one)
                     buf[p] = t * ((one - alpha) if adds else (-one if valid else one))
-                for k in range(channels):
+                for k in range(FUSED, channels):
                     color = colors[r, k]
                     field = np.uintp((5 + k) * PIXELS)
                     for p in range(first, stop):

@@ -19,7 +19,16 @@ from hw4.splat.rasterize.binning import (
     TILE_H,
     TILE_W,
 )
-from hw4.splat.rasterize.blending import FAST, MAX_ALPHA, MIN_ALPHA, PIXELS, neg_exp, pixel_range
+from hw4.splat.rasterize.blending import (
+    FAST,
+    FUSED,
+    MAX_ALPHA,
+    MIN_ALPHA,
+    PIXELS,
+    first_channels,
+    neg_exp,
+    pixel_range,
+)
 
 N_GEOMETRY = 6
 """Gradients per slot before the colours: mean x, mean y, conic a, b, c, opacity."""
@@ -59,8 +68,9 @@ def blend_backward(  # type: ignore[no-untyped-def]
     max_alpha, min_alpha = f(MAX_ALPHA), f(MIN_ALPHA)
     for job in range(first_job, stop_job):
         # Fields of PIXELS values: transmittance, last entry, suffix (what lies behind, dotted with the
-        # gradient), x, y, colour dotted with the gradient, weight, then the gradient's channels.
-        buf = np.empty((7 + channels) * PIXELS, packed.dtype)
+        # gradient), x, y, colours beyond `FUSED` dotted with the gradient, weight, then the gradient's
+        # channels, `FUSED` or more.
+        buf = np.empty((7 + max(channels, FUSED)) * PIXELS, packed.dtype)
         for turn in range(job, schedule.shape[0], n_jobs):
             tile = schedule[turn]
             origin_x, origin_y = (tile % tiles_x) * TILE_W, (tile // tiles_x) * TILE_H
@@ -92,14 +102,16 @@ def blend_backward(  # type: ignore[no-untyped-def]
                 opacity = packed[r, OPACITY]
                 entry = f(i - start)
                 first, stop = pixel_range(my, packed[r, EXTENT_Y], origin_y, rows)
-                for p in range(first, stop):
-                    buf[p + np.uintp(5 * PIXELS)] = zero
-                for k in range(channels):
+                c0, c1, c2 = first_channels(colors, r, channels, zero)
+                if channels > FUSED:
+                    for p in range(first, stop):
+                        buf[p + np.uintp(5 * PIXELS)] = zero
+                for k in range(FUSED, channels):
                     color = colors[r, k]
                     field = np.uintp((7 + k) * PIXELS)
                     for p in range(first, stop):
                         buf[p + np.uintp(5 * PIXELS)] += color * buf[p + field]
-                m0 = m_x = m_y = m_xx = m_xy = m_yy = zero
+                m0 = m_x = m_y = m_xx = m_xy = m_yy = v0 = v1 = v2 = zero
                 for p in range(first, stop):
                     dx = buf[p + np.uintp(3 * PIXELS)] - mx
                     dy = buf[p + np.uintp(4 * PIXELS)] - my
@@ -110,8 +122,14 @@ def blend_backward(  # type: ignore[no-untyped-def]
                     inverse = one / (one - alpha)
                     t = buf[p] * inverse
                     suffix = buf[p + np.uintp(2 * PIXELS)]
-                    dot = buf[p + np.uintp(5 * PIXELS)]
+                    g0, g1 = buf[p + np.uintp(7 * PIXELS)], buf[p + np.uintp(8 * PIXELS)]
+                    g2 = buf[p + np.uintp(9 * PIXELS)]
+                    # Zero where there are no channels beyond.
+                    dot = buf[p + np.uintp(5 * PIXELS)] + c0 * g0 + c1 * g1 + c2 * g2
                     weight = alpha * t
+                    v0 += weight * g0
+                    v1 += weight * g1
+                    v2 += weight * g2
                     v_sigma = (
                         falloff * (suffix * inverse - dot * t) if valid & (falloff <= max_alpha) else zero
                     )
@@ -131,7 +149,9 @@ def blend_backward(  # type: ignore[no-untyped-def]
                 slot_grads[slot, 3] = m_xy
                 slot_grads[slot, 4] = half * m_yy
                 slot_grads[slot, 5] = -m0 / opacity
-                for k in range(channels):
+                for k in range(min(channels, FUSED)):
+                    slot_grads[slot, N_GEOMETRY + k] = v0 if k == 0 else (v1 if k == 1 else v2)
+                for k in range(FUSED, channels):
                     field = np.uintp((7 + k) * PIXELS)
                     total = zero
                     for p in range(first, stop):

@@ -53,7 +53,9 @@ def rasterize_cpu(
         features = depths[..., None]
     elif options.sh_degree is not None:
         # Through the inverse, as gsplat does, so that gradients of viewmats agree entry by entry.
-        centers = torch.linalg.inv(viewmats)[:, :3, 3]
+        # At degree 0 no colour depends on where the camera is.
+        seen_from = viewmats if options.sh_degree > 0 else viewmats.detach()
+        centers = torch.linalg.inv(seen_from)[:, :3, 3]
         features = Harmonics.apply(means, colors, centers, radii, options.sh_degree)
     else:
         features = colors.expand(C, N, colors.shape[-1]) if colors.dim() == 2 else colors

@@ -15,6 +15,7 @@ from hw4.models.registry import choices
 from hw4.splat.gaussians import TRAINED, clone, parameters, render_gaussians
 from hw4.splat.rasterize import device_for
 from hw4.splat.start import Initialisation
+from hw4.splat.training.adam_kernel import adam_step, step_without_gradient
 from hw4.splat.training.cameras import first_parameters, learnt_cameras, scene_extent
 from hw4.splat.training.densify import density_control
 from hw4.splat.training.losses import depth_loss, psnr, ssim
@@ -208,14 +209,29 @@ class TrainingRun:
             self.density.after_step(self.gaussians, self.optimizers, self.step, info, self.means_lr())
 
     def _step_optimizers(self) -> None:
-        before = self.gaussians["means"].detach().clone()
-        for optimizer in self.optimizers.values():
+        # Without a gradient where density control has just put others in their places.
+        if self.gaussians["means"].grad is not None:
+            self._step_gaussians()
+        if self.config.optimize_cameras:
+            self._take_step(self.camera_optimizer)
+
+    def _take_step(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.device.type == "cpu":
+            adam_step(optimizer)
+        else:
             optimizer.step()
+
+    def _step_gaussians(self) -> None:
+        before = self.gaussians["means"].detach().clone()
+        for name, optimizer in self.optimizers.items():
+            if self.gaussians[name].grad is None:
+                # Harmonics that no picture uses yet.
+                step_without_gradient(optimizer)
+            else:
+                self._take_step(optimizer)
         with torch.no_grad():
             means = self.gaussians["means"]
             means.copy_(torch.lerp(before, means, self.gaussians["lr_factors"]))
-        if self.config.optimize_cameras:
-            self.camera_optimizer.step()
 
     def problem(self) -> str | None:
         """Why training cannot go on: what stopped being a number, or that nothing is left; None: it can.

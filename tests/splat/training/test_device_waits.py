@@ -27,6 +27,7 @@ from hw4.splat.gaussians import clone
 from hw4.splat.rasterize import RasterOptions, Splats, Views, api
 from hw4.splat.scoring.evaluate import Photo, align_view, evaluate, render_view
 from hw4.splat.start import Initialisation
+from hw4.splat.training import cameras
 from hw4.splat.training import step as training_run
 from hw4.splat.training.densify import _Default
 from hw4.splat.training.losses import ssim_torch
@@ -100,6 +101,8 @@ def make_run(strategy: str, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
     monkeypatch.setattr(gaussians_module, "rasterize", flat_rasterizer)
     # As on CUDA.
     monkeypatch.setattr(training_run, "ssim", lambda image, target, _: ssim_torch(image, target))
+    monkeypatch.setattr(training_run, "adam_step", lambda optimizer: optimizer.step())
+    monkeypatch.setattr(cameras, "corrected", cameras.corrected_torch)
     return TrainingRun(scene, disturbed(truth, 0.1), replace(CONFIG, densify=STRATEGIES[strategy]))
 
 

@@ -1,0 +1,70 @@
+"""Adam's step in numba, on the state of `torch.optim.Adam`: gsplat's strategies and checkpoints read that."""
+
+import math
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from hw4.splat.rasterize.threads import spread
+
+BLOCK = 1 << 15
+"""Values per block that a thread takes."""
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _adam(first, stop, p, g, m, v, rate, beta1, beta2, root2, eps):  # type: ignore[no-untyped-def]
+    """Update values p (M,), and moments m and v, for the blocks first <= block < stop."""
+    f = p.dtype.type
+    rate, beta1, beta2, root2, eps = f(rate), f(beta1), f(beta2), f(root2), f(eps)
+    one = f(1)
+    for i in range(first * BLOCK, min(p.shape[0], stop * BLOCK)):
+        m[i] += (one - beta1) * (g[i] - m[i])
+        v[i] = beta2 * v[i] + (one - beta2) * g[i] * g[i]
+        p[i] -= rate * m[i] / (np.sqrt(v[i]) / root2 + eps)
+
+
+def adam_step(optimizer: torch.optim.Optimizer) -> None:
+    """`optimizer.step()` of a `torch.optim.Adam` without weight decay, on the CPU.
+
+    The same formula as torch's (Kingma & Ba 2015), without its bookkeeping, which takes longer than the
+    arithmetic. Parameters without a gradient are left alone.
+    """
+    for group in optimizer.param_groups:
+        beta1, beta2 = group["betas"]
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                continue
+            state = _state(optimizer, parameter)
+            state["step"] += 1
+            step = state["step"].item()
+            values, gradient, m, v = (
+                _flat(t) for t in (parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"])
+            )
+            rate, root2 = group["lr"] / (1 - beta1**step), math.sqrt(1 - beta2**step)
+            blocks = -(-len(values) // BLOCK)
+            spread(_adam, blocks, values, gradient, m, v, rate, beta1, beta2, root2, group["eps"])
+
+
+def step_without_gradient(optimizer: torch.optim.Optimizer) -> None:
+    """What a step with gradients of zero does to parameters that never had another: it counts."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            _state(optimizer, parameter)["step"] += 1
+
+
+def _state(optimizer: torch.optim.Optimizer, parameter: Tensor) -> dict[str, Tensor]:
+    """The parameter's state, begun as torch begins it."""
+    state: dict[str, Tensor] = optimizer.state[parameter]
+    if not state:
+        state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+        for name in ("exp_avg", "exp_avg_sq"):
+            state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+    return state
+
+
+def _flat(tensor: Tensor) -> np.ndarray:
+    """(M,) view of a contiguous tensor."""
+    flat: np.ndarray = tensor.detach().view(-1).numpy()
+    return flat
