@@ -59,7 +59,7 @@ lint: setup  ## ruff, mypy, and the order of the rooms
 docs: setup  ## the pages, into site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-BENCHMARKS := dust3r alignment vggt rasterize training sfm pipeline cuda
+BENCHMARKS := dust3r alignment vggt rasterize training sfm pipeline
 
 bench: setup  ## the benchmarks at their smallest size
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick || exit 1; done
@@ -68,14 +68,8 @@ bench-table: setup  ## the benchmarks at every size, and the table in benchmarks
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 	$(BIN)/python -m benchmarks.table
 
-GPU_TESTS := tests/splat/rasterize tests/splat/training tests/models/test_models_parity.py
-
-gpu-check: setup  ## on a machine with a CUDA GPU: gsplat built, its tests, times into benchmarks/results/cuda.json
-	-$(BIN)/python -m hw4 doctor
-	$(BIN)/python -c "from hw4.splat.rasterize.cuda import load_gsplat; load_gsplat()"
-	$(BIN)/python -m pytest $(GPU_TESTS)
-	$(BIN)/python -m benchmarks.cuda
-	$(BIN)/python -m benchmarks.table
+gpu-check:  ## where there is a GPU and a torch for it: gsplat built, tests, CPU against CUDA, times, in ten minutes
+	@VENV=$(VENV) scripts/gpu_check.sh
 
 torture: setup  ## kills, bad inputs, hostile files, a full disk: the table of docs/reliability.md; under ten minutes
 	$(BIN)/python scripts/torture.py --write docs/reliability.md

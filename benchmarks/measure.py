@@ -60,7 +60,7 @@ class Record:
     """What a benchmark leaves for `benchmarks.table`.
 
     `load` is the load average of the minute before, in which the benchmark before may have run; `facts` are
-    further lines of text.
+    further lines of text; `parts` say of each part of a longer check what came of it.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Record:
     ratios: list[Ratio] = field(default_factory=list)
     scalings: list[Scaling] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, ratio: Ratio) -> None:
         """Keep a ratio and print it."""
@@ -96,7 +97,11 @@ class Record:
     def save(self) -> None:
         """Write the record, unless it is of a quick run."""
         if not self.quick:
-            write_json(RESULTS / f"{self.name}.json", asdict(self))
+            self.write(RESULTS / f"{self.name}.json")
+
+    def write(self, path: Path) -> None:
+        """Write the record to a file."""
+        write_json(path, asdict(self))
 
 
 def load_record(path: Path) -> Record:
@@ -139,7 +144,11 @@ def start(name: str, description: str, argv: Sequence[str] | None = None) -> Rec
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
-    quick = parser.parse_args(argv).quick
+    return begin(name, parser.parse_args(argv).quick)
+
+
+def begin(name: str, quick: bool) -> Record:
+    """Print what machine this is, and begin a record."""
     about = provenance()
     about["packages"][INSTANTSPLAT.distribution] = origin(INSTANTSPLAT)
     record = Record(name, quick, about, os.getloadavg()[0])

@@ -28,7 +28,7 @@ make bench-table        # all cells, about twelve minutes, then this file
 python -m benchmarks.rasterize
 ```
 
-`benchmarks.cuda` needs a CUDA GPU and says so where there is none.
+What needs a CUDA GPU is measured by `make gpu-check`, which leaves `results/gpu.json`.
 """
 
 
@@ -53,6 +53,9 @@ def _section(record: Record) -> list[str]:
     for s in record.scalings:
         lines.append(f"- {s.what}: time grows as {s.x_name}^{s.exponent:.2f}")
     lines += [f"- {fact}" for fact in record.facts]
+    lines += [
+        f"- {name}: {part['outcome']} ({seconds(part['seconds'])})" for name, part in record.parts.items()
+    ]
     return lines
 
 

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
-from benchmarks import cuda, measure, table
+from benchmarks import measure, table
 from benchmarks.measure import Ratio, Record, Scaling, load_record, seconds, start
 
 
@@ -65,11 +64,3 @@ def test_the_shipped_table_is_of_the_shipped_records(tmp_path: Path, monkeypatch
     assert (tmp_path / "README.md").read_text() == shipped
     for path in measure.RESULTS.glob("*.json"):
         assert not json.loads(path.read_text())["quick"]
-
-
-def test_without_a_gpu_the_cuda_benchmark_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    cuda.main([])
-    assert "skipped: torch sees no CUDA GPU" in capsys.readouterr().out

@@ -208,13 +208,12 @@ def test_without_copies_the_start_is_upstreams(tmp_path, sizes):
     assert sum(b.numel() for b in ours.buffers()) < output.values.shape[1]
 
 
-@pytest.mark.parametrize("sizes", [LANDSCAPE, MIXED])
-def test_half_precision_moves_cameras_by_little(tmp_path, sizes):
-    output = scene_output(tmp_path, 4, sizes, noise=0.0)
+def test_half_precision_moves_cameras_by_little(tmp_path):
+    output = scene_output(tmp_path, 4, MIXED, noise=0.0)
     half = PairPredictions(output.shapes, output.edges, np.float16)
     half.values[:] = output.values
     half.bad[:] = output.bad
-    config = AlignmentConfig(iterations=60)
+    config = AlignmentConfig(iterations=20)
     cameras = [align_views(kept, config, 0, CPU).cam_from_world for kept in (output, half)]
     relative = [np.array([c[:, :3] @ one[0, :3, :3].T for c in one]) for one in cameras]
     errors = [rotation_error_deg(a, b) for a, b in zip(*relative, strict=True)]

@@ -79,7 +79,7 @@ def test_a_full_device_is_a_sentence_and_the_checkpoint_stays(
 
     monkeypatch.setattr(training_run, "render_gaussians", full)
     config = replace(CONFIG, render_every=10)
-    with pytest.raises(UserError, match=r"cpu has no memory left at iteration 14, for \d+ Gaussians"):
+    with pytest.raises(UserError, match=r"has no memory left at iteration 14, for \d+ Gaussians"):
         train(scene, disturbed(truth, 0.1), config, tmp_path)
     assert (tmp_path / CHECKPOINT).is_file()
 
