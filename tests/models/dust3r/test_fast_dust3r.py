@@ -209,16 +209,15 @@ def test_without_copies_the_start_is_upstreams(tmp_path, sizes):
 
 
 def test_half_precision_moves_cameras_by_little(tmp_path):
-    output = scene_output(tmp_path, 4, MIXED, noise=0.0)
+    output = scene_output(tmp_path, 4, noise=0.0)
     half = PairPredictions(output.shapes, output.edges, np.float16)
     half.values[:] = output.values
     half.bad[:] = output.bad
-    config = AlignmentConfig(iterations=20)
+    config = AlignmentConfig(iterations=60)
     cameras = [align_views(kept, config, 0, CPU).cam_from_world for kept in (output, half)]
     relative = [np.array([c[:, :3] @ one[0, :3, :3].T for c in one]) for one in cameras]
     errors = [rotation_error_deg(a, b) for a, b in zip(*relative, strict=True)]
-    # RANSAC on points that are rounded otherwise.
-    assert 0 < max(errors) < 0.5
+    assert 0 < max(errors) < 0.1
     scene = perturbed(initialised(output), 0.1)
     expected, _, _ = alignment_fast.FastAligner(scene, output).objective_and_gradients()
     objective, _, _ = alignment_fast.FastAligner(scene, half).objective_and_gradients()
