@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 GAP = 8
+# Pixels to which a page may zoom the picture: lines stay sharp.
+ZOOMED = 1600
 # On photos of any brightness: each line lies on a wider dark one.
 SHADOW = "stroke:#000;stroke-opacity:.55;stroke-width:2.6"
 
@@ -55,7 +57,7 @@ def match_lines(first: Photo, last: Photo, xy: np.ndarray, kinds: Sequence[Kind]
         drawn.append(f'<path d="{lines}" stroke="{kind.color}" stroke-width="1.4"{dash}/>')
         drawn.append(f'<path d="{dots}" stroke="{kind.color}" stroke-width="5"/>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{2 * width}" '
-        f'height="{2 * height}"><style>path{{fill:none;stroke-linecap:round}}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{ZOOMED}" '
+        f'height="{ZOOMED * height / width:.0f}"><style>path{{fill:none;stroke-linecap:round}}</style>'
         f"{photos}{''.join(drawn)}</svg>"
     ).encode()

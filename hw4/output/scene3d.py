@@ -100,8 +100,8 @@ class Scene:
             dash = ' stroke-dasharray="4 3"' if one.dashed else ""
             parts.append(f'<path class="c" d="{path}" stroke="{one.color}"{dash}/>')
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{2 * WIDTH}" '
-            f'height="{2 * HEIGHT}"><style>path{{fill:none;stroke-width:5;stroke-linecap:round}}'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{4 * WIDTH}" '
+            f'height="{4 * HEIGHT}"><style>path{{fill:none;stroke-width:5;stroke-linecap:round}}'
             f".c{{stroke-width:2}}</style>{''.join(parts)}</svg>"
         ).encode()
 

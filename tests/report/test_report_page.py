@@ -1,6 +1,6 @@
 """What report.html does in a browser: sorting, filters, hover, sliders, clouds; and without JavaScript."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ CONTRAST = """() => {
     }).filter(([, , ratio]) => ratio < 4.5)
 }"""
 HOSTILE, NAME = "</script><img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"
+TRUTH = np.tile(np.eye(4), (2, 1, 1))
 ERRORS = [12.0, 30.0, 7.0, 55.0, 3.0, 41.0, 22.0, 9.0]
 
 
@@ -59,6 +60,9 @@ def write_cloud(path: Path) -> None:
         cam_from_world=np.stack([np.eye(4)[:3]] * 2),
         Ks=np.tile(np.array([[50.0, 0, 16], [0, 50, 12], [0, 0, 1]]), (2, 1, 1)),
         sizes=np.full((2, 2), 32),
+        matches=rng.uniform(0, 30, (70, 4)).astype(np.float32),
+        verified=np.ones(70, bool),
+        n_matches=np.array([70, 70]),
     )
 
 
@@ -67,13 +71,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine settings, with names that try HTML, photos and clouds; two splats."""
     sweep = tmp_path_factory.mktemp("sweep")
     photo = sweep / f"{NAME}.png"
-    Image.fromarray(np.full((30, 40, 3), 120, np.uint8)).save(photo)
+    other = sweep / "second & last.png"
+    for path in (photo, other):
+        Image.fromarray(np.full((30, 40, 3), 120, np.uint8)).save(path)
     (sweep / "cache" / "clouds").mkdir(parents=True)
     for number in range(9):
         config = replace(POSE, model=SfmConfig(max_features=100 * (1 + number)), name=f"setting {number}")
         records = [sample(i, error + number) for i, error in enumerate(ERRORS)]
         for record in records:
-            record |= {"img1": str(photo), "img2": str(photo)}
+            record |= {"img1": str(photo), "img2": str(other), "true_cam_from_world": TRUTH.tolist()}
             write_cloud(sweep / "cache" / "clouds" / f"{record['idx']}.npz")
         records.append(sample(8, None, reason=HOSTILE))
         pose = pose_results(records, config) | {"cache_dir": str(sweep / "cache")}
@@ -96,6 +102,15 @@ def opened(browser: Any, report: Path, width: int = 1280, **options: Any) -> tup
     )
     page.goto(report.as_uri())
     return page, heard
+
+
+def until(page: Any, holds: Callable[[], bool]) -> None:
+    """Wait for what an animation leads to, some seconds at most."""
+    for _ in range(50):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it has not come about")
 
 
 def test_tables_are_sorted_and_filtered_by_keyboard_too(browser: Any, report: Path) -> None:
@@ -126,9 +141,8 @@ def test_pictures_are_compared_and_clouds_turned(browser: Any, report: Path) -> 
     slider.focus()
     before = slider.evaluate("s => s.value")
     page.keyboard.down("ArrowRight")
-    page.wait_for_timeout(300)
+    until(page, lambda: slider.evaluate("s => s.value") > before)
     page.keyboard.up("ArrowRight")
-    assert slider.evaluate("s => s.value") > before
     page.locator("h2", has_text="worst and best").click()
     cards = page.locator("details.cards").first
     cards.locator("summary").click()
@@ -144,6 +158,29 @@ def test_pictures_are_compared_and_clouds_turned(browser: Any, report: Path) -> 
     page.mouse.up()
     page.wait_for_timeout(200)
     assert canvas.screenshot() != first
+    assert heard == []
+    page.close()
+
+
+def test_pictures_are_zoomed_by_click_and_by_keyboard(browser: Any, report: Path) -> None:
+    page, heard = opened(browser, report)
+    page.locator("h2", has_text="worst and best").click()
+    page.locator("details.cards summary").first.click()
+    card = page.locator("details.cards .card").first
+    matches = card.locator("img.zoom").nth(2)
+    small = matches.bounding_box()["width"]
+    large = page.locator(".medium-zoom-image--opened")
+
+    def closes() -> bool:
+        # Nothing is heard while a picture grows.
+        page.keyboard.press("Escape")
+        return large.count() == 0
+
+    for way in (matches.click, lambda: (matches.focus(), page.keyboard.press("Enter"))):
+        way()
+        large.wait_for()
+        until(page, lambda: large.bounding_box()["width"] > 1.5 * small)
+        until(page, closes)
     assert heard == []
     page.close()
 
@@ -184,6 +221,13 @@ def test_without_javascript_everything_is_there(browser: Any, report: Path, widt
     assert page.locator("button").count() == 0
     assert page.locator("table.filterable tbody tr").first.is_visible()
     assert page.locator(".gallery img").first.is_visible()
+    page.locator("h2", has_text="worst and best").click()
+    page.locator("details.cards summary").first.click()
+    card = page.locator("details.cards .card").first
+    text, images = card.inner_text(), card.locator("img")
+    assert "60 of 70 matches are drawn" in text and "true cameras, dashed" in text
+    widths = images.evaluate_all("found => found.map(image => image.naturalWidth)")
+    assert len(widths) == 4 and min(widths) > 0
     page.close()
 
 

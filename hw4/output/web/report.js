@@ -80,7 +80,12 @@
     }
   }
 
-  mediumZoom("img.zoom", { background: getComputedStyle(document.body).backgroundColor, margin: 16 });
+  // By click, or Enter; Escape closes.
+  const zoom = mediumZoom("img.zoom", { background: getComputedStyle(document.body).backgroundColor, margin: 16 });
+  for (const image of document.querySelectorAll("img.zoom")) {
+    image.tabIndex = 0;
+    image.addEventListener("keydown", (event) => event.key === "Enter" && zoom.open({ target: image }));
+  }
 
   // Points and cameras of a sample.
   const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
