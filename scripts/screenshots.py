@@ -31,19 +31,13 @@ def make_small(picture: Path) -> None:
 
 
 def shoot(
-    browser: Browser,
-    page_file: Path,
-    width: int,
-    theme: str,
-    target: Path,
-    at: str,
-    until: str | None,
-    high: int,
+    browser: Browser, page_file: Path, width: int, theme: str, target: Path, options: argparse.Namespace
 ) -> list[str]:
     """Write one PNG from the element `at` to the element `until`; returns what is wrong.
 
-    Without `until`: the first screen, `high` pixels of it, or all where that is 0.
+    Without `until`: the first screen, `screen` pixels of it, or all where that is 0.
     """
+    high, until = options.screen, options.until
     page = browser.new_page(
         viewport={"width": width, "height": high or 900},
         device_scale_factor=2 if width < 600 else 1,
@@ -52,9 +46,11 @@ def shoot(
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(page_file.resolve().as_uri())
+    if options.open:
+        page.locator(options.open).evaluate_all("found => found.forEach(one => one.open = true)")
     clip: FloatRect | None = None
     if until:
-        ends = [page.locator(selector).first.bounding_box(timeout=5000) for selector in (at, until)]
+        ends = [page.locator(selector).first.bounding_box(timeout=5000) for selector in (options.at, until)]
         top, end = (box["y"] - FRAME if box else 0.0 for box in ends)
         clip = {"x": 0, "y": max(0.0, top), "width": width, "height": end - max(0.0, top)}
     page.screenshot(path=str(target), full_page=not high or bool(until), clip=clip)
@@ -78,6 +74,7 @@ def main() -> int:
     parser.add_argument("--themes", nargs="+", choices=("light", "dark"), default=["light", "dark"])
     parser.add_argument("--at", default="html", help="selector of where the picture starts")
     parser.add_argument("--until", help="selector of where it ends, such as h2:has-text('Splatting')")
+    parser.add_argument("--open", help="selector of <details> that are opened, such as details.cards")
     parser.add_argument("--screen", type=int, default=0, metavar="HEIGHT", help="the first screen alone")
     parser.add_argument("--name", help="start of the file names, instead of the page's")
     options = parser.parse_args()
@@ -93,8 +90,7 @@ def main() -> int:
                     stem = page.stem if len(options.pages) == 1 else f"{page.parent.name}_{page.stem}"
                     stem = options.name or stem
                     target = options.out / f"{stem}_{width}_{theme}.png"
-                    ends = options.at, options.until, options.screen
-                    problems += shoot(browser, page, width, theme, target, *ends)
+                    problems += shoot(browser, page, width, theme, target, options)
                     print(target)
         browser.close()
     for problem in problems:
