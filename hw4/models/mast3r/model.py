@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from hw4.models.dust3r import pairs as fast
 from hw4.models.dust3r.alignment import Alignment
 from hw4.models.dust3r.config import Dust3rConfig
-from hw4.models.dust3r.model import Dust3rModel
+from hw4.models.dust3r.model import SMALLER_GRAPH, Dust3rModel
 from hw4.models.mast3r.config import SPARSE, Mast3rConfig
 from hw4.models.mast3r.network import load_network
 from hw4.models.mast3r.sparse import align_sparse
 from hw4.models.mast3r.upstream import import_model, import_part
 from hw4.models.network.devices import pick_device
 from hw4.models.network.load import LoadedNetwork
+from hw4.models.network.room import room_for
 from hw4.models.network.views import ModelView
 
 
@@ -46,4 +47,8 @@ class Mast3rModel(Dust3rModel):
         if options.backend != SPARSE:
             return super()._align(views, seed)
         pairs = self.make_pairs(views, options.scene_graph)
-        return align_sparse(self.network, pairs, self._sparse, seed, self.device, self.dtype)
+        with room_for(
+            f"the sparse alignment of {len(views)} views on {self.device}",
+            f"use {SMALLER_GRAPH}, a larger model.sparse.subsample or model.device=cpu",
+        ):
+            return align_sparse(self.network, pairs, self._sparse, seed, self.device, self.dtype)
