@@ -88,6 +88,8 @@ screenshots: setup  ## the pictures of docs/, of real runs; needs a Chromium
 	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --screen 940
 	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --name report_samples \
 		--at 'h2:has-text("Pose: samples")' --until 'h2:has-text("worst and best")'
+	$(SHOOT) $(SHOTS)/demo/report.html --widths 1280 --themes light --name report_cards \
+		--open 'details.cards >> nth=0' --at 'h2:has-text("worst and best")' --until 'details.cards >> nth=1'
 	$(SHOOT) $(SHOTS)/demo/report.html --widths 375 --themes dark --screen 1100
 	for name in recipes seeds fifty; do \
 		$(SHOOT) $(SHOTS)/$$name/report.html --widths 1280 --themes light --name report_$$name --screen 940 || exit 1; done
