@@ -37,6 +37,8 @@ else
 	$(UV) pip install --quiet --python $(BIN)/python -e ".[$(EXTRAS)]"
 endif
 	@rm -f $(VENV)/.installed-*
+	@echo "compiling the rasterizer's kernels (once)"
+	-@$(BIN)/python -m hw4.splat.compile_kernels
 	@touch $@
 
 demo: setup  ## both models on the generated sample, and the report that compares them
@@ -59,7 +61,7 @@ lint: setup  ## ruff, mypy, and the order of the rooms
 docs: setup  ## the pages, into site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-BENCHMARKS := dust3r alignment views vggt rasterize training sfm pipeline
+BENCHMARKS := dust3r alignment views vggt rasterize training sample sfm pipeline
 
 bench: setup  ## the benchmarks at their smallest size
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick || exit 1; done

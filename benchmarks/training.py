@@ -11,8 +11,10 @@ import os
 # torch's OpenMP threads that spin while waiting take the cores of the kernels' threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +25,7 @@ from benchmarks.measure import Ratio, Record, Scaling, best, seconds, start
 from hw4.config import SampleConfig, SplatConfig
 from hw4.data.scenes.scene import scene_of
 from hw4.splat.start import from_scene
+from hw4.splat.training.adam_kernel import adam_step
 from hw4.splat.training.losses import ssim, ssim_torch
 from hw4.splat.training.step import TrainingRun
 
@@ -83,29 +86,67 @@ def _optimizers(n: int, fused: bool) -> list[torch.optim.Optimizer]:
 
 
 def optimizer_step(record: Record) -> None:
-    """Adam on all Gaussians: fused, as the trainer has it, against torch's loop."""
+    """Adam on all Gaussians, as the trainer takes it, against torch's fused one and its loop."""
     for n in COUNTS[:1] if record.quick else COUNTS:
+        ways: list[tuple[str, bool, Callable[[torch.optim.Optimizer], None]]] = [
+            ("ours", True, adam_step),
+            ("torch's fused", True, lambda optimizer: optimizer.step()),
+            ("torch's loop", False, lambda optimizer: optimizer.step()),
+        ]
+        times, values = {}, {}
+        for name, fused, take in ways:
+            optimizers = _optimizers(n, fused)
 
-        def step(optimizers: list[torch.optim.Optimizer]) -> None:
-            for optimizer in optimizers:
-                optimizer.step()
+            def step(optimizers: list[torch.optim.Optimizer] = optimizers, take: Any = take) -> None:
+                for optimizer in optimizers:
+                    take(optimizer)
 
-        times = [best(partial(step, _optimizers(n, fused)), 20) for fused in (True, False)]
-        record.add(Ratio("Adam's step, fused", f"{n} Gaussians of SH degree 3", "torch's loop", *times))
+            times[name] = best(step, 20)
+            values[name] = optimizers[0].param_groups[0]["params"][0].detach()
+        for name in list(times)[1:]:
+            apart = float((values["ours"] - values[name]).abs().max() / values[name].abs().max())
+            record.add(
+                Ratio(
+                    "Adam's step",
+                    f"{n} Gaussians of SH degree 3",
+                    name,
+                    times["ours"],
+                    times[name],
+                    f"largest relative difference after 20 steps {apart:.0e}",
+                )
+            )
 
 
-def iterations(record: Record) -> None:
-    """Whole iterations of the sample scene."""
+def _iteration(n_gaussians: int, iterations: int) -> tuple[int, float, float, str]:
+    """Gaussians, wall and CPU seconds an iteration, and the size of a photo; of the sample scene."""
     config = SplatConfig()
+    config.init.max_points = n_gaussians
     scene = scene_of(SampleConfig()).train
     run = TrainingRun(scene, from_scene(scene, config), config)
     for _ in range(10):
         run.advance()
-    n = 50 if record.quick else 300
-    spent = best(lambda: [run.advance() for _ in range(n)], 1) / n
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(iterations):
+        run.advance()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     height, width = scene.images[0].shape[:2]
-    record.fact(
-        f"a training iteration, {len(run.gaussians['means'])} Gaussians, {width}x{height}: {seconds(spent)}"
+    return len(run.gaussians["means"]), wall / iterations, cpu / iterations, f"{width}x{height}"
+
+
+def iterations(record: Record) -> None:
+    """Whole iterations of the sample scene, with fewer and fewer Gaussians."""
+    found = [_iteration(n, 50 if record.quick else 300) for n in (12_000, 6_000, 3_000)]
+    for n, wall, cpu, size in found:
+        record.fact(
+            f"a training iteration, {n} Gaussians, {size}: {seconds(wall)}, of CPU time {seconds(cpu)}"
+        )
+    record.scaling(
+        Scaling(
+            "A training iteration",
+            "Gaussians",
+            [float(n) for n, *_ in found[::-1]],
+            [wall for _, wall, *_ in found[::-1]],
+        )
     )
 
 

@@ -4,7 +4,7 @@ import glob
 import json
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -117,13 +117,15 @@ def _world_points(view: Rendered, cam_from_world: np.ndarray, K: np.ndarray, pic
     return in_camera @ world_from_cam[:3, :3].T + world_from_cam[:3, 3]
 
 
-def _write_scene(root: Path, config: SampleConfig) -> None:
+def _write_scene(root: Path, config: SampleConfig, pool: Executor) -> None:
     K = intrinsics(config.width, config.height)
     rng = np.random.default_rng([config.seed, 3])
     scene = make_scene(config.seed * 1_000_003 + 999_983)
     cameras = orbit_cameras(scene, np.concatenate([TRAIN_ANGLES_DEG, TEST_ANGLES_DEG]), rng)
     names = [f"{number:03d}.png" for number in range(len(cameras))]
-    views = [render(scene, c, K, config.width, config.height, samples=3) for c in cameras]
+    views = list(
+        pool.map(lambda camera: render(scene, camera, K, config.width, config.height, samples=3), cameras)
+    )
     for name, view in zip(names, views, strict=True):
         _save(root / "scene" / "images" / name, view.rgb)
     n_train = len(TRAIN_ANGLES_DEG)
@@ -163,12 +165,14 @@ def write_sample(root: Path, config: SampleConfig) -> None:
         config: seed, counts and sizes.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
-        entries = list(pool.map(lambda idx: write_pair(root, config, idx), range(config.pairs)))
+        pairs = pool.map(lambda idx: write_pair(root, config, idx), range(config.pairs))
+        # Its views join the queue behind the pairs.
+        _write_scene(root, config, pool)
+        entries = list(pairs)
     np.save(root / "gt.npy", np.array(dict(enumerate(entries)), dtype=object), allow_pickle=True)
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in range(config.pairs)]
     header = [f"generated scenes, seed {config.seed}", "idx img1 img2", "---"]
     (root / "pairs.txt").write_text("\n".join([*header, *rows]) + "\n")
-    _write_scene(root, config)
     facts = {
         "generator_version": GENERATOR_VERSION,
         "config": {key: value for key, value in asdict(config).items() if key not in NOT_CONTENT},

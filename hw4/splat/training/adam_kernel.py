@@ -19,10 +19,13 @@ def _adam(first, stop, p, g, m, v, rate, beta1, beta2, root2, eps):  # type: ign
     f = p.dtype.type
     rate, beta1, beta2, root2, eps = f(rate), f(beta1), f(beta2), f(root2), f(eps)
     one = f(1)
-    for i in range(first * BLOCK, min(p.shape[0], stop * BLOCK)):
-        m[i] += (one - beta1) * (g[i] - m[i])
-        v[i] = beta2 * v[i] + (one - beta2) * g[i] * g[i]
-        p[i] -= rate * m[i] / (np.sqrt(v[i]) / root2 + eps)
+    for block in range(first, stop):
+        part = slice(block * BLOCK, (block + 1) * BLOCK)
+        values, gradient, mean, square = p[part], g[part], m[part], v[part]
+        for i in range(len(values)):
+            mean[i] += (one - beta1) * (gradient[i] - mean[i])
+            square[i] = beta2 * square[i] + (one - beta2) * gradient[i] * gradient[i]
+            values[i] -= rate * mean[i] / (np.sqrt(square[i]) / root2 + eps)
 
 
 def adam_step(optimizer: torch.optim.Optimizer) -> None:
