@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from hw4.config.fields import MAX_SEED, Checked, key
 from hw4.config.stages import POSE, PREDICT
+from hw4.core.errors import ConfigError
 
 
 @dataclass
@@ -34,6 +35,15 @@ def _seed_is_read(config: Any, stage: str) -> bool:
     return config.model.weights == "random" or (stage in (POSE, PREDICT) and config.model.seed_decides)
 
 
+# Eight-bit integers for the linear layers of the transformers.
+INT8 = "int8"
+
+
+def dtype_key(*more: str) -> Any:
+    """The field of `dtype`, for a model that has more choices than every network."""
+    return key("auto", choices=("auto", "float32", "bfloat16", "float16", *more))
+
+
 def weights_key(default: str) -> Any:
     """The field of `weights`, for a model with another default than `NetworkConfig`'s."""
     return key(default, valid=bool, otherwise="is empty: give tiny, official, random, a hub name or a file")
@@ -56,9 +66,17 @@ class NetworkConfig(ModelConfig):
         valid=re.compile(r"auto|cpu|mps|cuda(:\d+)?").fullmatch,
         otherwise="is not a choice; choose one of: auto, cpu, cuda, cuda:<number>, mps",
     )
-    dtype: str = key("auto", choices=("auto", "float32", "bfloat16", "float16"))
+    dtype: str = dtype_key()
     # OpenCV's generator takes 31 bits.
     seed: int = key(0, low=0, high=MAX_SEED, replicate=True, read_if=_seed_is_read)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dtype == INT8 and self.device not in ("auto", "cpu"):
+            raise ConfigError(
+                f"model.dtype={INT8} is for a CPU, and model.device={self.device}; use model.dtype=bfloat16 "
+                "there, or model.device=cpu."
+            )
 
     def files(self) -> list[Path]:
         """See `ModelConfig.files`."""

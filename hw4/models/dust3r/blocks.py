@@ -48,8 +48,11 @@ class Rope:
         """(parts, B, heads, T, D) of a linear layer whose first `turned` parts get channels in `order`."""
         rows = torch.arange(layer.out_features, device=x.device).view(parts, n_heads, -1)
         rows = torch.cat([rows[:turned, :, self.order], rows[turned:]]).flatten()
-        bias = None if layer.bias is None else layer.bias[rows]
-        out = F.linear(x, layer.weight[rows], bias)
+        if isinstance(layer, torch.nn.Linear):
+            out = F.linear(x, layer.weight[rows], None if layer.bias is None else layer.bias[rows])
+        else:
+            # The weights of a quantized layer are packed.
+            out = layer(x)[..., rows]
         return out.view(*x.shape[:2], parts, n_heads, -1).permute(2, 0, 3, 1, 4)
 
 

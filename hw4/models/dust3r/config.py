@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from hw4.config.fields import Checked, group, key
 from hw4.config.input import INTERPOLATED
-from hw4.config.model import NetworkConfig
+from hw4.config.model import INT8, NetworkConfig, dtype_key
 from hw4.config.stages import POSE, PREDICT
 from hw4.core.errors import ConfigError
 
@@ -84,7 +84,7 @@ class Dust3rConfig(NetworkConfig):
     """DUSt3R (Wang et al., CVPR 2024). `image_size` is the long edge in pixels; null: the weights' own.
 
     `batch_size`: image pairs that go through a network together that is not upstream's own; hw4's pass over
-    upstream's chooses what suits it.
+    upstream's chooses what suits it. `dtype` ``int8`` is for a CPU.
     """
 
     name: str = "dust3r"
@@ -92,6 +92,7 @@ class Dust3rConfig(NetworkConfig):
     seed_decides: ClassVar[bool] = True
     image_size: int | None = key(None, low=16)
     batch_size: int = key(1, low=1, decides="nothing")
+    dtype: str = dtype_key(INT8)
     alignment: AlignmentConfig = group(AlignmentConfig)
 
     def check_views(self, n: int) -> None:

@@ -29,12 +29,15 @@ from hw4.models.dust3r.upstream import import_inference
 from hw4.models.dust3r.views import load_view
 from hw4.models.network.devices import pick_device, pick_dtype, precision, tf32
 from hw4.models.network.load import LoadedNetwork
+from hw4.models.network.reduced import reduce_network
 from hw4.models.network.room import in_chunks, room_for
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
 
 # What the alignment reads of a network's predictions.
 POINTMAPS = {"pts3d", "pts3d_in_other_view", "conf"}
+# By upstream's names.
+TRANSFORMERS, HEADS = ("enc_blocks", "dec_blocks", "dec_blocks2"), ("downstream_head1", "downstream_head2")
 SMALLER_GRAPH = "model.alignment.scene_graph=swin-<k>"
 
 Pairs = Sequence[tuple[dict[str, Any], dict[str, Any]]]
@@ -58,6 +61,7 @@ class Dust3rModel(ViewsModel):
         self.device = pick_device(config)
         self.dtype = pick_dtype(config, self.device)
         self.network = loaded.network.to(self.device)
+        reduce_network(config, self.device, self.network, TRANSFORMERS, HEADS)
         self.image_size = config.image_size or loaded.image_size
         self.patch_size = loaded.patch_size
         self.weights_label = loaded.source.label
@@ -99,7 +103,7 @@ class Dust3rModel(ViewsModel):
         kept_as = self._kept_as if len(views) > 2 else np.float32
         check_budget(shapes, edges, self._bytes_per_point(len(views)))
         images = [hashlib.sha256(view.pixels.numpy().tobytes()).hexdigest() for view in views]
-        what = [images, edges, shapes, np.dtype(kept_as).str, self.device.type, str(self.dtype)]
+        what = [images, edges, shapes, np.dtype(kept_as).str, self.device.type, self.config.dtype]
         with workspace(shapes, edges, kept_as, self.scratch, digest(what)) as space:
             self._predict(views, pairs, space)
             yield space.predictions

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from hw4.config.model import NetworkConfig
+from hw4.config.model import INT8, NetworkConfig
 from hw4.core.errors import UserError
 from hw4.models.network.upstream import replaced
 
@@ -45,10 +45,20 @@ def pick_dtype(config: NetworkConfig, device: torch.device, fast: bool = False) 
     """Precision of the network's forward pass.
 
     Args:
-        config: says ``auto`` or which.
+        config: says ``auto`` or which; of ``int8``, all but the linear layers is in float32 (see `reduced`).
         device: where it runs.
         fast: ``auto`` is `half_precision` where there is one, as upstream runs some networks; else float32.
+
+    Raises:
+        UserError: ``int8`` on a device that is no CPU.
     """
+    if config.dtype == INT8:
+        if device.type != "cpu":
+            raise UserError(
+                f"model.dtype={INT8} is for a CPU, and this machine's {device.type} device was taken; use "
+                "model.dtype=bfloat16, or model.device=cpu."
+            )
+        return torch.float32
     if config.dtype != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.dtype]
     return (half_precision(device) if fast else None) or torch.float32

@@ -49,7 +49,7 @@ def reconstruction_of(
     views: Sequence[ModelView],
     cam_from_world: np.ndarray,
     Ks: np.ndarray,
-    maps: tuple[np.ndarray, np.ndarray, np.ndarray],
+    maps: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
     problems: list[list[str]],
     license: str | None,
 ) -> Reconstruction:
@@ -59,19 +59,18 @@ def reconstruction_of(
         views: the N photos.
         cam_from_world: (N, 3, 4); NaN for a view without a camera.
         Ks: (N, 3, 3) in pixels of the views; NaN where there are none.
-        maps: (N, H, W, 3) points in the world, (N, H, W) confidence, (N, H, W) depth.
+        maps: (N, H, W, 3) points in the world, (N, H, W) confidence, (N, H, W) depth; None: cameras alone.
         problems: what is known to be wrong with each view.
         license: a sentence where the weights' licence limits their use.
     """
-    pts3d, conf, depth = maps
-    shapes = [diagnose_points(points) for points in pts3d]
-    for entry, shape in zip(problems, shapes, strict=True):
-        if shape.degenerate:
-            entry.append(str(shape))
-    notes: dict[str, object] = {
-        "point_shapes": [shape.kind for shape in shapes],
-        "flatness": [s.flatness if np.isfinite(s.flatness) else None for s in shapes],
-    }
+    notes: dict[str, object] = {}
+    if maps is not None:
+        shapes = [diagnose_points(points) for points in maps[0]]
+        for entry, shape in zip(problems, shapes, strict=True):
+            if shape.degenerate:
+                entry.append(str(shape))
+        notes["point_shapes"] = [shape.kind for shape in shapes]
+        notes["flatness"] = [s.flatness if np.isfinite(s.flatness) else None for s in shapes]
     if license is not None:
         notes["license"] = license
     return Reconstruction(
@@ -80,9 +79,9 @@ def reconstruction_of(
         image_sizes=np.array([view.original_size for view in views]),
         original_from_model=np.stack([view.original_from_model for view in views]),
         images=[view.image for view in views],
-        pts3d=[points.astype(np.float32) for points in pts3d],
-        conf=list(conf.astype(np.float32)),
-        depth=list(depth),
+        pts3d=None if maps is None else [points.astype(np.float32) for points in maps[0]],
+        conf=None if maps is None else list(maps[1].astype(np.float32)),
+        depth=None if maps is None else list(maps[2]),
         diagnoses=["; ".join(entry) or None for entry in problems],
         notes=notes,
     )

@@ -12,10 +12,12 @@ from hw4.models.base import BatchedModel, Reconstruction
 from hw4.models.network.devices import pick_device, pick_dtype, precision
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.one_pass import in_one_pass, reconstruction_of, scenes_that_fill
+from hw4.models.network.reduced import reduce_network
 from hw4.models.network.upstream import quiet
 from hw4.models.network.views import ModelView
-from hw4.models.vggt.config import VggtConfig
+from hw4.models.vggt.config import NO_POINTS, VggtConfig
 from hw4.models.vggt.network import load_network
+from hw4.models.vggt.tokens import keep_tokens
 from hw4.models.vggt.upstream import import_geometry, import_pose_encoding
 from hw4.models.vggt.views import load_views
 
@@ -32,10 +34,15 @@ class VggtModel(BatchedModel):
         self.device = pick_device(config)
         self.dtype = pick_dtype(config, self.device, fast=True)
         network: Any = loaded.network
-        if config.pts3d_from == "depth":
-            # Upstream skips a head that is not there: a third of the time of a small network, memory of any.
+        # Upstream skips a head that is not there: a third of the time of a small network, memory of any.
+        if config.pts3d_from != "point_head":
             network.point_head = None
+        if config.pts3d_from == NO_POINTS:
+            network.depth_head = None
         self.network = network.to(self.device)
+        reduce_network(config, self.device, self.network, ["aggregator"], ["depth_head", "point_head"])
+        if self.device.type == "cpu":
+            keep_tokens(network.aggregator)
         self.image_size = config.image_size or loaded.image_size
         self.patch_size = loaded.patch_size
         self.weights_label = loaded.source.label
@@ -104,6 +111,8 @@ class VggtModel(BatchedModel):
             if not np.isfinite(Ks_model[view]).all():
                 Ks_model[view] = np.nan
                 problems[view].append("the camera head predicts no field of view")
+        if self.config.pts3d_from == NO_POINTS:
+            return reconstruction_of(views, cam_from_world, Ks_model, None, problems, self.license)
         depth = output["depth"][..., 0]
         if self.config.pts3d_from == "depth":
             # Without a camera, a depth map says nothing about the world.

@@ -36,7 +36,7 @@ def load_network(config: VggtConfig) -> LoadedNetwork:
         with quiet():
             network, size, patch_size = import_parts().VGGT(enable_track=False), 518, 14
     if not any(name.startswith("point_head.") for name in weights):
-        if config.pts3d_from != "depth":
+        if config.pts3d_from == "point_head":
             raise UserError(
                 f"weights {source.path} have no point head, as after VGGT's own training; use "
                 "model.pts3d_from=depth."
