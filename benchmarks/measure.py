@@ -136,6 +136,19 @@ def best(run: Callable[[], Any], repeats: int, clock: Callable[[], float] = time
     return least
 
 
+def alternated(
+    runs: Sequence[Callable[[], Any]], repeats: int, clock: Callable[[], float] = time.process_time
+) -> list[float]:
+    """Least time of each of several things, each warmed once, in an order that is reversed every round."""
+    for run in runs:
+        run()
+    least = [float("inf")] * len(runs)
+    for repeat in range(repeats):
+        for place in range(len(runs)) if repeat % 2 == 0 else reversed(range(len(runs))):
+            least[place] = min(least[place], best(runs[place], 1, clock))
+    return least
+
+
 def start(name: str, description: str, argv: Sequence[str] | None = None) -> Record:
     """Read the command line, print what machine this is, and begin a record."""
     parser = argparse.ArgumentParser(

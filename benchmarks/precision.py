@@ -3,8 +3,8 @@
     python -m benchmarks.precision [--quick]
 
 Pose errors are those of the small trained networks on generated pairs, and on those of the folder in
-HW4_BENCH_PAIRS (the layout of `data=pairs`) where it is set. Times at the official size are of random weights,
-one pair, one thread, float32 and the others in turn.
+HW4_BENCH_PAIRS (the layout of `data=pairs`) where it is set. CPU times at the official size are of random
+weights, one pair, one thread, the lesser of two passes over different photos.
 """
 
 import os
@@ -62,7 +62,7 @@ def errors(record: Record, where: str, data: Any, most: int) -> None:
 
 
 def times(record: Record, what: str, make: Callable[[str], ViewsModel], size: tuple[int, int]) -> None:
-    """CPU time of one pair at the official size; the best of two passes each, the second never first."""
+    """CPU time of one pair at the official size."""
     width, height = size
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(4, 3, height, width, generator=generator)
@@ -79,7 +79,6 @@ def times(record: Record, what: str, make: Callable[[str], ViewsModel], size: tu
             passes.append(time.process_time() - began)
             first.setdefault(dtype, found)
         spent[dtype] = min(passes)
-        del model
     depths = {dtype: np.stack(found.depth or []) for dtype, found in first.items()}
     for dtype, goal in (("bfloat16", None), ("int8", 2.5)):
         apart = np.median(np.abs(depths[dtype] / depths["float32"] - 1))

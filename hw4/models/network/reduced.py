@@ -24,8 +24,8 @@ def reduce_network(
 
     ``bfloat16`` computes the convolutions of the heads in it, which upstream keeps in float32; autocast (see
     `precision`) does the rest. ``int8`` computes those convolutions so too, and the linear layers of the
-    transformers in eight-bit integers: weights per output channel, activations with a scale per call. The last
-    layer of a head, and what follows it, is in float32 always.
+    transformers in eight-bit integers: weights by output channel, activations with a scale per call. The
+    last layer of a head, and what follows it, is in float32 always.
 
     Args:
         config: says which.
