@@ -13,7 +13,7 @@ class VggtConfig(NetworkConfig):
     """VGGT (Wang et al., CVPR 2025). `preprocess` is upstream's `load_and_preprocess_images` mode.
 
     `batch_size`: scenes of equal shapes that go through the network together; null: what suits the device.
-    `pts3d_from`: where points are from; ``none``: cameras alone, a fifth faster, without depths and clouds.
+    `pts3d_from`: where points are from; ``none``: cameras alone, without depths and clouds.
     `dtype` ``int8`` is for a CPU.
     """
 
