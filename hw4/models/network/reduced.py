@@ -49,10 +49,13 @@ def reduce_network(
 def _halve(head: nn.Module) -> None:
     """Convolutions but for the last one, each of which casts what it is given."""
     found = [module for module in head.modules() if isinstance(module, _CONVOLUTIONS)]
-    for convolution in found[:-1]:
-        convolution.to(torch.bfloat16).register_forward_pre_hook(_to_bfloat16)
-    for convolution in found[-1:]:
-        convolution.register_forward_pre_hook(_to_float32)
+    # The last one to run, which gives a point or a depth: upstream does not make them in the order they run.
+    last = min(found, key=lambda convolution: convolution.out_channels, default=None)
+    for convolution in found:
+        if convolution is last:
+            convolution.register_forward_pre_hook(_to_float32)
+        else:
+            convolution.to(torch.bfloat16).register_forward_pre_hook(_to_bfloat16)
 
 
 def _to_bfloat16(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
