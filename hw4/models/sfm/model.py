@@ -87,7 +87,9 @@ class SfmModel(ReconstructionModel):
         seed: int,
     ) -> Reconstruction:
         n = len(features)
-        pairs = pairs_to_match(n, self.config.overlap)
+        pairs, ends = pairs_to_match(n, self.config.overlap), (0, n - 1)
+        # The matches of the two ends are to be looked at, where the mapping does without them.
+        tried = pairs if ends in pairs else [*pairs, ends]
 
         def verified(pair: tuple[int, int]) -> TwoView:
             i, j = pair
@@ -97,8 +99,10 @@ class SfmModel(ReconstructionModel):
 
         # numpy and pycolmap let go of Python's lock.
         with ThreadPoolExecutor(self.config.threads or usable_cores()) as pool:
-            found = dict(zip(pairs, pool.map(verified, pairs), strict=True))
-        two_views = {pair: t for pair, t in found.items() if len(t.inliers) >= self.config.min_inliers}
+            found = dict(zip(tried, pool.map(verified, tried), strict=True))
+        two_views = {
+            pair: found[pair] for pair in pairs if len(found[pair].inliers) >= self.config.min_inliers
+        }
         notes: dict[str, object] = {
             "features": [len(f.keypoints) for f in features],
             "verified_pairs": len(two_views),
@@ -119,7 +123,7 @@ class SfmModel(ReconstructionModel):
                 None if ok else _why_unregistered(view, two_views)
                 for view, ok in enumerate(mapping.registered)
             ]
-            return _reconstruction(features, mapping, diagnoses, notes, two_views.get((0, n - 1)))
+            return _reconstruction(features, mapping, diagnoses, notes, found[ends])
 
         Ks = np.stack([cameras[c].calibration_matrix() for c in camera_of])
         mapping = Mapping(chain_rotations(n, two_views), Ks)
@@ -130,7 +134,7 @@ class SfmModel(ReconstructionModel):
         diagnoses = [
             reason if ok else _why_unregistered(view, two_views) for view, ok in enumerate(mapping.registered)
         ]
-        return _reconstruction(features, mapping, diagnoses, notes, two_views.get((0, n - 1)))
+        return _reconstruction(features, mapping, diagnoses, notes, found[ends])
 
 
 def _why_unregistered(view: int, two_views: dict[tuple[int, int], TwoView]) -> str:
@@ -150,15 +154,10 @@ def _reconstruction(
     mapping: Mapping,
     diagnoses: list[str | None],
     notes: dict[str, object],
-    ends: TwoView | None,
+    ends: TwoView,
 ) -> Reconstruction:
-    """`ends`: the geometry of the first and the last view, where they were matched."""
-    matches = verified = None
-    if ends is not None:
-        index1, index2 = ends.matches.T
-        matches = np.concatenate([features[0].xy[index1], features[-1].xy[index2]], axis=1)
-        # A keypoint has one match at most.
-        verified = np.isin(index1, ends.inliers[:, 0])
+    """`ends`: the geometry of the first and the last view."""
+    index1, index2 = ends.matches.T
     return Reconstruction(
         cam_from_world=mapping.cam_from_world,
         Ks=mapping.Ks,
@@ -169,6 +168,7 @@ def _reconstruction(
         point_colors=mapping.colors,
         diagnoses=diagnoses,
         notes=notes,
-        matches=matches,
-        verified=verified,
+        matches=np.concatenate([features[0].xy[index1], features[-1].xy[index2]], axis=1),
+        # A keypoint has one match at most.
+        verified=np.isin(index1, ends.inliers[:, 0]),
     )

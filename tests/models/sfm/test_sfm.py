@@ -14,8 +14,10 @@ from hw4.core.colmap import pycolmap
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample, load_pairs
 from hw4.data.sample.write import write_pair
+from hw4.geometry.epipolar import epipolar_distances_px
 from hw4.models.base import GIVEN_KS, ReconstructionFailed
 from hw4.models.dust3r.config import Dust3rConfig
+from hw4.models.matches import matches_of
 from hw4.models.network.devices import per_device, pick_device, pick_dtype, tf32
 from hw4.models.registry import build_model
 from hw4.models.sfm.config import SfmConfig
@@ -58,6 +60,11 @@ def test_the_relative_rotation_is_right(samples, name: str, place: int) -> None:
     assert reconstruction.points is not None and len(reconstruction.points) > 15
     np.testing.assert_allclose(reconstruction.Ks_original[0], sample.Ks[0], rtol=1e-6)
     assert reconstruction.notes[GIVEN_KS] is True
+    matches = matches_of(reconstruction)
+    assert matches is not None and sample.cam_from_world is not None
+    off = epipolar_distances_px(matches.xy, sample.cam_from_world, sample.Ks[[0, -1]])
+    assert off is not None and matches.verified.sum() >= 15
+    assert np.median(off[matches.verified]) < 1, "the photos' own pixels, and in the order of the photos"
 
 
 def test_the_same_seed_gives_the_same_cameras(samples) -> None:
