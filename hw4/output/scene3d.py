@@ -13,10 +13,23 @@ MAX_POINTS, DRAWN_POINTS = 4000, 500
 # Shares of the points beyond which the cloud is cut: a few far ones would shrink the rest to a dot.
 CUT = (2.0, 98.0)
 WIDTH, HEIGHT = 400, 300
+# Share of the picture within which all is.
+FILLED = 0.94
 # Pieces of a dashed line.
 DASHES = 5
 # Vertical field of view of the reader, as in ``report.js``.
 VIEW_DEG = 50.0
+
+
+def _axes() -> np.ndarray:
+    """(3, 3) right, down and forward of the reader, turned aside so that depth shows."""
+    forward = np.array([0.45, 0.45, 0.75]) / np.linalg.norm([0.45, 0.45, 0.75])
+    right = np.cross((0.0, 1.0, 0.0), forward)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(forward, right), forward])
+
+
+AXES = _axes()
 
 
 @dataclass(frozen=True)
@@ -56,10 +69,14 @@ class Scene:
         low, size = self.box
         return low + size / 2
 
-    @property
+    @cached_property
     def eye(self) -> np.ndarray:
-        """(3,) where the reader stands: behind, above and beside the first camera, so that depth shows."""
-        return self.target + 0.9 * float(np.linalg.norm(self.box[1])) * np.array([-0.45, -0.45, -0.75])
+        """(3,) where the reader stands: behind, above and beside the first camera, so near that all is seen."""
+        every = np.concatenate([self.points, *(one.corners for one in self.frusta)])
+        across = (every - self.target) @ AXES.T
+        tangent = np.tan(np.radians(VIEW_DEG / 2)) * FILLED * np.array([WIDTH / HEIGHT, 1.0])
+        nearest = float((np.abs(across[:, :2]) / tangent - across[:, 2:]).max())
+        return self.target - max(nearest, 1e-6) * AXES[2]
 
     def json(self) -> str:
         """What ``report.js`` turns; positions of points are in 65536 steps of the box."""
@@ -97,23 +114,19 @@ class Scene:
         for one in self.frusta:
             ends, _ = self._seen(one.corners)
             path = "".join(f"M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}" for (x, y), (u, v) in ends[list(self.edges)])
-            dash = ' stroke-dasharray="4 3"' if one.dashed else ""
+            dash = ' stroke-dasharray="5 4"' if one.dashed else ""
             parts.append(f'<path class="c" d="{path}" stroke="{one.color}"{dash}/>')
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{4 * WIDTH}" '
             f'height="{4 * HEIGHT}"><style>path{{fill:none;stroke-width:5;stroke-linecap:round}}'
-            f".c{{stroke-width:2}}</style>{''.join(parts)}</svg>"
+            f".c{{stroke-width:2;stroke-linecap:butt}}</style>{''.join(parts)}</svg>"
         ).encode()
 
     def _seen(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(P, 2) pixels of the drawing and (P,) depths of (P, 3) world points."""
-        forward = self.target - self.eye
-        forward /= np.linalg.norm(forward)
-        right = np.cross((0.0, 1.0, 0.0), forward)
-        right /= np.linalg.norm(right)
-        in_eye = (points - self.eye) @ np.stack([right, np.cross(forward, right), forward]).T
+        in_eye = (points - self.eye) @ AXES.T
         focal = HEIGHT / 2 / np.tan(np.radians(VIEW_DEG / 2))
-        # Nothing of the box lies behind the reader, who stands outside of it.
+        # Nothing lies behind the reader, who stands so far off that all is in sight.
         flat = in_eye[:, :2] / np.maximum(in_eye[:, 2:], 1e-9)
         return focal * flat + (WIDTH / 2, HEIGHT / 2), in_eye[:, 2]
 

@@ -61,6 +61,8 @@ def test_the_drawing_is_what_a_reader_sees_who_stands_at_the_eye() -> None:
     far_first = np.argsort(-((points - scene.eye) @ forward))
     assert np.abs(found - expected[far_first, 0]).max() <= 0.5
     assert (found > 0).all() and (found < (WIDTH, HEIGHT)).all()
+    # As near as that allows.
+    assert np.abs(found - (WIDTH / 2, HEIGHT / 2)).max(axis=0) / (WIDTH / 2, HEIGHT / 2) @ [1, 1] > 0.94
 
 
 def test_a_dashed_camera_has_gaps_on_its_edges() -> None:
