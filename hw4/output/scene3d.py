@@ -71,7 +71,7 @@ class Scene:
 
     @cached_property
     def eye(self) -> np.ndarray:
-        """(3,) where the reader stands: behind, above and beside the first camera, so near that all is seen."""
+        """(3,) where the reader stands: behind, above and beside the first camera, and sees all."""
         every = np.concatenate([self.points, *(one.corners for one in self.frusta)])
         across = (every - self.target) @ AXES.T
         tangent = np.tan(np.radians(VIEW_DEG / 2)) * FILLED * np.array([WIDTH / HEIGHT, 1.0])
