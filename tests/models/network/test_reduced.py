@@ -76,3 +76,12 @@ def test_int8_is_for_a_cpu() -> None:
         pick_dtype(VggtConfig(dtype="int8"), torch.device("cuda"))
     untouched = SimpleNamespace()
     reduce_network(VggtConfig(dtype="bfloat16"), torch.device("cuda"), untouched, ["blocks"], ["head"])  # type: ignore[arg-type]
+
+
+def test_the_last_convolution_is_found_whenever_it_was_made() -> None:
+    """DUSt3R's heads make it before others."""
+    network = nn.Module()
+    network.head = nn.ModuleDict({"last": nn.Conv2d(8, 2, 1), "first": nn.Conv2d(4, 8, 1)})
+    reduce_network(Dust3rConfig(dtype="bfloat16"), CPU, network, [], ["head"])
+    assert network.head["last"].weight.dtype == torch.float32
+    assert network.head["first"].weight.dtype == torch.bfloat16
