@@ -220,8 +220,8 @@ class LiveViewer:
             return
         height, width = photo.shape[:2]
         background = float(run.shown_background()[0, 0])
-        pose = np.vstack([camera.cam_from_world, (0, 0, 0, 1)])
-        render = to_uint8(render_view(run.gaussians, pose, K, width, height, background))
+        cam_from_world = np.vstack([camera.cam_from_world, (0, 0, 0, 1)])
+        render = to_uint8(render_view(run.gaussians, cam_from_world, K, width, height, background))
         mse = float(((photo.astype(float) - render) ** 2).mean())
         score = f", {10 * np.log10(255**2 / mse):.2f} dB" if mse > 0 else ""
         self.picture.label = f"photo, render at iteration {run.step}{score}, difference"
