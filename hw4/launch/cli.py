@@ -136,6 +136,7 @@ def _print(flags: list[str], overrides: list[str]) -> int:
 
 def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     """Run the job, or every job of a sweep; 1 where a job of a sweep failed."""
+    from hw4.core.cache import using
     from hw4.core.limited import load_while_there_is_room
 
     load_while_there_is_room()
@@ -148,17 +149,19 @@ def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
         _show(planned.jobs[0])
         return 0
     folder = _folder(planned)
-    own = _own_overrides(planned, folder, overrides)
-    try:
-        with _shown(planned, folder, verbose):
-            _hand_to_hydra(flags, [*overrides, *own])
-    except Exception:
-        # A launcher that gave up: what its jobs left is compared all the same.
-        if planned.multirun:
-            with suppress(UserError):
-                _finish_sweep(planned, folder)
-        raise
-    return _finish_sweep(planned, folder) if planned.multirun else 0
+    # Others see by it that the sweep goes on.
+    with using(*([folder] if planned.multirun else [])):
+        own = _own_overrides(planned, folder, overrides)
+        try:
+            with _shown(planned, folder, verbose):
+                _hand_to_hydra(flags, [*overrides, *own])
+        except Exception:
+            # A launcher that gave up: what its jobs left is compared all the same.
+            if planned.multirun:
+                with suppress(UserError):
+                    _finish_sweep(planned, folder)
+            raise
+        return _finish_sweep(planned, folder) if planned.multirun else 0
 
 
 @contextmanager
@@ -214,6 +217,7 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     from hw4.launch.folders import RUN, SWEEP, check_is_ours
     from hw4.launch.job_processes import install_job_processes
     from hw4.launch.search import install_search, quoted, search_overrides
+    from hw4.launch.submitted_jobs import install_submitted_jobs
     from hw4.records.files import PLAN, SWEEP_CONFIG, SWEEP_FILES
 
     # Last, and resolved: Hydra would resolve ${now:...} again, to another second.
@@ -229,6 +233,8 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
         own.append(f"hydra.sweeper.max_batch_size={planned.at_once}")
     if "joblib" in planned.launcher:
         install_job_processes(planned.devices)
+    if "submitit" in planned.launcher:
+        install_submitted_jobs()
     return own
 
 

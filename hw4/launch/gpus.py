@@ -32,6 +32,14 @@ def gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     return found
 
 
+def one_gpu() -> int:
+    """What a job asks Ray for: one GPU where there are some, else none."""
+    try:
+        return min(1, len(gpus()))
+    except ConfigError:
+        return 0
+
+
 def _count() -> int:
     if shutil.which("nvidia-smi") is None:
         return 0

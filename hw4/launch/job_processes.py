@@ -15,14 +15,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from hw4.core.durable import write_json
 from hw4.launch.gpus import VISIBLE
-from hw4.records.files import FAILED, RESULTS
+from hw4.launch.job_returns import SweepJob
 
 # How often a worker looks whether its sweep is still there.
 LOOK_S = 1.0
@@ -114,19 +110,9 @@ def _end_with(parent: int, device: str | None) -> None:
 
 def _lost(why: str, number: int, overrides: Iterable[str], hydra_context: Any, sweep: Any) -> Any:
     """What a job comes to whose process was killed; its folder says so."""
-    from hydra.core.utils import JobReturn, JobStatus
-
-    job = hydra_context.config_loader.load_sweep_config(sweep, list(overrides))
-    OmegaConf.update(
-        job, "hydra.job", {"num": number, "id": f"{job.hydra.job.name}_{number}"}, force_add=True
-    )
     found = re.search(r"exit codes of the workers are \{(.*)\}", why)
     error = (
         f"the job's process was killed ({found[1] if found else 'why is unknown'}); where memory was "
         "too little, give fewer jobs at once (hydra.launcher.n_jobs=...). The same command goes on with it."
     )
-    folder = Path(str(job.hydra.sweep.dir)) / str(job.hydra.sweep.subdir)
-    config = OmegaConf.to_container(OmegaConf.masked_copy(job, [key for key in job if key != "hydra"]))
-    write_json(folder / RESULTS, {"status": FAILED, "error": error, "config": config})
-    # Hydra ends a sweep over a result that is an error; this one is told by the comparison.
-    return JobReturn(overrides=list(overrides), cfg=job, _return_value=None, status=JobStatus.COMPLETED)
+    return SweepJob(number, overrides, hydra_context, sweep).lost(error)

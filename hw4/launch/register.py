@@ -12,6 +12,7 @@ from hw4.config import Config, DataConfig, ModelConfig
 from hw4.config.root import config_type
 from hw4.core.errors import ConfigError, UserError, brief
 from hw4.data.registry import check, data_configs
+from hw4.launch.gpus import one_gpu
 from hw4.launch.help import register_words
 from hw4.models.registry import model_configs
 
@@ -26,6 +27,7 @@ def schema() -> type:
 def register() -> None:
     """Register the schema, and every model and data set as an option of its group; safe to call twice."""
     register_words()
+    OmegaConf.register_new_resolver("hw4.one_gpu", one_gpu, replace=True)
     ConfigStore.instance().store(group="schema", name="config", node=schema())
     options: dict[str, Mapping[str, type]] = {"model": model_configs(), "data": data_configs()}
     for group, nodes in options.items():

@@ -1,14 +1,11 @@
 """Errors of the machine in one sentence: no room, no memory, no home. Any library may raise them anywhere."""
 
 import errno
-import re
 import resource
 
 from hw4.core.errors import UserError, causes
 from hw4.core.extras import missing_package
 
-# What submitit raises for a job whose process is gone; it is imported only where it is used.
-_LOST_JOB = ("UncompletedJobError", "FailedJobError")
 _INTERNAL = "internal error: "
 _DISK = (errno.ENOSPC, errno.EDQUOT)
 _DISK_WORDS = ("No space left on device", "disk is full", "Disk quota exceeded")
@@ -70,12 +67,11 @@ def _sentence(error: BaseException) -> str | None:
         return f"too many files are open{where}; raise the limit (ulimit -n)."
     if isinstance(error, RuntimeError) and "home directory" in text:
         return "a path begins with ~, and that user has no home folder here: write the path whole."
-    if type(error).__name__ in _LOST_JOB and type(error).__module__.startswith("submitit"):
-        found = re.search(r"Job (\S+) .*?with path (\S+)_result\.pkl", text)
-        which = f" ({found[1]}; its log: {found[2]}_log.out)" if found else ""
+    # What submitit raises within a job; it is imported only where it is used.
+    if type(error).__name__ == "UncompletedJobError" and "timed-out" in text:
         return (
-            f"a job of the sweep was killed, or ended by the cluster, before it had a result{which}. Others "
-            "may still run; the same command, in the same hydra.sweep.dir, goes on with what is missing."
+            "the job met its time limit (hydra.launcher.timeout_min) oftener than it may be continued "
+            "(hydra.launcher.max_num_timeout); the same command goes on with it."
         )
     if isinstance(error, RecursionError):
         return "a file of the input, or a value, is nested too deeply to be read."

@@ -1,42 +1,32 @@
 """The function that Hydra calls for each job."""
 
 import contextlib
-import json
 import logging
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hw4.config import Config
 from hw4.config.stages import result_files
 from hw4.core.cache import LOCK
-from hw4.core.durable import jsonable, locked, write_json, write_text
+from hw4.core.durable import locked, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.limited import load_while_there_is_room
-from hw4.data.stamps import inputs_stamp
 from hw4.launch.flags import VERBOSE
 from hw4.launch.folders import RUN, check_is_ours, group_of, run_marks, setting_of
 from hw4.launch.job_folders import KEY as SUBDIR
+from hw4.launch.job_returns import is_finished
 from hw4.launch.register import to_config
 from hw4.launch.system_errors import message_of
 from hw4.output.job_console import JobConsole
-from hw4.records.files import CONFIG, FAILED, INCOMPLETE, OK, RESULTS, read_json
+from hw4.records.files import CONFIG, FAILED, INCOMPLETE, RESULTS, read_json
 from hw4.records.progress import JobProgress, ProgressFile
 
 
 class JobFailed(BaseException):
     """Carries a single run's error past Hydra, which would print its own words about any Exception."""
-
-
-def _finished(out_dir: Path, config: Config) -> bool:
-    """Whether the folder holds the whole result of this configuration on these files: a sweep goes on."""
-    results = read_json(out_dir / RESULTS) or {}
-    same = results.get("config") == json.loads(json.dumps(jsonable(asdict(config))))
-    return same and results.get("status") == OK and results.get("inputs") == inputs_stamp(config)
 
 
 def _forget(out_dir: Path) -> None:
@@ -88,7 +78,7 @@ def run_task(composed: DictConfig) -> float | None:
         # Where there is no lock to be had, the first file that is written says what is wrong with the folder.
         with contextlib.suppress(OSError):
             held.enter_context(locked(out_dir / LOCK))
-        if sweep and config.cache.reuse and _finished(out_dir, config):
+        if sweep and config.cache.reuse and is_finished(out_dir, config):
             console.print(f"finished before, not run again: {out_dir}", soft_wrap=True, highlight=False)
             ProgressFile(out_dir).write(JobProgress("", reused=True))
             return objective_value(config.objective, out_dir)

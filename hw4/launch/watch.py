@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hw4.core.cache import LOCK, MARK
 from hw4.core.errors import UserError
+from hw4.launch.submitted import Going, Submitted, read_submitted
 from hw4.records.files import FAILED, PLAN, RESULTS, read_json
 from hw4.records.runs import run_folders
 
@@ -24,6 +26,8 @@ class Standing:
         total: how many there are to be; None where a search decides it while it runs.
         done: whole or incomplete ones; `failed`: ended by an error; `running`; `stopped`: begun, without an
             end, and worked on by nobody.
+        waiting: submitted ones that wait for a cluster, for the first time or again.
+        launched: whether the sweep's own process is at work, which starts jobs or waits for them.
         seconds: mean time of those that are over, or None.
     """
 
@@ -32,22 +36,26 @@ class Standing:
     failed: int
     running: int
     stopped: int
+    waiting: int
+    launched: bool
     seconds: float | None
 
     @property
     def queued(self) -> int:
-        """Jobs that have not begun."""
-        return max(0, (self.total or 0) - self.done - self.failed - self.running - self.stopped)
+        """Jobs that have not begun, or wait to go on."""
+        begun = self.done + self.failed + self.running + self.stopped
+        return max(self.waiting, (self.total or 0) - begun)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to wait for."""
-        return self.running == 0 and self.queued == 0 and self.done + self.failed > 0
+        """Whether nothing is left to wait for: jobs that nobody will start are not waited for."""
+        return not (self.running or self.waiting or self.launched)
 
     def words(self) -> str:
         """One line."""
         of = "" if self.total is None else f" of {self.total}"
-        counts = {"failed": self.failed, "running": self.running, "queued": self.queued}
+        queued = "never begun" if self.is_over and self.queued else "queued"
+        counts = {"failed": self.failed, "running": self.running, queued: self.queued}
         counts |= {"stopped": self.stopped} if self.stopped else {}
         line = f"{self.done}{of} done, " + ", ".join(f"{count} {what}" for what, count in counts.items())
         left = self.running + self.queued
@@ -72,16 +80,22 @@ def newest_sweep(parent: Path) -> Path:
     return found[-1].parent
 
 
-def standing(sweep: Path) -> Standing:
-    """How a sweep stands, by what its jobs have left; nothing on disk is changed."""
+def standing(sweep: Path, going: Going) -> Standing:
+    """How a sweep stands, by what its jobs have left and a cluster says; nothing on disk is changed."""
     total = (read_json(sweep / PLAN) or {}).get("n_jobs")
+    launched = is_held(sweep / MARK)
+    held = {folder for folder in run_folders(sweep) if is_held(folder / LOCK)}
+    submitted = {sweep / name: job for name, job in read_submitted(sweep).items()}
+    waiting = {folder for folder, job in submitted.items() if folder not in held and _waits(job, going)}
     done = failed = running = stopped = 0
     times = []
     for folder in run_folders(sweep):
         results = read_json(folder / RESULTS)
         # An earlier try of the job may have left its end there.
-        if is_held(folder / ".lock"):
+        if folder in held:
             running += 1
+        elif folder in waiting:
+            continue
         elif results is None:
             stopped += 1
         elif results.get("status") == FAILED:
@@ -90,7 +104,16 @@ def standing(sweep: Path) -> Standing:
             done += 1
             times += [float(results["seconds"])] if results.get("seconds") else []
     mean = sum(times) / len(times) if times else None
-    return Standing(total if isinstance(total, int) else None, done, failed, running, stopped, mean)
+    known = total if isinstance(total, int) else None
+    return Standing(known, done, failed, running, stopped, len(waiting), launched, mean)
+
+
+def _waits(job: Submitted, going: Going) -> bool:
+    try:
+        return going.has(job)
+    except UserError:
+        # Where there is no SLURM to ask, what lies in the folders has to do.
+        return False
 
 
 def is_held(lock: Path) -> bool:
@@ -117,9 +140,9 @@ def watch(sweep: Path, console: Console, every: float, sleep: Callable[[float], 
     if not (sweep / PLAN).is_file():
         raise UserError(f"{sweep} is not the folder of a sweep (it has no {PLAN}).")
     console.print(f"Sweep: {sweep}", soft_wrap=True, highlight=False, markup=False)
-    before = None
+    before, going = None, Going()
     while True:
-        now = standing(sweep)
+        now = standing(sweep, going)
         if now != before:
             console.print(f"{time.strftime('%H:%M:%S')}  {now.words()}", highlight=False, soft_wrap=True)
         if now.is_over:

@@ -81,7 +81,8 @@ def board(jobs: Sequence[JobLine], total: int | None, seconds: float, height: in
         table.add_row(*map(Text, cells), style="" if job.run is None else "dim")
     failed = sum(job.status not in (OK, REUSED) for job in ended)
     of = f" of {total}" if total is not None else ""
-    words = [f"{len(ended)}{of} jobs have ended"]
+    queued = "" if total is None else f", {max(0, total - len(jobs))} queued"
+    words = [f"{len(ended)}{of} jobs have ended, {len(running)} running{queued}"]
     words += [f"{failed} not whole"] if failed else []
     words += [f"{len(jobs) - len(rows)} more not shown"] if len(jobs) > len(rows) else []
     left_s = _left(jobs, ended, total, seconds)

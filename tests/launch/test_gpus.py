@@ -5,10 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from hw4.core.errors import ConfigError
-from hw4.launch.gpus import VISIBLE, gpus
+from hw4.launch.conf import conf_dir
+from hw4.launch.gpus import VISIBLE, gpus, one_gpu
 from hw4.launch.job_processes import JobProcesses
+from hw4.launch.register import register
 from hw4.launch.sweep import plan
 from tests.support.paths import ROOT
 
@@ -20,6 +23,12 @@ SWEEP = ["model=sfm,vggt", "hydra/launcher=gpus"]
 )
 def test_the_gpus_that_may_be_used(given: str, found: tuple[str, ...]) -> None:
     assert gpus({VISIBLE: given}) == found
+
+
+def test_ray_is_asked_for_one_gpu_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, asked in (("0,1", 1), ("", 0)):
+        monkeypatch.setenv(VISIBLE, given)
+        assert one_gpu() == asked
 
 
 def test_without_a_gpu_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +59,15 @@ def test_submitit_starts_no_more_jobs_than_there_are_cores(monkeypatch: pytest.M
     assert plan([*sweep, "hydra.launcher.cpus_per_task=4"], multirun=True).at_once == 2
     assert plan([*sweep, "hydra.sweeper.max_batch_size=5"], multirun=True).at_once is None
     assert plan(["model=sfm,vggt"], multirun=True).at_once is None
+
+
+def test_the_launcher_of_ray_composes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="the extra `ray` is not installed")
+    monkeypatch.setenv(VISIBLE, "0,1")
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        composed = compose("config", ["hydra/launcher=ray_local"], return_hydra_config=True)
+    assert composed.hydra.launcher.ray.remote == {"num_cpus": 1, "num_gpus": 1}
 
 
 def seen(path: Path, number: int) -> str:

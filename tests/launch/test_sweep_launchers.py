@@ -1,4 +1,4 @@
-"""Sweeps on other engines: a killed one goes on, and nothing is computed twice."""
+"""A sweep of processes side by side: a killed one goes on, and nothing is computed twice."""
 
 from pathlib import Path
 
@@ -8,10 +8,7 @@ from tests.support.sweeps import kill_all, lines, results, start, table, wait_fo
 
 pytestmark = pytest.mark.slow
 
-LAUNCHERS = {
-    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
-    "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1"],
-}
+TWO_AT_ONCE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 FOUR_JOBS = ["model.min_inliers=14,15", "input=pair,interpolated", "report.auto=false"]
 
 
@@ -22,9 +19,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
     return table(folder)
 
 
-@pytest.mark.parametrize("launcher", sorted(LAUNCHERS))
-def test_a_killed_sweep_goes_on(launcher: str, uninterrupted: list[object], tmp_path: Path) -> None:
-    overrides = [*FOUR_JOBS, *LAUNCHERS[launcher]]
+def test_a_killed_sweep_goes_on(uninterrupted: list[object], tmp_path: Path) -> None:
+    overrides = [*FOUR_JOBS, *TWO_AT_ONCE]
     process = start(overrides, tmp_path)
     wait_for(process, tmp_path, lambda: bool(results(tmp_path)))
     kill_all(process)

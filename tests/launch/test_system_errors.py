@@ -54,16 +54,11 @@ def test_the_machines_errors_are_worded(error: Exception, words: str) -> None:
     assert words in message and "\n" not in message and len(message) < 300 and not is_internal(message)
 
 
-def test_a_job_that_the_cluster_lost_is_worded() -> None:
+def test_a_job_that_is_not_continued_any_more_is_worded() -> None:
     utils = pytest.importorskip("submitit.core.utils")
-    text = (
-        "Job 26712 (task: 0) with path /s/.submitit/26712/26712_0_result.pkl\nhas not produced any output "
-        "(state: FINISHED)\nNo error stream produced. Look at stdout: /s/.submitit/26712/26712_0_log.out\n"
-    )
-    message = message_of(utils.UncompletedJobError(text))
-    assert "a job of the sweep was killed" in message and not is_internal(message) and "\n" not in message
-    assert "(26712; its log: /s/.submitit/26712/26712_0_log.out)" in message
-    assert "was killed" in message_of(utils.FailedJobError("in other words"))
+    # As submitit's handler of the limit's signal raises it.
+    message = message_of(utils.UncompletedJobError("Job not requeued because: timed-out too many times."))
+    assert "met its time limit" in message and not is_internal(message) and "\n" not in message
 
 
 def test_our_own_errors_stay_internal() -> None:

@@ -1,13 +1,16 @@
 """A sweep from outside: what is done, failed, running, stopped and queued, and how long it takes."""
 
 import io
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from hw4.core.cache import using
 from hw4.core.durable import exclusive, write_json
 from hw4.core.errors import UserError
+from hw4.launch.submitted import Going, Submitted, write_submitted
 from hw4.launch.watch import Standing, newest_sweep, standing, watch
 
 
@@ -29,21 +32,39 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def test_counts_and_the_time_that_is_left(sweep: Path) -> None:
-    with exclusive(sweep / "3"):
-        now = standing(sweep)
-    assert now == Standing(6, done=2, failed=1, running=1, stopped=1, seconds=150.0)
+    with exclusive(sweep / "3"), using(sweep):
+        now = standing(sweep, Going())
+    assert now == Standing(6, done=2, failed=1, running=1, stopped=1, waiting=0, launched=True, seconds=150.0)
     assert now.queued == 1 and not now.is_over
     assert now.words() == "2 of 6 done, 1 failed, 1 running, 1 queued, 1 stopped; about 5 min left"
-    assert standing(sweep).running == 0, "the lock died with its process"
+
+
+def test_a_sweep_whose_process_is_gone_is_over(sweep: Path) -> None:
+    now = standing(sweep, Going())
+    assert now.is_over and now.words() == "2 of 6 done, 1 failed, 0 running, 1 never begun, 2 stopped"
+
+
+def test_a_job_that_waits_for_the_cluster_again_is_queued(sweep: Path) -> None:
+    class Queue(Going):
+        def has(self, job: Submitted) -> bool:
+            return job.id in ("7_1", "7_4")
+
+    ids = {"1": "7_1", "2": "7_2", "4": "7_4"}
+    write_submitted(sweep, {name: Submitted("slurm", id, "login", "/s/%j", []) for name, id in ids.items()})
+    now = standing(sweep, Queue())
+    assert now.words() == "2 of 6 done, 0 failed, 0 running, 3 queued, 1 stopped" and not now.is_over
 
 
 def test_it_ends_with_the_sweep(sweep: Path) -> None:
     console, naps = Console(record=True, width=200, file=io.StringIO()), list[float]()
+    launcher = ExitStack()
+    launcher.enter_context(using(sweep))
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
         for name in ("3", "4", "5"):
             write_json(sweep / name / "results.json", {"status": "ok", "seconds": 1.0})
+        launcher.close()
 
     watch(sweep, console, 7.0, nap)
     lines = console.export_text().splitlines()

@@ -41,7 +41,7 @@ def test_the_table_has_running_jobs_first_and_says_when_it_will_end(ended: Run) 
     text = shown([JobLine("0", {"lr": "0.1"}, None, ended, 20.0), running], 4, 40.0)
     assert text.index("[b]0.2") < text.index("0.1 ")
     assert "splat 30/120" in text and "PSNR 20.1" in text and "30 s" in text
-    assert "1 of 4 jobs have ended; 40 s, about 2 min 0 s left" in text
+    assert "1 of 4 jobs have ended, 1 running, 2 queued; 40 s, about 2 min 0 s left" in text
 
 
 def test_more_jobs_than_lines_are_counted(ended: Run) -> None:
