@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from hw4.config import Config
 from hw4.core.durable import jsonable, write_json
 from hw4.data.stamps import inputs_stamp
-from hw4.launch.objective import objective_value
 from hw4.launch.register import to_config
 from hw4.records.files import FAILED, OK, RESULTS, read_json
 from hw4.records.progress import JobProgress, ProgressFile
@@ -51,6 +50,9 @@ class SweepJob:
 
     def finished(self) -> Any:
         """The return of a job that is not run again; its folder says that it was not."""
+        # Imported now: it is slow, and a configuration that is only printed does without.
+        from hw4.launch.objective import objective_value
+
         ProgressFile(self.folder).write(JobProgress("", reused=True))
         return self._returned(objective_value(self.composed.objective, self.folder))
 
