@@ -42,7 +42,7 @@ def matches_of(reconstruction: Reconstruction) -> Matches | None:
 
 
 def _reciprocal(r: Reconstruction) -> np.ndarray:
-    """Pixels whose 3D points are each other's nearest (DUSt3R, CVPR 2024, section 3.3), of the surer half."""
+    """Pixels whose 3D points are each other's nearest (Wang et al., CVPR 2024, 3.3), of the surer half."""
     assert r.pts3d is not None
     first, last = (_Grid(r.pts3d[view], None if r.conf is None else r.conf[view]) for view in (0, -1))
     if not len(first.points) or not len(last.points):

@@ -28,7 +28,8 @@ def test_a_failed_sweep_does_not_show_the_results_of_the_one_before(
         assert results["config"]["data"]["root"].endswith("nowhere")
         left = {path.name for path in (tmp_path / "sweep" / job).iterdir()}
         assert not left & {"predictions.npy", "samples.csv", "samples.jsonl", "summary.md"}
-    assert "job 0 failed" in (tmp_path / "sweep" / "comparison.md").read_text()
+    comparison = (tmp_path / "sweep" / "comparison.md").read_text()
+    assert "all jobs failed: data.root" in comparison and "nowhere is not a folder" in comparison
 
 
 def test_a_failed_run_does_not_show_the_results_of_the_one_before(

@@ -96,6 +96,6 @@ def test_fifty_settings_fit_and_the_details_are_there_on_request(tmp_path: Path)
     written = write_report(tmp_path)
     page = written.html.read_text()
     assert page.count("<summary><h2>") == 7
-    assert "The best 10 of 50 are drawn." in page
+    assert "The best 21 of 50 are drawn, equal ones as one." in page
     rows = list(csv.DictReader((written.data / "pose_map.csv").read_text().splitlines()))
     assert len(rows) == 50 and "WARNING: more than one factor" not in page

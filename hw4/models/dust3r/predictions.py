@@ -147,7 +147,7 @@ class PairPredictions:
         return values[:3, ~put_there].T.numpy()
 
     def output(self) -> dict[str, Any]:
-        """What upstream's `inference` returns, but for the images; float32 points share `values`' memory.
+        """What upstream's `inference` returns, but for the images.
 
         Returns:
             ``view1``, ``view2`` (``idx``, ``instance``, ``true_shape``) and ``pred1``, ``pred2``: stacked
@@ -170,7 +170,8 @@ class PairPredictions:
                 begin = int(self.begins[0, side])
                 shape = self.shapes[views[0]]
                 own = kept[:, :, begin : begin + math.prod(shape)].unflatten(2, shape).float()
-                points, conf = own[:3].movedim(0, -1), own[3]
+                # Laid out as upstream's: its sums, and so its start, then round as they do there.
+                points, conf = own[:3].movedim(0, -1).contiguous(), own[3].contiguous()
             else:
                 points = [self.points(pair, side) for pair in range(len(views))]
                 conf = [self.conf(pair, side) for pair in range(len(views))]
