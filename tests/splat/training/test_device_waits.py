@@ -166,10 +166,6 @@ def test_a_checkpoint_goes_back_to_the_device(strategy: str, monkeypatch: pytest
         run.advance()
     saved = run.state()
     with FakeTensorMode(allow_non_fake_inputs=True):
-        try:
-            ParameterDict({"means": Parameter(torch.zeros(1))}).to("cuda")
-        except RuntimeError:
-            pytest.skip("this torch asks for a driver even where tensors are fake")
         run.device = torch.device("cuda")
         run.learnt = Parameter(torch.zeros(3, 6, device="cuda"))
         run.camera_optimizer = torch.optim.Adam([run.learnt])
