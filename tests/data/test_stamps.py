@@ -17,7 +17,7 @@ from hw4.config.root import CacheConfig, ReportConfig, ScoreConfig, WandbConfig
 from hw4.data.sample import ensure_sample
 from hw4.data.stamps import inputs_stamp
 from hw4.jobs.run import run_job
-from hw4.launch.task import _finished
+from hw4.launch.job_returns import is_finished
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.sfm.config import SfmConfig
 
@@ -42,12 +42,12 @@ def test_a_changed_file_makes_a_job_unfinished(pairs_folder: MakePairs, tmp_path
         report=ReportConfig(auto=False),
         cache=CacheConfig(root=str(tmp_path / "cache")),
     )
-    assert not _finished(tmp_path / "job", config)
+    assert not is_finished(tmp_path / "job", config)
     run_job(config, tmp_path / "job", Console(quiet=True))
-    assert _finished(tmp_path / "job", config)
-    assert not _finished(tmp_path / "job", replace(config, model=SfmConfig(min_inliers=16)))
+    assert is_finished(tmp_path / "job", config)
+    assert not is_finished(tmp_path / "job", replace(config, model=SfmConfig(min_inliers=16)))
     change(root / changed)
-    assert not _finished(tmp_path / "job", config)
+    assert not is_finished(tmp_path / "job", config)
 
 
 def test_files_outside_the_root_count_as_well(pairs_folder: MakePairs, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class PairPredictions:
         values: np.ndarray | None = None,
     ) -> None:
         self.shapes, self.edges = list(shapes), list(edges)
+        self._uniform = all(len({shapes[edge[side]] for edge in edges}) == 1 for side in (0, 1))
         areas = np.array([[math.prod(shapes[view]) for view in edge] for edge in edges], np.int64)
         ends = areas.cumsum().reshape(-1, 2)
         self.begins = ends - areas
@@ -96,8 +97,13 @@ class PairPredictions:
             kept[3] = torch.where(good, conf, 1.0).clamp(max=self._surest)
 
     def points(self, pair: int, side: int) -> Tensor:
-        """(H, W, 3) float32 points of a view of a pair, in the frame of its first; a view where it can be."""
-        return self._of(pair, side)[:3].float().movedim(0, -1)
+        """(H, W, 3) float32 points of a view of a pair, in the frame of its first; laid out as upstream's.
+
+        Its sums, and so its start, then round as they do there: its network gives a view of x, y and z apart,
+        of which it makes a copy where it stacks the pairs.
+        """
+        points = self._of(pair, side)[:3].float().movedim(0, -1)
+        return points.contiguous() if self._uniform else points
 
     def conf(self, pair: int, side: int) -> Tensor:
         """(H, W) float32 confidence of a view of a pair; a view where it can be."""
@@ -153,7 +159,6 @@ class PairPredictions:
             ``view1``, ``view2`` (``idx``, ``instance``, ``true_shape``) and ``pred1``, ``pred2``: stacked
             where all shapes agree, else lists.
         """
-        uniform = all(len({self.shapes[edge[side]] for edge in self.edges}) == 1 for side in (0, 1))
         output: dict[str, Any] = {"loss": None}
         for side, name in enumerate(("pts3d", "pts3d_in_other_view")):
             views = [edge[side] for edge in self.edges]
@@ -161,16 +166,15 @@ class PairPredictions:
             output[f"view{side + 1}"] = {
                 "idx": views,
                 "instance": [str(view) for view in views],
-                "true_shape": true if uniform else list(true),
+                "true_shape": true if self._uniform else list(true),
             }
             points: Any
-            if uniform:
+            if self._uniform:
                 # Every pair has the same room.
                 kept = self._tensor.unflatten(1, (len(self.edges), -1))
                 begin = int(self.begins[0, side])
                 shape = self.shapes[views[0]]
                 own = kept[:, :, begin : begin + math.prod(shape)].unflatten(2, shape).float()
-                # Laid out as upstream's: its sums, and so its start, then round as they do there.
                 points, conf = own[:3].movedim(0, -1).contiguous(), own[3].contiguous()
             else:
                 points = [self.points(pair, side) for pair in range(len(views))]
