@@ -3,7 +3,6 @@
 import glob
 import json
 import shutil
-import tempfile
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -80,11 +79,29 @@ def _truth(cam_from_world: np.ndarray, K: np.ndarray) -> dict[str, object]:
     return {**values, "K": K.tolist()}
 
 
+def _is_whole(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return True
+
+
 def write_pair(root: Path, config: SampleConfig, idx: int) -> dict[str, object]:
-    """Write the two photos of a pair and the frames between them; returns its ground-truth entry."""
+    """Write the two photos of a pair and the frames between them; returns its ground-truth entry.
+
+    Pictures that are there whole, of the same configuration, are not drawn again.
+    """
     scene, cameras = pair_scene(config, idx)
     K = intrinsics(config.width, config.height)
+    truth: dict[str, object] = {"img1": _truth(cameras[0], K), "img2": _truth(cameras[1], K)}
     path = camera_path(cameras, config.frames + 2, eased=True)
+    photos = [root / "images" / f"{idx:04d}_{end}.png" for end in "ab"]
+    between = root / "interpolated" / str(idx) / config.generator
+    files = [*photos, *(between / f"{idx}_frame{number}.png" for number in range(len(path)))]
+    if all(map(_is_whole, files)):
+        return truth
     degenerate = idx == config.pairs - 1 and config.pairs > 1
     ends = [render(scene, c, K, config.width, config.height).rgb for c in (path[0], path[-1])]
     if degenerate:
@@ -92,11 +109,9 @@ def write_pair(root: Path, config: SampleConfig, idx: int) -> dict[str, object]:
     else:
         middle = [render(scene, c, K, config.width, config.height).rgb for c in path[1:-1]]
         frames = [ends[0], *middle, ends[1]]
-    _save(root / "images" / f"{idx:04d}_a.png", ends[0])
-    _save(root / "images" / f"{idx:04d}_b.png", ends[1])
-    for number, frame in enumerate(frames):
-        _save(root / "interpolated" / str(idx) / config.generator / f"{idx}_frame{number}.png", frame)
-    return {"img1": _truth(cameras[0], K), "img2": _truth(cameras[1], K)}
+    for file, rgb in zip(files, [*ends, *frames], strict=True):
+        _save(file, rgb)
+    return truth
 
 
 def _colmap_images(names: list[str], cameras: np.ndarray) -> str:
@@ -133,7 +148,7 @@ def _write_scene(root: Path, config: SampleConfig, pool: Executor) -> None:
     camera_line = f"1 PINHOLE {config.width} {config.height} {parameters}\n"
     for folder, part in (("0", slice(0, n_train)), ("1", slice(n_train, None))):
         target = root / "scene" / "sparse_3" / folder
-        target.mkdir(parents=True)
+        target.mkdir(parents=True, exist_ok=True)
         (target / "cameras.txt").write_text("# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n" + camera_line)
         (target / "images.txt").write_text(_colmap_images(names[part], cameras[part]))
     count = min(POINTS_PER_VIEW, config.width * config.height)
@@ -157,18 +172,23 @@ def _write_scene(root: Path, config: SampleConfig, pool: Executor) -> None:
 
 
 def write_sample(root: Path, config: SampleConfig) -> None:
-    """Write the whole sample set into an empty folder; the same config gives the same bytes.
+    """Write the whole sample set; the same config gives the same bytes.
 
     Args:
-        root: receives ``pairs.txt``, ``gt.npy``, ``images/``, ``interpolated/``, ``scene/`` and, last,
-            ``sample.json`` with each pair's yaw and which sample is degenerate.
+        root: empty, or what a process that was ended has left of the same set; receives ``pairs.txt``,
+            ``gt.npy``, ``images/``, ``interpolated/``, ``scene/`` and, last, ``sample.json`` with each
+            pair's yaw and which sample is degenerate.
         config: seed, counts and sizes.
     """
     with ThreadPoolExecutor(usable_cores()) as pool:
-        pairs = pool.map(lambda idx: write_pair(root, config, idx), range(config.pairs))
-        # Its views join the queue behind the pairs.
-        _write_scene(root, config, pool)
-        entries = list(pairs)
+        try:
+            pairs = pool.map(lambda idx: write_pair(root, config, idx), range(config.pairs))
+            # Its views join the queue behind the pairs.
+            _write_scene(root, config, pool)
+            entries = list(pairs)
+        finally:
+            # A signal does not wait for pairs that were not begun.
+            pool.shutdown(wait=False, cancel_futures=True)
     np.save(root / "gt.npy", np.array(dict(enumerate(entries)), dtype=object), allow_pickle=True)
     rows = [f"{idx} {idx:04d}_a.png {idx:04d}_b.png" for idx in range(config.pairs)]
     header = [f"generated scenes, seed {config.seed}", "idx img1 img2", "---"]
@@ -184,10 +204,12 @@ def write_sample(root: Path, config: SampleConfig) -> None:
 
 def sample_root(config: SampleConfig) -> Path:
     """Where the set of a config lies: `config.root`, or a cache folder keyed by the config's values."""
-    if config.root:
-        return Path(config.root).expanduser()
+    return Path(config.root).expanduser() if config.root else cache_home() / "sample" / _address(config)
+
+
+def _address(config: SampleConfig) -> str:
     values = {k: v for k, v in asdict(config).items() if k not in (*NOT_CONTENT, "gt_convention")}
-    return cache_home() / "sample" / digest([GENERATOR_VERSION, values])
+    return digest([GENERATOR_VERSION, values])
 
 
 def _not_a_sample_set(root: Path) -> str:
@@ -203,6 +225,8 @@ def _not_a_sample_set(root: Path) -> str:
 def ensure_sample(config: SampleConfig) -> Path:
     """The sample set's folder, generated first if it is not there yet; safe between processes.
 
+    What a process that was killed or told to end has drawn is kept, and the next one goes on with it.
+
     Raises:
         UserError: the folder exists but is no finished sample set, or it cannot be written.
     """
@@ -216,17 +240,20 @@ def ensure_sample(config: SampleConfig) -> Path:
             if root.exists() and any(root.iterdir()):
                 raise UserError(_not_a_sample_set(root))
             prefix = f".{root.name}.building-"
-            for killed in root.parent.glob(f"{glob.escape(prefix)}*"):
-                shutil.rmtree(killed, ignore_errors=True)
-            building = Path(tempfile.mkdtemp(dir=root.parent, prefix=prefix))
+            building = root.with_name(prefix + _address(config))
+            for other in root.parent.glob(f"{glob.escape(prefix)}*"):
+                if other != building:
+                    shutil.rmtree(other, ignore_errors=True)
+            building.mkdir(exist_ok=True)
             try:
                 write_sample(building, config)
-                building.chmod(0o755)
                 if root.exists():
                     root.rmdir()
                 building.rename(root)
-            finally:
+            except Exception:
+                # A full disk, say; a signal is none.
                 shutil.rmtree(building, ignore_errors=True)
+                raise
     except OSError as error:
         raise UserError(
             f"cannot write the sample data to {root}: {error.strerror}; set data.root."

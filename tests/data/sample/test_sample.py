@@ -17,10 +17,10 @@ from plyfile import PlyData
 from hw4.config import InputConfig, SampleConfig
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import load_pairs
-from hw4.data.sample import ensure_sample
+from hw4.data.sample import ensure_sample, write
 from hw4.data.sample.cameras import camera, sample_pair_cameras
 from hw4.data.sample.scene import Scene, intrinsics, make_scene, render
-from hw4.data.sample.write import degenerate_frames
+from hw4.data.sample.write import degenerate_frames, write_pair
 from hw4.pose.metrics import rotation_error_deg
 
 SMALL = {"pairs": 4, "frames": 3, "width": 64, "height": 48}
@@ -199,7 +199,35 @@ def test_somebody_elses_folder_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_what_a_killed_process_was_building_is_removed(tmp_path: Path) -> None:
+def test_what_a_killed_process_has_drawn_is_kept(
+    sample: tuple[Path, SampleConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = sample
+    config = SampleConfig(root=str(tmp_path / "a"), **SMALL)
+
+    def killed(root: Path, config: SampleConfig, idx: int) -> dict[str, object]:
+        if idx == 2:
+            raise KeyboardInterrupt
+        return write_pair(root, config, idx)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(write, "usable_cores", lambda: 1)
+        patch.setattr(write, "write_pair", killed)
+        ensure_sample(config)
+    (left,) = tmp_path.glob(".a.building-*")
+    cut = left / "images" / "0001_b.png"
+    cut.write_bytes(cut.read_bytes()[:-40])
+    pair_0 = [*(left / "images").glob("0000_*"), *(left / "interpolated" / "0").rglob("*.png")]
+    before = {path.relative_to(left): path.stat().st_mtime_ns for path in pair_0}
+
+    root = ensure_sample(config)
+
+    assert len(before) == 7
+    assert {path: (root / path).stat().st_mtime_ns for path in before} == before
+    assert digests(root) == digests(whole)
+
+
+def test_what_a_killed_process_was_building_of_another_set_is_removed(tmp_path: Path) -> None:
     for name in (".a.building-x1", ".a.lock", ".ab.building-x2", ".a.theirs"):
         (tmp_path / name / "images").mkdir(parents=True) if "lock" not in name else (tmp_path / name).touch()
     ensure_sample(SampleConfig(root=str(tmp_path / "a"), pairs=1, frames=3, width=48, height=36))
