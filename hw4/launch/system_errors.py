@@ -1,6 +1,7 @@
 """Errors of the machine in one sentence: no room, no memory, no home. Any library may raise them anywhere."""
 
 import errno
+import re
 import resource
 
 from hw4.core.errors import UserError, causes
@@ -21,6 +22,11 @@ _MEMORY_WORDS = (
 MEMORY = (
     "there is too little memory here for this. Give it less (fewer photos, views or jobs at once, a smaller "
     "data.resolution) or raise the limit, then run the same command again: finished work is kept."
+)
+
+RAY = (
+    "is it running, is hydra.launcher.ray.init.address its? Where it was started with token authentication, "
+    "set RAY_AUTH_MODE=token, with its token in ~/.ray/auth_token or RAY_AUTH_TOKEN."
 )
 
 
@@ -73,6 +79,10 @@ def _sentence(error: BaseException) -> str | None:
             "the job met its time limit (hydra.launcher.timeout_min) oftener than it may be continued "
             "(hydra.launcher.max_num_timeout); the same command goes on with it."
         )
+    if isinstance(error, ConnectionError) and re.search(r"\bRay (cluster|instance)\b", text):
+        return f"{text.split('. ')[0].rstrip('.')}: {RAY}"
+    if type(error).__module__ == "ray.exceptions" and "authentication" in text.lower():
+        return f"the cluster of Ray's refuses this token, or there is none: {RAY}"
     if isinstance(error, RecursionError):
         return "a file of the input, or a value, is nested too deeply to be read."
     return None

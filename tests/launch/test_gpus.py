@@ -61,13 +61,18 @@ def test_submitit_starts_no_more_jobs_than_there_are_cores(monkeypatch: pytest.M
     assert plan(["model=sfm,vggt"], multirun=True).at_once is None
 
 
-def test_the_launcher_of_ray_composes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_launchers_of_ray_compose(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="the extra `ray` is not installed")
     monkeypatch.setenv(VISIBLE, "0,1")
     register()
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed = compose("config", ["hydra/launcher=ray_local"], return_hydra_config=True)
-    assert composed.hydra.launcher.ray.remote == {"num_cpus": 1, "num_gpus": 1}
+        own, cluster = (
+            compose("config", [f"hydra/launcher={name}"], return_hydra_config=True).hydra.launcher.ray
+            for name in ("ray_local", "ray_cluster")
+        )
+    assert own.remote == {"num_cpus": 1, "num_gpus": 1} and own.init.address is None
+    assert cluster.remote == own.remote and cluster.init == {**own.init, "address": "10.0.0.1:6379"}
 
 
 def seen(path: Path, number: int) -> str:

@@ -46,6 +46,7 @@ def chained(error: Exception) -> Exception:
         (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), "a name is too long"),
         (RuntimeError("Could not determine home directory."), "write the path whole"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (ConnectionError("Failed to connect to Ray cluster at 10.0.0.1:6379"), "set RAY_AUTH_MODE=token"),
         (UserError("theirs"), "theirs"),
     ],
 )
