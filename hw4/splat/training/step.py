@@ -267,7 +267,7 @@ class TrainingRun:
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to a state."""
         self.step, self.history = state["step"], list(state["history"])
-        self.gaussians = parameters(dict(state["gaussians"])).to(self.device)
+        self.gaussians = parameters({name: t.to(self.device) for name, t in state["gaussians"].items()})
         self.optimizers = _optimizers(self.gaussians, self.config, self.extent)
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(_cloned(state["optimizers"][name]))
