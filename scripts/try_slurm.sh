@@ -49,7 +49,7 @@ KillWait=5
 SchedulerParameters=bf_interval=5
 ReturnToService=2
 MpiDefault=none
-NodeName=$host NodeAddr=127.0.0.1 CPUs=${CPUS:-$(nproc)} State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=${CPUS:-$(env -u OMP_NUM_THREADS nproc)} State=UNKNOWN
 PartitionName=low Nodes=$host Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=high Nodes=$host MaxTime=INFINITE State=UP PriorityTier=10
 CONF
@@ -69,7 +69,7 @@ daemons+=($!)
 for _ in {1..50}; do [ -S "$folder/munge.socket" ] && break; sleep 0.1; done
 slurmctld -D -i >/dev/null 2>&1 & daemons+=($!)
 slurmd -D >/dev/null 2>&1 & daemons+=($!)
-for _ in {1..100}; do [[ $(sinfo -h -o %t 2>/dev/null) == idle* ]] && break; sleep 0.2; done
+for _ in {1..300}; do [[ $(sinfo -h -o %t 2>/dev/null) == idle* ]] && break; sleep 0.2; done
 [[ $(sinfo -h -o %t) == idle* ]] || {
 	echo "try_slurm.sh: the node is not up; see $folder/logs with TRY_SLURM=<folder>" >&2
 	exit 1

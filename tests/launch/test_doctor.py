@@ -104,6 +104,15 @@ def test_packages_out_of_their_range() -> None:
     )
 
 
+def test_an_extra_of_extras_lacks_what_they_lack() -> None:
+    wanted = [
+        Requirement(f"{what}; extra == '{extra}'")
+        for what, extra in (("pytest", "splat"), ("no-such-package", "models"), ("hw4[models,splat]", "all"))
+    ]
+    found = software.incomplete_extras(wanted, [])
+    assert found["all"] == found["models"] == ["no-such-package"] and found["splat"] == []
+
+
 def test_libraries_that_are_there_and_do_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_cv.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
     (tmp_path / "too_new.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")

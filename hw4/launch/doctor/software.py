@@ -5,7 +5,7 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from importlib.util import find_spec
@@ -88,10 +88,19 @@ def incomplete_extras(wanted: Iterable[Requirement], base: Iterable[Requirement]
     optional = [r for r in wanted if r.marker is not None and str(r) not in always]
     distribution = metadata.metadata("hw4") if optional else None
     extras = sorted(distribution.get_all("Provides-Extra") or ()) if distribution else []
-    return {
-        extra: [r.name for r in optional if r.marker and r.marker.evaluate({"extra": extra}) and judged(r)[1]]
-        for extra in extras
-    }
+    return {extra: list(dict.fromkeys(_lacking(extra, optional))) for extra in extras}
+
+
+def _lacking(extra: str, optional: Iterable[Requirement]) -> Iterator[str]:
+    """Names of what an extra lacks, and of what the extras lack that it consists of."""
+    for requirement in optional:
+        if requirement.marker is None or not requirement.marker.evaluate({"extra": extra}):
+            continue
+        if requirement.name == "hw4":
+            for part in sorted(requirement.extras):
+                yield from _lacking(part, optional)
+        elif judged(requirement)[1]:
+            yield requirement.name
 
 
 def unloadable(modules: Iterable[str]) -> list[str]:
