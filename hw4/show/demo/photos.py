@@ -1,5 +1,6 @@
 """The user's own photos: a folder, or frames of a video file."""
 
+import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from hw4.core.durable import write_bytes
 from hw4.core.errors import UserError
 from hw4.data.photo_files import READ
 from hw4.data.photos import find_images, spread
+
+# Of a file, from which text is told from a video.
+BEGINNING = 4096
 
 
 def photos_in(folder: Path, at_most: int) -> list[Path]:
@@ -31,11 +35,13 @@ def video_frames(video: Path, at_most: int, out: Path) -> list[Path]:
     Raises:
         UserError: the file is no video that OpenCV can read, or it has fewer than two frames.
     """
-    capture = cv2.VideoCapture(str(video))
     count = 0
-    while capture.grab():
-        count += 1
-    capture.release()
+    # FFmpeg draws plain text as frames, and follows a playlist to other files and addresses.
+    if not _is_text(video):
+        capture = cv2.VideoCapture(str(video))
+        while capture.grab():
+            count += 1
+        capture.release()
     if count < 2:
         raise UserError(
             f"demo.images={video} is neither a folder of photos nor a video that OpenCV can read "
@@ -55,6 +61,17 @@ def video_frames(video: Path, at_most: int, out: Path) -> list[Path]:
                 write_bytes(paths[-1], encoded)
     capture.release()
     return paths
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            begun = codecs.getincrementaldecoder("utf-8")().decode(file.read(BEGINNING))
+    except UnicodeDecodeError:
+        return False
+    except OSError as error:
+        raise UserError(f"cannot read demo.images={path}: {error.strerror}.") from error
+    return "\0" not in begun
 
 
 def find_photos(source: Path, at_most: int, frames_dir: Path) -> Sequence[Path]:
