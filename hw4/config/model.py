@@ -17,6 +17,15 @@ class ModelConfig(Checked, at="model"):
     name: str = "???"
     seed_decides: ClassVar[bool] = False
     """Whether its reconstructions depend on the key `seed`, whatever the weights."""
+    thread_safe: ClassVar[bool] = False
+    """As its model says of itself: samples are then worked on in threads, and need no processes."""
+    group: ClassVar[int] = 1
+    """Samples that a process takes together; of a model that takes batches, several batches."""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a sample leaves other cores idle, so that several at a time are worth a process each."""
+        return False
 
     def files(self) -> list[Path]:
         """Files and folders that these keys name: a finished job is done again where they have changed."""
@@ -35,6 +44,10 @@ def _seed_is_read(config: Any, stage: str) -> bool:
     return config.model.weights == "random" or (stage in (POSE, PREDICT) and config.model.seed_decides)
 
 
+# Bytes of weights; those of the small networks have some 10 MB, the official ones hundreds.
+SMALL = 64 * 2**20
+# Scenes that go to a process together, of models that take several in a batch.
+GROUP = 12
 # Eight-bit integers for the linear layers of the transformers.
 INT8 = "int8"
 
@@ -77,6 +90,16 @@ class NetworkConfig(ModelConfig):
                 f"model.dtype={INT8} is for a CPU, and model.device={self.device}; use model.dtype=bfloat16 "
                 "there, or model.device=cpu."
             )
+
+    @property
+    def is_small(self) -> bool:
+        """See `ModelConfig.is_small`: the networks that ship with the project, or their like, on a CPU."""
+        if self.device not in ("auto", "cpu"):
+            return False
+        if self.weights in ("tiny", "random"):
+            return True
+        file = Path(self.weights).expanduser()
+        return file.is_file() and file.stat().st_size < SMALL
 
     def files(self) -> list[Path]:
         """See `ModelConfig.files`."""

@@ -15,6 +15,8 @@ from hw4.config.stages import ALL, SPLAT, selected, stages, tasks
 from hw4.core.errors import ConfigError
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
 
+AUTO = "auto"
+
 
 @dataclass
 class MetricsConfig(Checked, at="metrics"):
@@ -177,7 +179,9 @@ def _objectives() -> list[str]:
 @dataclass
 class Config(Checked):
     """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises, a metric of
-    `hw4.metrics.objectives`.
+    `hw4.metrics.objectives`. `jobs`: pose samples that are worked on at a time; ``auto``: with sfm one for
+    each core, and so with small networks on a CPU where there are enough samples, else one. The results are
+    the same.
 
     `model` has no default here: the command line's stands in ``conf/config.yaml``, a notebook gives one.
     """
@@ -198,6 +202,12 @@ class Config(Checked):
     wandb: WandbConfig = group(WandbConfig, decides="nothing")
     cache: CacheConfig = group(CacheConfig, decides="nothing")
     objective: str | None = key(None, choices=_objectives, decides="nothing")
+    jobs: str = key(
+        AUTO,
+        valid=re.compile(rf"{AUTO}|[1-9]\d{{0,3}}").fullmatch,
+        otherwise=f"is no number of samples; give {AUTO}, or a number from 1 to 9999",
+        decides="nothing",
+    )
     name: str = key(
         "",
         valid=re.compile(r"[\w .=,+-]*").fullmatch,

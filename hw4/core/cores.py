@@ -2,9 +2,24 @@
 
 import os
 
+from hw4.core.errors import UserError
+
+# Of processes that share a machine: how many cores each may use.
+CORES = "HW4_CORES"
+
 
 def usable_cores() -> int:
-    """Cores that the system lets this process run on; all of the machine where it does not tell."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that the system lets this process run on, all of the machine where it does not tell.
+
+    Where `CORES` is set there are no more than it says.
+
+    Raises:
+        UserError: the variable holds something else than a number.
+    """
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get(CORES)
+    if not limit:
+        return found
+    if not limit.isdecimal() or int(limit) < 1:
+        raise UserError(f"{CORES}={limit} must be a number of cores, 1 or more.")
+    return min(found, int(limit))

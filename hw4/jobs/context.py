@@ -55,17 +55,24 @@ class JobContext:
             UserError: it cannot be built.
         """
         # Only models with weights import torch, and only stages with a model need this.
-        from hw4.models.registry import build_model, model_labels
+        from hw4.models.registry import build_model
 
-        config = self.config
-        model = build_model(config.model)
+        model = build_model(self.config.model)
         model.on_step = self._on_step
-        if config.cache.reuse:
-            address = model_address(config, model_labels(config.model).fingerprint)
-            model.scratch = Path(config.cache.root) / "pairs" / address
+        model.scratch = self.scratch()
         self.at_end.callback(model.close)
         model.open(self.out_dir)
         return model
+
+    def scratch(self) -> Path | None:
+        """Where the model keeps what a killed reconstruction would go on from, if it may."""
+        from hw4.models.registry import model_labels
+
+        config = self.config
+        if not config.cache.reuse:
+            return None
+        address = model_address(config, model_labels(config.model).fingerprint)
+        return Path(config.cache.root) / "pairs" / address
 
     def warn(self, text: str) -> None:
         """Tell the person at the terminal; a sweep says what several jobs warn of once, at its end."""

@@ -17,6 +17,7 @@ from hw4.core.protocols import HOMEWORK
 from hw4.data.pairs.samples import PairSample
 from hw4.data.samples import Samples, load_samples, load_scored
 from hw4.data.views.frames_list import frames_digest, write_frames
+from hw4.jobs.at_once import at_once
 from hw4.jobs.context import JobContext
 from hw4.jobs.logged import SAMPLE, PoseLog, pose_values
 from hw4.models.toy_weights import doubt_of_weights
@@ -78,6 +79,7 @@ def source_of(context: JobContext, samples: Sequence[PairSample]) -> Source:
         config.cache.reuse,
         (config.model.name, labels.weights),
         sample_set(config.data),
+        at_once(context),
     )
     source = FromCandidates(model, cache_dir, config.input, config.metrics) if config.input.picks else model
     # Clouds are read until the job ends.

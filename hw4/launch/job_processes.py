@@ -17,6 +17,7 @@ from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
+from hw4.core.cores import CORES, usable_cores
 from hw4.launch.gpus import VISIBLE
 from hw4.launch.job_returns import SweepJob
 
@@ -47,13 +48,14 @@ class JobProcesses:
         self.n_jobs = len(devices) if one_each else effective_n_jobs(n_jobs)
         # As often as there are processes, dealt out in turn.
         self._free = deque(islice(cycle(devices or (None,)), self.n_jobs))
+        self._share = max(1, usable_cores() // self.n_jobs)
 
     def __call__(self, calls: Iterable[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
         """Run joblib's delayed calls; the results are in their order."""
         todo = deque(enumerate(calls))
         results: list[Any] = [None] * len(todo)
         running: dict[Future[Any], tuple[_Process, int, tuple[Any, ...]]] = {}
-        idle = [_Process(self._free.popleft()) for _ in range(min(self.n_jobs, len(todo)))]
+        idle = [_Process(self._free.popleft(), self._share) for _ in range(min(self.n_jobs, len(todo)))]
         try:
             while todo or running:
                 while todo and idle:
@@ -69,7 +71,7 @@ class JobProcesses:
                     except _killed() as error:
                         process.pool.shutdown(kill_workers=True)
                         results[index] = _lost(str(error), *arguments[:4])
-                        idle.append(_Process(process.device))
+                        idle.append(_Process(process.device, self._share))
         finally:
             for process in [*idle, *(process for process, _, _ in running.values())]:
                 process.pool.shutdown(kill_workers=True)
@@ -77,13 +79,13 @@ class JobProcesses:
 
 
 class _Process:
-    """A process that runs one job after another, with one GPU in its sight or with all."""
+    """A process that runs one job after another, with one GPU in its sight or with all, on its share of the cores."""
 
-    def __init__(self, device: str | None) -> None:
+    def __init__(self, device: str | None, share: int) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
 
         self.device = device
-        arguments = (os.getpid(), device)
+        arguments = (os.getpid(), device, share)
         self.pool = ProcessPoolExecutor(max_workers=1, initializer=_end_with, initargs=arguments)
 
 
@@ -93,8 +95,9 @@ def _killed() -> type[Exception]:
     return TerminatedWorkerError
 
 
-def _end_with(parent: int, device: str | None) -> None:
+def _end_with(parent: int, device: str | None, share: int) -> None:
     """In a worker: Ctrl-C is the sweep's to answer, and a sweep that is gone needs no worker."""
+    os.environ[CORES] = str(share)
     # Before any job imports torch, which looks at it once.
     if device is not None:
         os.environ[VISIBLE] = device

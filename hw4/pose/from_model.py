@@ -11,6 +11,7 @@ from hw4.data.pairs.samples import PairSample
 from hw4.data.photos import photo_digests
 from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
+from hw4.pose.at_once import ALONE, AtOnce, predict_in_processes
 from hw4.pose.predict import CloudName, predict_samples
 from hw4.pose.results import FAILED, OK, Prediction
 from hw4.pose.source import Answer, Source
@@ -48,6 +49,7 @@ class FromModel(Source):
         reuse: False computes everything again.
         labels: model name and weights label, where they are known without building the model.
         sample_set: identifies where the samples are from; empty: every user of the folder takes turns.
+        at_once: how many samples are worked on at a time; its processes make their own models.
     """
 
     def __init__(
@@ -58,11 +60,12 @@ class FromModel(Source):
         reuse: bool = True,
         labels: tuple[str, str] | None = None,
         sample_set: str = "",
+        at_once: AtOnce = ALONE,
     ) -> None:
         self.cache_dir = cache_dir
         self.seed = seed
         self._lock = f".set-{digest(sample_set)}.lock"
-        self._reuse, self._labels = reuse, labels
+        self._reuse, self._labels, self._at_once = reuse, labels, at_once
         self._model = model if isinstance(model, ReconstructionModel) else None
         self._make_model = None if isinstance(model, ReconstructionModel) else model
 
@@ -106,13 +109,25 @@ class FromModel(Source):
             by_files = {idx: f"clouds/{idx}-{inputs[:8]}.npz" for idx, inputs in keys}
             cloud_name = cloud_name or (lambda sample: by_files[sample.idx])
             todo = [s for s, key in zip(samples, keys, strict=True) if key not in known]
-            fresh = predict_samples(self.model, todo, self.seed, folder, cloud_name) if todo else iter(())
-            for key in keys:
-                if key in known:
-                    yield Prediction.from_json(known[key]), True
-                    continue
-                prediction = next(fresh)
-                # What may go well another time is not remembered.
-                if log and prediction.status in (OK, FAILED):
-                    log.append({"inputs": key[1], **prediction.to_json()})
-                yield prediction, False
+            # Closed, so that no process works on for nobody.
+            with closing(self._fresh(todo, folder, cloud_name)) as fresh:
+                for key in keys:
+                    if key in known:
+                        yield Prediction.from_json(known[key]), True
+                        continue
+                    prediction = next(fresh)
+                    # What may go well another time is not remembered.
+                    if log and prediction.status in (OK, FAILED):
+                        log.append({"inputs": key[1], **prediction.to_json()})
+                    yield prediction, False
+
+    def _fresh(
+        self, todo: Sequence[PairSample], folder: Path | None, cloud_name: CloudName
+    ) -> Generator[Prediction, None, None]:
+        """The predictions that are missing, in order."""
+        if not todo:
+            return
+        if self._at_once.processes(todo) > 1:
+            yield from predict_in_processes(self._at_once, todo, self.seed, folder, cloud_name)
+        else:
+            yield from predict_samples(self.model, todo, self.seed, folder, cloud_name, self._at_once)

@@ -25,6 +25,7 @@ from hw4.models.base import (
     ReconstructionModel,
     ViewsModel,
 )
+from hw4.pose.at_once import ALONE, AtOnce
 from hw4.pose.clouds import cloud_npz
 from hw4.pose.crossfade import diagnose_sequence
 from hw4.pose.dense import dense_npz, dense_path
@@ -185,11 +186,12 @@ def predict_samples(
     seed: int,
     cache_dir: Path | None = None,
     cloud_name: CloudName = cloud_by_idx,
+    at_once: AtOnce = ALONE,
 ) -> Iterator[Prediction]:
     """Run the model on samples, in order; whatever goes wrong with one becomes its prediction's reason.
 
     While the model computes, a thread decodes the next photos. Scenes of one shape go through a
-    `BatchedModel` together; a thread-safe model has a scene for every core.
+    `BatchedModel` together; a thread-safe model has several scenes at a time.
 
     Args:
         model: any model.
@@ -197,12 +199,13 @@ def predict_samples(
         seed: given to the model with each sample.
         cache_dir: where point clouds are written; None: nowhere.
         cloud_name: a cloud's file in it, by default ``clouds/<idx>.npz``.
+        at_once: how many scenes of a thread-safe model, and how far batches reach.
 
     Raises:
         UserError: a point cloud cannot be written (disk).
     """
-    coming, most = iter(samples), len(samples)
-    threads = usable_cores() if model.thread_safe else 1
+    coming, most, taken = iter(samples), len(samples), 0
+    threads = (at_once.count or usable_cores()) if model.thread_safe else 1
     with ThreadPoolExecutor(threads, "ahead") as decoder:
         ahead: deque[Future[_Prepared]] = deque()
 
@@ -218,10 +221,11 @@ def predict_samples(
                 shapes, views = batch[0].shapes, batch[0].views
                 limit = 1
                 if isinstance(model, BatchedModel) and shapes is not None and views is not None:
-                    limit = min(most, model.scenes_per_batch(views))
+                    limit = min(most, model.scenes_per_batch(views), at_once.left_of_group(taken))
                 while len(batch) < limit and ahead and ahead[0].result().shapes == shapes:
                     batch.append(ahead.popleft().result())
                     top_up()
+                taken += len(batch)
                 started = time.perf_counter()
                 outcomes, fits = _reconstruct_all(model, batch, seed)
                 most = fits or most

@@ -21,8 +21,9 @@ from hw4.pose.views import not_placed
 
 def write_predictions(path: Path, samples: Sequence[SampleResult]) -> None:
     """Save the world-from-camera matrices of all samples that have them."""
+    # An array from another process brings a dtype object of its own, which the file would repeat for each.
     matrices = {
-        str(s.sample.idx): np.linalg.inv(s.prediction.cam_from_world)
+        str(s.sample.idx): np.linalg.inv(s.prediction.cam_from_world).astype(np.float64)
         for s in samples
         if s.prediction.cam_from_world is not None
     }

@@ -1,5 +1,7 @@
 """Models that need no weights, for tests of the run itself."""
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,3 +45,24 @@ class FakeModel(ReconstructionModel):
         return Reconstruction(
             cam_from_world, eyes, np.full((n, 2), 4), eyes, images, pts3d=points, notes={"idx": idx}
         )
+
+
+class Mortal(FakeModel):
+    """Its process dies of a sample, unless the file `dead` is there by then; it leaves its number beside."""
+
+    def __init__(self, idx: int, dead: Path) -> None:
+        super().__init__()
+        self._idx, self._dead = idx, dead
+        dead.with_name(f"{dead.name}-{os.getpid()}").touch()
+
+    def reconstruct(
+        self, image_paths: Sequence[Path], Ks: np.ndarray | None = None, seed: int = 0
+    ) -> Reconstruction:
+        if image_paths[0].name.startswith(f"{self._idx}_") and not self._dead.exists():
+            self._dead.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().reconstruct(image_paths, Ks, seed)
+
+
+def mortal(idx: int, dead: Path) -> Mortal:
+    return Mortal(idx, dead)

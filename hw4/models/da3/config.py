@@ -1,9 +1,10 @@
 """`model=da3`: the keys of Depth Anything 3."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hw4.config.fields import key
-from hw4.config.model import NetworkConfig, weights_key
+from hw4.config.model import GROUP, NetworkConfig, weights_key
 
 SIZES = ("small", "base", "large", "giant")
 
@@ -19,6 +20,7 @@ class Da3Config(NetworkConfig):
     """
 
     name: str = "da3"
+    group: ClassVar[int] = GROUP
     weights: str = weights_key("official")
     size: str = key("small", choices=SIZES, read_if=lambda config, _: config.model.weights == "official")
     image_size: int | None = key(None, low=14)

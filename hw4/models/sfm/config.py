@@ -1,6 +1,7 @@
 """`model=sfm`: the keys of structure from motion."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hw4.config.fields import key
 from hw4.config.model import ModelConfig
@@ -21,6 +22,7 @@ class SfmConfig(ModelConfig):
     """
 
     name: str = "sfm"
+    thread_safe: ClassVar[bool] = True
     intrinsics: str = key("data", choices=("data", "guess"))
     max_features: int = key(4096, low=16)
     max_image_size: int = key(800, low=32)

@@ -1,9 +1,10 @@
 """`model=vggt`: the keys of VGGT."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hw4.config.fields import key
-from hw4.config.model import INT8, NetworkConfig, dtype_key
+from hw4.config.model import GROUP, INT8, NetworkConfig, dtype_key
 
 NO_POINTS = "none"
 
@@ -18,6 +19,7 @@ class VggtConfig(NetworkConfig):
     """
 
     name: str = "vggt"
+    group: ClassVar[int] = GROUP
     image_size: int | None = key(None, low=14)
     batch_size: int | None = key(None, low=1, decides="nothing")
     preprocess: str = key("crop", choices=("crop", "pad"))
