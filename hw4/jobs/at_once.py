@@ -32,15 +32,15 @@ def at_once(context: JobContext) -> AtOnce:
     # Of each sample there are several candidates: processes would be started for each anew.
     if config.input.picks:
         return ALONE
-    make = make_model, (config.model, context.scratch())
     small = config.model.is_small and not _has_gpu(context)
-    if asked is None and small:
-        free = free_bytes()
-        fitting = usable_cores() if free is None else min(usable_cores(), int(free / ROOM))
-        return AtOnce(max(1, fitting), config.model.group, VIEWS_EACH, make)
-    if asked is None or (asked == 1 and not small):
+    if not small and asked in (None, 1):
         return ALONE
-    return AtOnce(asked, config.model.group, make=make)
+    make = make_model, (config.model, context.scratch())
+    if asked is not None:
+        return AtOnce(asked, config.model.group, make=make)
+    free = free_bytes()
+    fitting = usable_cores() if free is None else min(usable_cores(), int(free / ROOM))
+    return AtOnce(max(1, fitting), config.model.group, VIEWS_EACH, make)
 
 
 def make_model(config: ModelConfig, scratch: Path | None) -> "ReconstructionModel":

@@ -79,7 +79,7 @@ class JobProcesses:
 
 
 class _Process:
-    """A process that runs one job after another, with one GPU in its sight or with all, on its share of the cores."""
+    """A process that runs one job after another on its share of the cores, with one GPU in sight or all."""
 
     def __init__(self, device: str | None, share: int) -> None:
         from joblib.externals.loky import ProcessPoolExecutor

@@ -11,8 +11,9 @@ from hw4.data.pairs.samples import PairSample
 from hw4.data.photos import photo_digests
 from hw4.data.views.sample import SampleViews
 from hw4.models.base import ReconstructionModel
-from hw4.pose.at_once import ALONE, AtOnce, predict_in_processes
+from hw4.pose.at_once import ALONE, AtOnce
 from hw4.pose.predict import CloudName, predict_samples
+from hw4.pose.processes import predict_in_processes
 from hw4.pose.results import FAILED, OK, Prediction
 from hw4.pose.source import Answer, Source
 

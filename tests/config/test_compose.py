@@ -37,6 +37,7 @@ from tests.support.cli import refused
         (["+splat.lrr=1"], "Did you mean splat.lr?"),
         (["+foo=1"], "there is no key foo"),
         (["splat.iterations=abc"], "splat.iterations: the value 'abc'"),
+        (["jobs=0"], "jobs='0' is no number of samples; give auto, or a number from 1 to 9999"),
         (["splat.lr=-1"], "splat.lr=-1 is impossible: it must be at least 0"),
         (["splat.ssim_weight=1.5"], "at most 1"),
         (["metrics.mode=rotation"], "choose one of: R, T, both"),

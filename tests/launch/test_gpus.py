@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from hw4.core.cores import usable_cores
 from hw4.core.errors import ConfigError
 from hw4.launch.conf import conf_dir
 from hw4.launch.gpus import VISIBLE, gpus, one_gpu
@@ -75,22 +76,25 @@ def test_the_launchers_of_ray_compose(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cluster.remote == own.remote and cluster.init == {**own.init, "address": "10.0.0.1:6379"}
 
 
-def seen(path: Path, number: int) -> str:
-    """What a job sees, once as many others run as there are devices."""
+def seen(path: Path, number: int) -> tuple[str, int]:
+    """What a job sees of GPUs and cores, once as many others run as there are devices."""
     (path / str(number)).touch()
     deadline = time.monotonic() + 60
     while len(list(path.iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
-    return os.environ[VISIBLE]
+    return os.environ[VISIBLE], usable_cores()
 
 
 @pytest.mark.slow
-def test_each_job_sees_one_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_job_sees_one_device_and_its_share_of_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     run = JobProcesses(n_jobs=-1, devices=["4", "7"])
     assert run.n_jobs == 2
     found = run([(seen, (tmp_path, number), {}) for number in range(2)])
-    assert sorted(found) == ["4", "7"]
+    share = max(1, usable_cores() // 2)
+    assert sorted(found) == [("4", share), ("7", share)]
 
 
 @pytest.mark.parametrize(("n_jobs", "dealt"), [(-1, ["4", "7"]), (3, ["4", "7", "4"]), (1, ["4"])])

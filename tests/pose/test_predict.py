@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hw4.core.durable import jsonable
 from hw4.core.errors import UserError
 from hw4.data.pairs.samples import PairSample
 from hw4.models.base import Reconstruction
@@ -20,6 +21,7 @@ from hw4.models.network.views import ModelView
 from hw4.models.vggt.config import VggtConfig
 from hw4.models.vggt.model import VggtModel
 from hw4.pose import predict
+from hw4.pose.at_once import AtOnce
 from hw4.pose.predict import AHEAD, predict_sample, predict_samples
 from hw4.pose.results import BROKEN, OK, Prediction
 from tests.support.fake_models import FakeModel
@@ -80,6 +82,19 @@ def test_batches_give_what_single_scenes_give(tmp_path: Path) -> None:
     assert all(map(same, together, one_by_one))
     # Another pair has other cameras: the comparison is of more than a constant.
     assert not same(together[0], replace(together[1], idx=0))
+
+
+def test_groups_of_samples_are_the_same_batches_wherever_they_are_worked_on(tmp_path: Path) -> None:
+    samples, at_once = make_samples(tmp_path), AtOnce(group=3)
+    model = Recorded(replace(VGGT, batch_size=4))
+    whole = list(predict_samples(model, samples, 0, at_once=at_once))
+    assert model.batches == [2, 1, 3, 1]
+    parts = [p for i in (0, 3, 6) for p in predict_samples(model, samples[i : i + 3], 0, at_once=at_once)]
+    assert model.batches[4:] == [2, 1, 3, 1]
+    for one, other in zip(whole, parts, strict=True):
+        assert jsonable(replace(one, seconds=None).to_json()) == jsonable(
+            replace(other, seconds=None).to_json()
+        )
 
 
 def test_batches_follow_the_size_of_the_scenes(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_cameras(samples) -> None:
 def test_several_scenes_at_a_time_are_those_of_one_after_another(samples, monkeypatch) -> None:
     both = [*samples["interpolated"], *samples["pair"]]
     model = SfmModel(SfmConfig())
-    assert model.thread_safe
+    assert model.thread_safe and model.config.thread_safe
     found = {}
     for cores in (1, 4):
         monkeypatch.setattr(predict, "usable_cores", lambda cores=cores: cores)
