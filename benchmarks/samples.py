@@ -3,8 +3,8 @@
     python -m benchmarks.samples [--quick]
 
 sfm in threads, against one core; the small DUSt3R in processes, against one process with torch's threads. The
-start of processes is part of their time, as building the model is of one's. Records and clouds are compared to
-the bit.
+start of processes is part of their time, as building the model is of one's. Records and clouds are compared
+to the bit.
 """
 
 import os
