@@ -26,7 +26,8 @@ class Standing:
         total: how many there are to be; None where a search decides it while it runs.
         done: whole or incomplete ones; `failed`: ended by an error; `running`; `stopped`: begun, without an
             end, and worked on by nobody.
-        waiting: submitted ones that wait for a cluster, for the first time or again.
+        waiting: submitted ones that wait for a cluster, for the first time or again, and those of a sweep at
+            work that are about to run.
         launched: whether the sweep's own process is at work, which starts jobs or waits for them.
         seconds: mean time of those that are over, or None.
     """
@@ -87,7 +88,7 @@ def standing(sweep: Path, going: Going) -> Standing:
     held = {folder for folder in run_folders(sweep) if is_held(folder / LOCK)}
     submitted = {sweep / name: job for name, job in read_submitted(sweep).items()}
     waiting = {folder for folder, job in submitted.items() if folder not in held and _waits(job, going)}
-    done = failed = running = stopped = 0
+    done = failed = running = stopped = beginning = 0
     times = []
     for folder in run_folders(sweep):
         results = read_json(folder / RESULTS)
@@ -96,6 +97,9 @@ def standing(sweep: Path, going: Going) -> Standing:
             running += 1
         elif folder in waiting:
             continue
+        elif results is None and launched:
+            # Its process imports, or its turn comes again.
+            beginning += 1
         elif results is None:
             stopped += 1
         elif results.get("status") == FAILED:
@@ -105,7 +109,7 @@ def standing(sweep: Path, going: Going) -> Standing:
             times += [float(results["seconds"])] if results.get("seconds") else []
     mean = sum(times) / len(times) if times else None
     known = total if isinstance(total, int) else None
-    return Standing(known, done, failed, running, stopped, len(waiting), launched, mean)
+    return Standing(known, done, failed, running, stopped, len(waiting) + beginning, launched, mean)
 
 
 def _waits(job: Submitted, going: Going) -> bool:

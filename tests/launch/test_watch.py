@@ -34,9 +34,10 @@ def sweep(tmp_path: Path) -> Path:
 def test_counts_and_the_time_that_is_left(sweep: Path) -> None:
     with exclusive(sweep / "3"), using(sweep):
         now = standing(sweep, Going())
-    assert now == Standing(6, done=2, failed=1, running=1, stopped=1, waiting=0, launched=True, seconds=150.0)
-    assert now.queued == 1 and not now.is_over
-    assert now.words() == "2 of 6 done, 1 failed, 1 running, 1 queued, 1 stopped; about 5 min left"
+    # Job 4 has begun and imports, or its turn comes again: of a sweep at work nothing is stopped.
+    assert now == Standing(6, done=2, failed=1, running=1, stopped=0, waiting=1, launched=True, seconds=150.0)
+    assert now.queued == 2 and not now.is_over
+    assert now.words() == "2 of 6 done, 1 failed, 1 running, 2 queued; about 8 min left"
 
 
 def test_a_sweep_whose_process_is_gone_is_over(sweep: Path) -> None:
