@@ -28,6 +28,7 @@ from hw4.models.dust3r.spill import Workspace, workspace
 from hw4.models.dust3r.upstream import import_inference
 from hw4.models.dust3r.views import load_view
 from hw4.models.network.devices import pick_device, pick_dtype, precision, tf32
+from hw4.models.network.heap import is_large, kept_heap
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.reduced import reduce_network
 from hw4.models.network.room import in_chunks, room_for
@@ -61,6 +62,7 @@ class Dust3rModel(ViewsModel):
         self.device = pick_device(config)
         self.dtype = pick_dtype(config, self.device)
         self.network = loaded.network.to(self.device)
+        self._large = is_large(self.device, self.network)
         reduce_network(config, self.device, self.network, TRANSFORMERS, HEADS)
         self.image_size = config.image_size or loaded.image_size
         self.patch_size = loaded.patch_size
@@ -139,7 +141,8 @@ class Dust3rModel(ViewsModel):
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
-        with quiet(), tf32(self.device), precision(self.device, self.dtype):
+        at_work = precision(self.device, self.dtype)
+        with quiet(), tf32(self.device), at_work, kept_heap(self._large):
             yield
 
     def _predictions(self, views: Sequence[ModelView], pairs: Pairs, missing: set[int]) -> dust3r_fast.Chunks:

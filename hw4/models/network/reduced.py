@@ -1,6 +1,7 @@
 """Networks on a CPU in fewer bits: convolutions of heads in bfloat16, linear layers in eight-bit integers."""
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,7 +11,15 @@ from torch import Tensor, nn
 
 from hw4.config.model import INT8, NetworkConfig
 
+log = logging.getLogger(__name__)
+
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+def computes_bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16: others emulate it, tens of times slower than float32."""
+    ops: Any = torch.ops.mkldnn
+    return hasattr(ops, "_is_mkldnn_bf16_supported") and bool(ops._is_mkldnn_bf16_supported())
 
 
 def reduce_network(
@@ -23,9 +32,9 @@ def reduce_network(
     """Prepare a network on its device for `config.dtype`: in place, and only on a CPU.
 
     ``bfloat16`` computes the convolutions of the heads in it, which upstream keeps in float32; autocast (see
-    `precision`) does the rest. ``int8`` computes those convolutions so too, and the linear layers of the
-    transformers in eight-bit integers: weights by output channel, activations with a scale per call. The
-    last layer of a head, and what follows it, is in float32 always.
+    `precision`) does the rest. ``int8`` computes the linear layers of the transformers in eight-bit integers
+    (weights by output channel, activations with a scale per call) and, where the CPU `computes_bfloat16`,
+    those convolutions in it. The last layer of a head, and what follows it, is in float32 always.
 
     Args:
         config: says which.
@@ -36,7 +45,13 @@ def reduce_network(
     """
     if device.type != "cpu":
         return
-    if config.dtype in ("bfloat16", INT8):
+    native = computes_bfloat16()
+    if config.dtype == "bfloat16" and not native:
+        log.warning(
+            "model.dtype=bfloat16: this CPU only emulates it, many times slower than float32; use "
+            "model.dtype=float32 or int8."
+        )
+    if config.dtype == "bfloat16" or (config.dtype == INT8 and native):
         for name in heads:
             if (head := getattr(network, name)) is not None:
                 _halve(head)

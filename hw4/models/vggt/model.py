@@ -10,6 +10,7 @@ import torch
 from hw4.core.errors import UserError
 from hw4.models.base import BatchedModel, Reconstruction
 from hw4.models.network.devices import pick_device, pick_dtype, precision
+from hw4.models.network.heap import is_large, kept_heap
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.one_pass import in_one_pass, reconstruction_of, scenes_that_fill
 from hw4.models.network.reduced import reduce_network
@@ -40,6 +41,7 @@ class VggtModel(BatchedModel):
         if config.pts3d_from == NO_POINTS:
             network.depth_head = None
         self.network = network.to(self.device)
+        self._large = is_large(self.device, self.network)
         reduce_network(config, self.device, self.network, ["aggregator"], ["depth_head", "point_head"])
         if self.device.type == "cpu":
             keep_tokens(network.aggregator)
@@ -77,7 +79,8 @@ class VggtModel(BatchedModel):
     def reconstruct_batch(self, scenes: Sequence[Sequence[ModelView]]) -> list[Reconstruction]:
         """See `BatchedModel.reconstruct_batch`."""
         images = torch.stack([torch.stack([view.pixels for view in views]) for views in scenes])
-        with torch.inference_mode(), quiet(), precision(self.device, self.dtype):
+        at_work = precision(self.device, self.dtype)
+        with torch.inference_mode(), quiet(), at_work, kept_heap(self._large):
             predictions = self.network(images.to(self.device))
         names = [name for name in OUTPUTS if name in predictions]
         output = {name: predictions[name].float().cpu() for name in names}
