@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.dust3r import official_network, upstream
+from benchmarks.dust3r import official_network
 from benchmarks.measure import Ratio, Record, start
 from benchmarks.vggt import outputs
 from hw4.config import InputConfig, PairsConfig, SampleConfig
@@ -85,9 +85,19 @@ def said_upstream(model: ViewsModel, views: Sequence[ModelView]) -> np.ndarray:
         if isinstance(model, VggtModel):
             return outputs(model.network, torch.stack(images)[None])["depth"].numpy().reshape(-1, 1)
         pairs = model.predict_pairs(views, "complete").edges
-        output = upstream(model.network, [image.sub(0.5).div(0.5) for image in images], pairs, 1)
-    sides = (output["pred1"]["pts3d"], output["pred2"]["pts3d_in_other_view"])
-    return np.concatenate([side[pair].reshape(-1, 3) for pair in range(len(pairs)) for side in sides])
+        # Upstream's `inference` turns autocast off; this is what its network does under it.
+        inputs = [
+            {
+                "img": image[None].sub(0.5).div(0.5),
+                "true_shape": torch.tensor([image.shape[1:]]),
+                "instance": [n],
+            }
+            for n, image in enumerate(images)
+        ]
+        with torch.inference_mode(), quiet():
+            found = [model.network(inputs[first], inputs[second]) for first, second in pairs]
+    sides = [side for one, other in found for side in (one["pts3d"], other["pts3d_in_other_view"])]
+    return torch.cat([side.float().reshape(-1, 3) for side in sides]).numpy()
 
 
 def apart(found: np.ndarray, expected: np.ndarray) -> str:

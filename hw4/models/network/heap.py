@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 # Of `mallopt` in glibc's <malloc.h>.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _NEVER = 2**31 - 1
 # What a process comes to by itself that has freed a large tensor.
-_USUAL = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_MAX: 65536}
+_USUAL = {_TRIM_THRESHOLD: 64 * 2**20, _MMAP_THRESHOLD: 32 * 2**20, _MMAP_MAX: 65536}
 # A network of fewer parameters works on tensors that stay with the process anyway.
 LARGE = 100_000_000
 

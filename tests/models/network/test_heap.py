@@ -26,7 +26,7 @@ def test_the_allocator_is_put_back_whatever_happens(told: list[tuple[int, ...]])
         kept = list(told)
         raise RuntimeError
     assert kept == [(-4, 0), (-1, 2**31 - 1)]
-    assert told[2:] == [(-1, 64 * 2**20), (-4, 65536), (0,)]
+    assert told[2:] == [(-1, 64 * 2**20), (-3, 32 * 2**20), (-4, 65536), (0,)]
 
 
 @pytest.mark.parametrize(
