@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -117,6 +117,7 @@ def official(record: Record, height: int, width: int) -> None:
     def ours(kind: str, views: Sequence[ModelView]) -> np.ndarray:
         return models[kind].reconstruct_views(views).cam_from_world
 
+    sides: dict[str, Callable[[Sequence[ModelView]], np.ndarray]]
     sides = {"upstream": upstream, **{kind: partial(ours, kind) for kind in models}}
     spent, apart = dict.fromkeys(sides, 0.0), dict.fromkeys(sides, 0.0)
 
