@@ -16,6 +16,8 @@ from hw4.models.sfm.config import SfmConfig
 MAX_ANGLE = 0.7
 # pycolmap stores unit-length descriptors times this, rounded to 8 bits.
 DESCRIPTOR_NORM = 512.0
+# Keypoints that are compared with another view's at a time: what is compared stays in the processor's cache.
+BLOCK = 512
 
 
 @dataclass
@@ -69,10 +71,10 @@ def extract(paths: Sequence[Path], config: SfmConfig) -> list[Features]:
         images.mkdir()
         for number, image in enumerate(reduced):
             # Nothing is gained by packing what is read once.
-            image.convert("L").save(images / f"{number}.png", compress_level=0)
+            image.convert("L").save(images / f"{number}.pgm")
         pycolmap.extract_features(path, images, extraction_options=options)
         with pycolmap.Database.open(path) as database:
-            found = [_stored(database, f"{number}.png") for number in range(len(photos))]
+            found = [_stored(database, f"{number}.pgm") for number in range(len(photos))]
     return [
         Features(*one, np.asarray(small), photo.size, resize_map(small.size, photo.size))
         for one, small, photo in zip(found, reduced, photos, strict=True)
@@ -93,25 +95,40 @@ def _stored(database: pycolmap.Database, name: str) -> tuple[np.ndarray, np.ndar
 def match(first: Features, second: Features, max_ratio: float) -> np.ndarray:
     """Mutual nearest neighbours that pass Lowe's ratio test.
 
-    The same rule as COLMAP's SIFT matcher (angles between descriptors, ratio, cross-check), by one matrix
-    product: COLMAP's exact search is some fifty times slower, its usual one finds fewer matches.
+    The same rule as COLMAP's SIFT matcher (angles between descriptors, ratio, cross-check), by matrix
+    products: COLMAP's exact search is some fifty times slower, its usual one finds fewer matches. Products of
+    descriptors are whole numbers that float32 holds, so that no order of summation changes them. Of equally
+    near keypoints the first one is the nearest.
 
     Returns:
         (M, 2) uint32 indices into the two views' keypoints.
     """
-    if len(first.keypoints) < 2 or len(second.keypoints) < 2:
+    ours, theirs = first.descriptors, second.descriptors
+    if len(ours) < 2 or len(theirs) < 2:
         return np.zeros((0, 2), np.uint32)
-    similarity = first.descriptors @ second.descriptors.T
-    rows = np.arange(len(similarity))
-    best = similarity.argmax(axis=1)
-    highest = similarity[rows, best]
+    best = np.empty(len(ours), np.intp)
+    highest, following = np.empty((2, len(ours)), np.float32)
+    # Of each of theirs: the most similar of those of ours that find another one nearer.
+    others = np.full(len(theirs), -np.inf, np.float32)
+    for start in range(0, len(ours), BLOCK):
+        block = slice(start, start + BLOCK)
+        similarity = ours[block] @ theirs.T
+        rows = np.arange(len(similarity))
+        best[block] = nearest = similarity.argmax(axis=1)
+        highest[block] = similarity[rows, nearest]
+        similarity[rows, nearest] = -np.inf
+        following[block] = similarity.max(axis=1)
+        np.maximum(others, similarity.max(axis=0), out=others)
     angle = _angle(highest)
-    similarity[rows, best] = -np.inf
-    next_angle = _angle(similarity.max(axis=1))
-    similarity[rows, best] = highest
-    good = np.flatnonzero((angle < MAX_ANGLE) & (angle < max_ratio * next_angle))
-    # The other way round only for what is left: along columns the search is slow.
-    mutual = good[similarity[:, best[good]].argmax(axis=0) == good]
+    good = (angle < MAX_ANGLE) & (angle < max_ratio * _angle(following))
+    # The most similar of those that find the same one nearest.
+    order = np.lexsort((-highest, best))
+    champions = order[np.unique(best[order], return_index=True)[1]]
+    mutual = champions[good[champions] & (highest[champions] >= others[best[champions]])]
+    for tied in mutual[highest[mutual] == others[best[mutual]]]:
+        if (ours @ theirs[best[tied]]).argmax() != tied:
+            mutual = mutual[mutual != tied]
+    mutual.sort()
     return np.stack([mutual, best[mutual]], axis=1).astype(np.uint32)
 
 

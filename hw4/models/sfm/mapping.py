@@ -18,6 +18,9 @@ from hw4.models.sfm.two_view import TwoView
 INIT_MIN_ANGLE_DEG = 4.0
 INIT_MIN_INLIERS = 30
 MIN_MODEL_SIZE = 3
+# Growth of a model of known intrinsics, in views or points, after which all of it is refined. COLMAP's 1.1
+# does so at nearly every view of a short sequence, for the same points and cameras in the end.
+GLOBAL_REFINEMENT_RATIO = 1.5
 
 
 @dataclass
@@ -121,6 +124,8 @@ def _mapper_options(
     options.random_seed = seed
     options.extract_colors = False
     options.constant_cameras = {c.camera_id for c in cameras if c.has_prior_focal_length}
+    if len(options.constant_cameras) == len(cameras):
+        options.ba_global_frames_ratio = options.ba_global_points_ratio = GLOBAL_REFINEMENT_RATIO
     options.ba_refine_extra_params = False
     options.mapper.init_min_tri_angle = INIT_MIN_ANGLE_DEG
     options.mapper.init_min_num_inliers = INIT_MIN_INLIERS

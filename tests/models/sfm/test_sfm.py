@@ -20,8 +20,10 @@ from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.matches import matches_of
 from hw4.models.network.devices import per_device, pick_device, pick_dtype, tf32
 from hw4.models.registry import build_model
+from hw4.models.sfm import features as sift
+from hw4.models.sfm import two_view
 from hw4.models.sfm.config import SfmConfig
-from hw4.models.sfm.features import extract
+from hw4.models.sfm.features import Features, extract, match
 from hw4.models.sfm.mapping import pairs_to_match
 from hw4.models.sfm.model import SfmModel
 from hw4.models.vggt.config import VggtConfig
@@ -73,6 +75,24 @@ def test_the_same_seed_gives_the_same_cameras(samples) -> None:
     np.testing.assert_array_equal(one.cam_from_world, other.cam_from_world)
 
 
+def test_trials_without_a_limit_find_the_same_camera(samples, monkeypatch) -> None:
+    sample = samples["pair"][0]
+    one = SfmModel(SfmConfig()).reconstruct(sample.image_paths, sample.Ks)
+    monkeypatch.setattr(two_view, "limit_trials", lambda *_: None)
+    other = SfmModel(SfmConfig()).reconstruct(sample.image_paths, sample.Ks)
+    assert one.notes == other.notes
+    np.testing.assert_array_equal(one.cam_from_world, other.cam_from_world)
+
+
+@pytest.mark.parametrize(("matches", "trials"), [(1000, 10000), (40, 929), (15, 100), (5, 100)])
+def test_a_pair_is_given_up_when_enough_inliers_would_have_been_found(matches: int, trials: int) -> None:
+    """1 - (1 - 0.375^5)^929 is 0.999."""
+    ransac = pycolmap.TwoViewGeometryOptions().ransac
+    ransac.min_inlier_ratio = 0.01
+    two_view.limit_trials(ransac, matches, 15, 5)
+    assert ransac.max_num_trials == trials
+
+
 def test_several_scenes_at_a_time_are_those_of_one_after_another(samples, monkeypatch) -> None:
     both = [*samples["interpolated"], *samples["pair"]]
     model = SfmModel(SfmConfig())
@@ -99,6 +119,31 @@ def test_features_are_those_of_the_extractor_for_arrays(samples) -> None:
         np.testing.assert_array_equal(features.keypoints[:, :2], expected)
         np.testing.assert_array_equal(features.descriptors, descriptors.data)
         assert len(features.keypoints) > 100
+
+
+def nearest_of_both(first: np.ndarray, second: np.ndarray, max_ratio: float) -> np.ndarray:
+    """Lowe's ratio and the cross-check, from the table of all angles."""
+    if min(len(first), len(second)) < 2:
+        return np.zeros((0, 2))
+    angles = np.arccos(np.clip(first @ second.T / 512.0**2, -1, 1))
+    ordered, nearest = np.sort(angles, axis=1), angles.argmin(axis=1)
+    good = (ordered[:, 0] < 0.7) & (ordered[:, 0] < max_ratio * ordered[:, 1])
+    rows = np.flatnonzero(good & (angles.argmin(axis=0)[nearest] == np.arange(len(first))))
+    return np.stack([rows, nearest[rows]], axis=1)
+
+
+def test_matches_are_mutual_nearest_neighbours_ties_and_blocks_included(monkeypatch) -> None:
+    monkeypatch.setattr(sift, "BLOCK", 7)
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(100):
+        # Few different descriptors: many are equally near.
+        one, other = (150 * rng.integers(0, 3, (rng.integers(0, 30), 3)).astype(np.float32) for _ in range(2))
+        views = [Features(np.zeros((len(d), 6)), d, np.zeros(0), (1, 1), np.eye(3)) for d in (one, other)]
+        matches = match(views[0], views[1], 0.8)
+        np.testing.assert_array_equal(matches, nearest_of_both(one, other, 0.8))
+        found += len(matches)
+    assert found > 20
 
 
 @pytest.mark.parametrize("overlap", [0, 10**12])
