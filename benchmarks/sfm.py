@@ -149,7 +149,9 @@ def compare(
         ("pycolmap with our features and threshold", partial(plain, like=SfmConfig())),
         *([("OpenCV", opencv)] if two else []),
     ]
-    wall, cpu, found = {}, {}, {}
+    wall: dict[str, float] = {}
+    cpu: dict[str, float] = {}
+    found: dict[str, Found] = {}
     for turn in range(2 if record.quick else 4):
         for name, run in sides if turn % 2 == 0 else sides[::-1]:
             began, spent = time.perf_counter(), time.process_time()
