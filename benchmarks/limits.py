@@ -11,15 +11,15 @@ from torch import Tensor
 
 from benchmarks.measure import best
 from hw4.splat.rasterize import rasterize
-from hw4.splat.rasterize.binning import EXTENT_Y, MEAN_Y, TILE_H
+from hw4.splat.rasterize.binning import EXTENT_Y, MEAN_Y, TILE_H, TILE_W
 from hw4.splat.rasterize.blending import FAST, neg_exp, pixel_range
 from hw4.splat.rasterize.blending_backward import N_GEOMETRY
 from tests.support.rasterizer_scenes import arguments
 
 # Counted in hw4/splat/rasterize/blending*.py; a fused multiply-add, a comparison or a selection is one.
-EXP_OPERATIONS = 13
-FORWARD_OPERATIONS = 40
-BACKWARD_OPERATIONS = 53
+EXP_OPERATIONS = 10
+FORWARD_OPERATIONS = 39
+BACKWARD_OPERATIONS = 50
 
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy")
@@ -34,11 +34,11 @@ def _count_lanes(packed, tile_offsets, ranks, last, tiles_x, height, width):  # 
     """(Gaussian, pixel) evaluations of the backward pass, which knows where each tile's last one is."""
     lanes = 0
     for tile in range(len(tile_offsets) - 1):
-        origin_x, origin_y = (tile % tiles_x) * 16, (tile // tiles_x) * TILE_H
+        origin_x, origin_y = (tile % tiles_x) * TILE_W, (tile // tiles_x) * TILE_H
         rows = min(TILE_H, height - origin_y)
         deepest = -1
         for y in range(origin_y, origin_y + rows):
-            for x in range(origin_x, min(width, origin_x + 16)):
+            for x in range(origin_x, min(width, origin_x + TILE_W)):
                 deepest = max(deepest, last[y, x])
         for i in range(tile_offsets[tile], tile_offsets[tile] + deepest + 1):
             r = ranks[i]

@@ -11,9 +11,9 @@ from numba import njit
 
 from hw4.splat.rasterize.threads import spread
 
-TILE_W = 16
-TILE_H = 16
-"""Tile size in pixels. Larger ones waste pixels, smaller ones repeat Gaussians."""
+TILE_W = 8
+TILE_H = 32
+"""Tile size in pixels. Wider ones waste pixels, smaller ones repeat Gaussians; a row is one vector of AVX."""
 
 CHUNK = 4096
 """Gaussians per chunk of the counting sort."""

@@ -28,6 +28,7 @@ from hw4.splat.rasterize.blending import (
     first_channels,
     neg_exp,
     pixel_range,
+    select,
 )
 
 N_GEOMETRY = 6
@@ -118,7 +119,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
                     sigma = dx * (a * dx + b * dy) + c * dy * dy
                     falloff = opacity * neg_exp(sigma)
                     valid = (sigma >= zero) & (falloff >= min_alpha) & (entry <= buf[p + np.uintp(PIXELS)])
-                    alpha = min(max_alpha, falloff) if valid else zero
+                    alpha = select(valid, min(max_alpha, falloff), zero)
                     inverse = one / (one - alpha)
                     t = buf[p] * inverse
                     suffix = buf[p + np.uintp(2 * PIXELS)]
@@ -130,9 +131,8 @@ def blend_backward(  # type: ignore[no-untyped-def]
                     v0 += weight * g0
                     v1 += weight * g1
                     v2 += weight * g2
-                    v_sigma = (
-                        falloff * (suffix * inverse - dot * t) if valid & (falloff <= max_alpha) else zero
-                    )
+                    slope = falloff * (suffix * inverse - dot * t)
+                    v_sigma = select(valid & (falloff <= max_alpha), slope, zero)
                     buf[p] = t
                     buf[p + np.uintp(2 * PIXELS)] = suffix + weight * dot
                     buf[p + np.uintp(6 * PIXELS)] = weight

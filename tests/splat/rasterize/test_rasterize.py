@@ -2,15 +2,18 @@
 
 import threading
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from hw4.core.errors import UserError
 from hw4.splat.rasterize import rasterize, resolve_rasterizer
+from hw4.splat.rasterize.blending import MIN_ALPHA, neg_exp
 from hw4.splat.rasterize.threads import spread
 from tests.support.rasterizer_scenes import LEAVES, SIZE, arguments, leaves, loss_of, one_gaussian
 from tests.support.reference_rasterizer import random_scene, rasterize_reference, reference_gradients
@@ -314,6 +317,22 @@ def test_results_repeat_bit_for_bit_on_any_number_of_threads():
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_the_exponential_is_exact_at_zero_and_close_beyond():
+    @njit
+    def neg_exps(x, out):
+        for i in range(len(x)):
+            out[i] = neg_exp(x[i])
+
+    x = np.linspace(0, 40, 40_001, dtype=np.float32)
+    ours = np.empty_like(x)
+    neg_exps(x, ours)
+    expected = np.exp(-x.astype(np.float64))
+    assert ours[0] == 1
+    np.testing.assert_allclose(ours[x <= 8], expected[x <= 8], rtol=3e-6)
+    # Where it is no longer followed, nothing is drawn any more.
+    assert ours[x > 8].min() > 0 and ours[x > 8].max() < 0.1 * MIN_ALPHA
 
 
 def test_every_thread_takes_its_share(monkeypatch: pytest.MonkeyPatch):
