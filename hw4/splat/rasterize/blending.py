@@ -8,6 +8,7 @@ pixels compile to vector instructions. Nothing is shared between tiles.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -67,17 +68,18 @@ def _neg_exp_typed(x):  # type: ignore[no-untyped-def]
     return kernel
 
 
-@intrinsic
-def select(typing_context, condition, yes, no):  # type: ignore[no-untyped-def]
-    """``yes if condition else no`` of two numbers, both computed, for a number of the same type.
-
-    Never a branch, which LLVM would thread through the loop and turn into masked stores.
-    """
-
+def _select(typing_context, condition, yes, no):  # type: ignore[no-untyped-def]
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.select(*arguments)
 
     return yes(types.boolean, yes, yes), generate
+
+
+select: Any = intrinsic(_select)
+"""``select(condition, yes, no)``: one of two numbers of a type, both computed.
+
+Never a branch, which LLVM would thread through the loop and turn into masked stores.
+"""
 
 
 @njit(cache=True, forceinline=True)
