@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     one = Side("one after the other on one core", AtOnce(1), 1)
     compare(record, "sfm", sequences, sfm, (one, Side(f"{cores} threads", AtOnce(cores), cores)))
     one = Side("one after the other", AtOnce(1), cores)
-    beside = AtOnce(cores, 1, make=(make_model, (network, None)))
+    beside = AtOnce(cores, 1, threads=1, make=(make_model, (network, None)))
     compare(record, "small DUSt3R", sequences, dust3r, (one, Side(f"{cores} processes", beside, cores)))
     sizes = [10, 40] if record.quick else [10, 20, 40]
     spent = [min(sfm(pairs[:count], AtOnce(cores))[0][-1] for _ in range(2)) for count in sizes]

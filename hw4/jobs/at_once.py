@@ -36,11 +36,13 @@ def at_once(context: JobContext) -> AtOnce:
     if not small and asked in (None, 1):
         return ALONE
     make = make_model, (config.model, context.scratch())
+    # More threads gain a small network nothing.
+    threads = 1 if small else None
     if asked is not None:
-        return AtOnce(asked, config.model.group, make=make)
+        return AtOnce(asked, config.model.group, threads=threads, make=make)
     free = free_bytes()
     fitting = usable_cores() if free is None else min(usable_cores(), int(free / ROOM))
-    return AtOnce(max(1, fitting), config.model.group, VIEWS_EACH, make)
+    return AtOnce(max(1, fitting), config.model.group, VIEWS_EACH, threads, make)
 
 
 def make_model(config: ModelConfig, scratch: Path | None) -> "ReconstructionModel":

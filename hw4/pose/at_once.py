@@ -20,6 +20,8 @@ class AtOnce:
         group: samples that a process takes together. No batch of a `hw4.models.base.BatchedModel` reaches
             beyond such a group of the list, wherever it is worked on; None: batches end where they will.
         views_each: views that a process must have to work on to be worth its start.
+        threads: torch's for a sample: which ones there are decides the last bits of some networks. None: as
+            they are.
         make: how a process makes the model: a function of a module, and its arguments. None: this process
             works, in as many threads.
     """
@@ -27,6 +29,7 @@ class AtOnce:
     count: int | None = None
     group: int | None = None
     views_each: int = 1
+    threads: int | None = None
     make: "tuple[Callable[..., ReconstructionModel], tuple[Any, ...]] | None" = None
 
     def left_of_group(self, taken: int) -> int:

@@ -1,5 +1,7 @@
 """A model at work on samples: photos decoded ahead, scenes of a shape in batches, every failure a reason."""
 
+import contextlib
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -180,6 +182,21 @@ def _reconstruct_all(
     return [_reconstruct(model, prepared, seed) for prepared in batch], None
 
 
+@contextlib.contextmanager
+def _torch_threads(number: int | None) -> Iterator[None]:
+    """So many threads of torch's, where a number is given and the model has imported it."""
+    torch = sys.modules.get("torch")
+    if torch is None or number is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def predict_samples(
     model: ReconstructionModel,
     samples: Sequence[PairSample],
@@ -227,7 +244,8 @@ def predict_samples(
                     top_up()
                 taken += len(batch)
                 started = time.perf_counter()
-                outcomes, fits = _reconstruct_all(model, batch, seed)
+                with _torch_threads(at_once.threads):
+                    outcomes, fits = _reconstruct_all(model, batch, seed)
                 most = fits or most
                 share = (time.perf_counter() - started) / len(batch)
                 for prepared, outcome in zip(batch, outcomes, strict=True):

@@ -57,6 +57,9 @@ def test_who_works_beside_whom(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found == ALONE
     assert chosen(replace(tiny, device="cpu"), gpus=("a GPU",)).count == 6
     assert counts(chosen(large, "2")) == (2, 1, 1, True)
+    # The bits of a small network are those of one thread, wherever it works.
+    assert [chosen(tiny, jobs).threads for jobs in ("auto", "1", "2")] == [1, 1, 1]
+    assert chosen(large, "2").threads is None
     # In threads.
     assert chosen(SfmConfig()) == ALONE and chosen(SfmConfig(), "3") == AtOnce(3)
     monkeypatch.setattr(module, "free_bytes", lambda: 3 * 10**9)
