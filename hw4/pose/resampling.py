@@ -10,7 +10,7 @@ the Bootstrap").
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 LEVEL = 0.95
@@ -67,7 +67,8 @@ def t_interval(
         bounds: the least and the largest value that there can be; no interval reaches beyond.
     """
     spread = float(resamples.std(ddof=1)) * np.sqrt(n_clusters / (n_clusters - 1))
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, n_clusters - 1)) * spread
+    # The quantile of `scipy.stats.t`, whose import takes longer than a whole evaluation's bootstrap.
+    half = float(stdtrit(n_clusters - 1, 0.5 + LEVEL / 2)) * spread
     low, high = value - half, value + half
     if bounds is None:
         return float(low), float(high)

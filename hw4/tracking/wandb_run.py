@@ -10,6 +10,7 @@ import numpy as np
 from hw4.config import WandbConfig
 from hw4.core.errors import UserError
 from hw4.tracking.environment import AUTO, DISABLED, ONLINE, RunId, chosen_here, mode_of
+from hw4.tracking.lean import import_wandb, set_mode
 from hw4.tracking.tracker import Tracker
 
 
@@ -41,7 +42,7 @@ def open_tracker(
         return Tracker()
     os.environ.setdefault("WANDB_SILENT", "true")
     try:
-        import wandb
+        wandb = import_wandb()
     except ImportError as error:
         if config.mode != AUTO:
             raise UserError(
@@ -53,15 +54,16 @@ def open_tracker(
     identity = {key: value for key, value in run_config.items() if key != "provenance"}
     job = RunId(out_dir, identity, os.environ)
     try:
+        set_mode(mode)
         run = wandb.init(
-            **chosen_here(config, os.environ),  # type: ignore[arg-type]
+            **chosen_here(config, os.environ),
             id=None if "WANDB_RUN_ID" in os.environ else job.value,
             # Offline there is nobody to ask whether the run exists: its parts meet when they are synced.
             resume="allow" if mode == ONLINE else None,
             group=config.group or (None if "WANDB_RUN_GROUP" in os.environ else group),
             job_type=job_type,
             tags=list(tags),
-            mode=mode,  # type: ignore[arg-type]
+            mode=mode,
             dir=str(out_dir),
             config=run_config,
             name=None if "WANDB_NAME" in os.environ else _name(out_dir, group),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hw4.config import SampleConfig
-from hw4.data.sample.write import ensure_sample
+from hw4.data.sample import ensure_sample
 
 FRAMES = "interpolated_images/results_wide_baseline/dynamicrafter_512_wide_baseline_seed12306"
 HEADER = "Cambridge Landmarks, yaw 80.0 to 90.0\n----------\nidx img1 img2 yaw scene\n----------\n"

@@ -1,5 +1,5 @@
 """Procedural indoor scenes rendered by ray casting, written in the layouts of real data."""
 
-from hw4.data.sample.write import ensure_sample
+from hw4.data.sample.ensure import ensure_sample
 
 __all__ = ["ensure_sample"]

@@ -2,7 +2,7 @@
 
 from hw4.config import PairsConfig, SampleConfig
 from hw4.data.pairs.indexed import IndexedPairs
-from hw4.data.sample.write import ensure_sample
+from hw4.data.sample.ensure import ensure_sample
 from hw4.data.scenes.files import SceneFiles
 from hw4.data.scenes.layouts import locate
 

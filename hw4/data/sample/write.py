@@ -1,8 +1,6 @@
 """Write the sample set in the layouts of real data: pairs, frames between them, a sparse-view scene."""
 
-import glob
 import json
-import shutil
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -14,21 +12,16 @@ from scipy.spatial.transform import Rotation
 
 from hw4.config import SampleConfig
 from hw4.core.cores import usable_cores
-from hw4.core.durable import locked
 from hw4.core.errors import UserError
-from hw4.core.fingerprint import cache_home, digest
 from hw4.data.sample.cameras import orbit_cameras, sample_pair_cameras
+from hw4.data.sample.folder import FINISHED, GENERATOR_VERSION, NOT_CONTENT
 from hw4.data.sample.scene import Rendered, Scene, intrinsics, make_scene, render
 from hw4.geometry.paths import camera_path
 
-GENERATOR_VERSION = 1
-FINISHED = "sample.json"
 YAW_RANGE_DEG = (5.0, 90.0)
 TRAIN_ANGLES_DEG = np.array([-24.0, 0.0, 24.0])
 TEST_ANGLES_DEG = np.array([-17.0, -8.0, 8.0, 17.0])
 POINTS_PER_VIEW = 4000
-# Keys that say where the set lies and which of its samples are used.
-NOT_CONTENT = ("root", "limit", "sample")
 
 
 def sample_yaws_deg(config: SampleConfig) -> np.ndarray:
@@ -200,62 +193,3 @@ def write_sample(root: Path, config: SampleConfig) -> None:
         "degenerate": [config.pairs - 1] if config.pairs > 1 else [],
     }
     (root / FINISHED).write_text(json.dumps(facts, indent=2) + "\n")
-
-
-def sample_root(config: SampleConfig) -> Path:
-    """Where the set of a config lies: `config.root`, or a cache folder keyed by the config's values."""
-    return Path(config.root).expanduser() if config.root else cache_home() / "sample" / _address(config)
-
-
-def _address(config: SampleConfig) -> str:
-    values = {k: v for k, v in asdict(config).items() if k not in (*NOT_CONTENT, "gt_convention")}
-    return digest([GENERATOR_VERSION, values])
-
-
-def _not_a_sample_set(root: Path) -> str:
-    """The sentence for a folder that holds something else: mostly a data set whose `data=` was forgotten."""
-    # Here, for it imports the config of every data set, this one's too.
-    from hw4.data.registry import readers_of
-
-    others = " or ".join(f"data={name}" for name in readers_of(root))
-    advice = f"to read what is there, add {others}" if others else "give an empty or new folder"
-    return f"data.root={root} holds something else than the generated data of data=sample: {advice}."
-
-
-def ensure_sample(config: SampleConfig) -> Path:
-    """The sample set's folder, generated first if it is not there yet; safe between processes.
-
-    What a process that was killed or told to end has drawn is kept, and the next one goes on with it.
-
-    Raises:
-        UserError: the folder exists but is no finished sample set, or it cannot be written.
-    """
-    root = sample_root(config)
-    if (root / FINISHED).is_file():
-        return root
-    try:
-        with locked(root.parent / f".{root.name}.lock"):
-            if (root / FINISHED).is_file():
-                return root
-            if root.exists() and any(root.iterdir()):
-                raise UserError(_not_a_sample_set(root))
-            prefix = f".{root.name}.building-"
-            building = root.with_name(prefix + _address(config))
-            for other in root.parent.glob(f"{glob.escape(prefix)}*"):
-                if other != building:
-                    shutil.rmtree(other, ignore_errors=True)
-            building.mkdir(exist_ok=True)
-            try:
-                write_sample(building, config)
-                if root.exists():
-                    root.rmdir()
-                building.rename(root)
-            except Exception:
-                # A full disk, say; a signal is none.
-                shutil.rmtree(building, ignore_errors=True)
-                raise
-    except OSError as error:
-        raise UserError(
-            f"cannot write the sample data to {root}: {error.strerror}; set data.root."
-        ) from error
-    return root

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from hw4.pose.resampling import cluster_codes, resample, t_interval
 
@@ -105,6 +104,9 @@ def signed_rank(a: np.ndarray, b: np.ndarray, clusters: np.ndarray | None = None
     n = len(difference)
     if n == 0:
         return Significance(None, 0, reason=NO_DIFFERENCE)
+    # Here, because it takes long to import and a report of one run does without.
+    from scipy import stats
+
     ranks = stats.rankdata(np.abs(difference))
     effect = float((ranks * np.sign(difference)).sum() / ranks.sum())
     p = float(stats.wilcoxon(difference).pvalue)
@@ -125,6 +127,8 @@ def _signs(difference: np.ndarray, tie: float, none: str) -> Significance:
     n = higher + lower
     if n == 0:
         return Significance(None, 0, reason=none)
+    from scipy import stats
+
     p = float(stats.binomtest(higher, n, 0.5).pvalue)
     return Significance(p, n, 2.0 ** (1 - n), (higher - lower) / n)
 

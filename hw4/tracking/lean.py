@@ -1,0 +1,46 @@
+"""W&B without those of its imports that nothing here uses: they take longer than all the rest of it."""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+_LAUNCH_INPUTS, _APPLIES_THEM = "wandb.sdk.launch.inputs.internal", "_detect_and_apply_job_inputs"
+
+
+def import_wandb() -> ModuleType:
+    """W&B, which knows data frames and inputs of launch jobs where there are any, and does not load theirs.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    import wandb
+    import wandb.util
+
+    if "pandas" not in sys.modules:
+        # A data frame is then known by the name of its type, as where pandas is not installed.
+        wandb.util.pd_available = False
+    run_type = wandb.Run
+    apply = getattr(run_type, _APPLIES_THEM, None)
+    if apply is not None and not hasattr(apply, "__wrapped__"):
+        setattr(run_type, _APPLIES_THEM, _where_staged(apply))
+    return wandb
+
+
+def _where_staged(apply: Any) -> Any:
+    """Whoever has staged inputs has loaded the module that holds them."""
+
+    def apply_staged(run: Any) -> None:
+        if _LAUNCH_INPUTS in sys.modules:
+            apply(run)
+
+    apply_staged.__wrapped__ = apply  # type: ignore[attr-defined]
+    return apply_staged
+
+
+def set_mode(mode: str) -> None:
+    """Tell the process the mode of the run that begins: an offline one would still try to send what W&B
+    measures of itself, and load what sends it.
+    """
+    import wandb
+
+    wandb.setup(settings=wandb.Settings(mode=mode))  # type: ignore[arg-type]
