@@ -136,10 +136,17 @@ def _print(flags: list[str], overrides: list[str]) -> int:
 
 def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     """Run the job, or every job of a sweep; 1 where a job of a sweep failed."""
-    from hw4.core.cache import using
     from hw4.core.limited import load_while_there_is_room
 
     load_while_there_is_room()
+    from hw4.launch.compose_once import composed_once
+
+    with composed_once():
+        return _compute_composed(flags, overrides, sweep)
+
+
+def _compute_composed(flags: list[str], overrides: list[str], sweep: bool) -> int:
+    from hw4.core.cache import using
     from hw4.launch.sweep import plan
 
     flags, verbose = without_verbose(flags)

@@ -1,11 +1,11 @@
 """Check every job of a sweep before the first one starts."""
 
-import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -91,12 +91,9 @@ def check_printed(overrides: Sequence[str]) -> None:
     to_config(composed)
 
 
-def _sweep_values(override: Override) -> list[str]:
-    key = override.get_key_element()
-    values = [f"{key}={value}" for value in override.sweep_string_iterator()]
-    if not values:
+def _refuse_empty(override: Override) -> None:
+    if not list(override.sweep_string_iterator()):
         raise ConfigError(f"{override.input_line} gives no value: the sweep would have no job.")
-    return values
 
 
 def plan(overrides: Sequence[str], multirun: bool) -> Plan:
@@ -140,8 +137,13 @@ def plan(overrides: Sequence[str], multirun: bool) -> Plan:
                 check_search(search, swept, [job])
             names, own = tuple(map(_key, swept)), job.wandb
             return Plan(True, [], folder, None, search, launcher, names, own, _devices(hydra_config))
-        combinations = list(itertools.product(*(_sweep_values(o) for o in swept)))
-        jobs_overrides = [[*fixed, *values] for values in combinations[:MAX_CHECKED_JOBS]]
+        for override in swept:
+            _refuse_empty(override)
+        # As the sweeper has them: each is then composed once.
+        of_hydra = [o.input_line or "" for o in parsed if o.is_hydra_override()]
+        of_task = [o for o in (*by_experiment, *parsed) if not o.is_hydra_override()]
+        (combinations,) = BasicSweeper.split_arguments(of_task, None)
+        jobs_overrides = [[*of_hydra, *job] for job in combinations[:MAX_CHECKED_JOBS]]
         jobs = [_checked(job) for job in jobs_overrides]
         check_job_folders(hydra_config, jobs_overrides)
         _refuse_live(jobs)

@@ -1,0 +1,62 @@
+"""A configuration that was composed before is the one that Hydra would compose again."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+# Jobs as Hydra hands them over, with its own node, and how often it composed.
+JOBS = """
+import contextlib, json, os, sys
+import hydra._internal.config_loader_impl as loader
+import hw4.launch.task as task
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+from hw4.launch.cli import _hand_to_hydra
+from hw4.launch.compose_once import composed_once
+from hw4.launch.sweep import plan
+
+os.environ["HYDRA_FULL_ERROR"] = "1"
+composes, jobs = [], []
+impl = loader.ConfigLoaderImpl._load_configuration_impl
+
+def counted(*arguments, **named):
+    composes.append(1)
+    return impl(*arguments, **named)
+
+def job(composed):
+    jobs.append(OmegaConf.to_yaml(composed) + OmegaConf.to_yaml(HydraConfig.instance().cfg))
+
+loader.ConfigLoaderImpl._load_configuration_impl = counted
+job.__module__ = task.__name__
+task.run_task = job
+for flags, overrides, own in json.loads(sys.argv[1]):
+    found = []
+    for around in (contextlib.nullcontext, composed_once):
+        composes.clear(), jobs.clear()
+        with around():
+            plan(overrides, bool(flags))
+            _hand_to_hydra(flags, [*overrides, *own])
+        found.append((list(jobs), len(composes)))
+    print("found", json.dumps(found))
+"""
+
+
+def test_each_job_is_composed_once_and_is_the_same(tmp_path: Path) -> None:
+    named = "hydra.sweep.subdir=${hydra.job.name}_${hydra.job.num}_${hydra.job.override_dirname}"
+    cases = [
+        ([], ["task=pose", "model=sfm", "hydra.job.name=mine"], ["hydra.run.dir=one"]),
+        (["-m"], [named, "task=pose", "metrics.mode=R,T", "model=sfm"], ["hydra.sweep.dir=several"]),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", JOBS, json.dumps(cases)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("found ")]
+    (alone, often), (kept, once) = json.loads(lines[0].removeprefix("found "))
+    assert kept == alone and len(kept) == 1 and "name: mine" in kept[0]
+    assert once == 1 < often
+    (alone, often), (kept, once) = json.loads(lines[1].removeprefix("found "))
+    assert kept == alone and len(kept) == 2 and "name: task" in kept[0]
+    # The sweep itself, what is fixed in it, and the jobs.
+    assert once == 2 + len(kept) < often
