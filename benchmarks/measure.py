@@ -163,6 +163,8 @@ def start(name: str, description: str, argv: Sequence[str] | None = None) -> Rec
 def begin(name: str, quick: bool) -> Record:
     """Print what machine this is, and begin a record."""
     about = provenance()
+    # Where the machine has its files is nobody's business.
+    about["command"] = [Path(word).name if os.sep in word else word for word in about["command"]]
     about["packages"][INSTANTSPLAT.distribution] = origin(INSTANTSPLAT)
     record = Record(name, quick, about, os.getloadavg()[0])
     packages = ", ".join(f"{k} {v}" for k, v in about["packages"].items() if k in ("torch", "numpy", "numba"))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from hw4.metrics import POSE_ROWS
 from hw4.pose.resampling import cluster_codes, is_mean, resample, t_interval
@@ -73,3 +74,11 @@ def test_no_interval_reaches_beyond_what_there_is() -> None:
     drawn = np.array([0.2, 0.9, 1.0, 0.5])
     low, high = t_interval(0.9, drawn, 2, (0.0, 1.0))
     assert (low, high) == (0.0, 1.0) and t_interval(0.9, drawn, 2)[1] > 1
+
+
+@pytest.mark.parametrize("n_clusters", [2, 3, 10, 301])
+def test_the_quantile_is_students(n_clusters: int) -> None:
+    drawn = np.array([-1.0, 0.0, 1.0])
+    spread = float(drawn.std(ddof=1)) * np.sqrt(n_clusters / (n_clusters - 1))
+    half = float(stats.t.ppf(0.975, n_clusters - 1)) * spread
+    assert t_interval(0.0, drawn, n_clusters) == (-half, half)

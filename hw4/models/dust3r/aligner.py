@@ -1,4 +1,4 @@
-"""DUSt3R's global alignment as upstream has it, many times faster on a CPU.
+"""DUSt3R's global alignment as upstream has it, faster on a CPU (`benchmarks/alignment.py`).
 
 Objective, parameters, start, Adam and schedule are those of upstream's `dust3r.cloud_opt`
 (`PointCloudOptimizer`, `global_alignment_loop`); gradients are analytic and every step is one pass over the
