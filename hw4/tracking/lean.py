@@ -38,8 +38,8 @@ def _where_staged(apply: Any) -> Any:
 
 
 def set_mode(mode: str) -> None:
-    """Tell the process the mode of the run that begins: an offline one would still try to send what W&B
-    measures of itself, and load what sends it.
+    """Tell the process the mode of the run that begins, or W&B takes it for online and loads what sends its
+    measurements of itself.
     """
     import wandb
 
