@@ -64,7 +64,7 @@ def composed_once() -> Iterator[None]:
 
         def __reduce__(self) -> Any:
             # Another process composes for itself.
-            return ConfigLoaderImpl, (self.config_search_path,)
+            return _hydras_own, (self.__dict__,)
 
     # The plugins and both ways into Hydra take it from there.
     before = hydra_internal.ConfigLoaderImpl
@@ -73,6 +73,12 @@ def composed_once() -> Iterator[None]:
         yield
     finally:
         hydra_internal.ConfigLoaderImpl = before  # type: ignore[misc]
+
+
+def _hydras_own(state: dict[str, Any]) -> ConfigLoaderImpl:
+    loader = ConfigLoaderImpl.__new__(ConfigLoaderImpl)
+    loader.__dict__ = state
+    return loader
 
 
 def _key(line: str) -> str:

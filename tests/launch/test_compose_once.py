@@ -10,9 +10,12 @@ JOBS = """
 import contextlib, json, os, sys
 import hydra._internal.config_loader_impl as loader
 import hw4.launch.task as task
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from hw4.launch.cli import _hand_to_hydra
+from hw4.launch.conf import conf_dir
 from hw4.launch.compose_once import composed_once
 from hw4.launch.sweep import plan
 
@@ -37,6 +40,10 @@ for flags, overrides, own in json.loads(sys.argv[1]):
         with around():
             plan(overrides, bool(flags))
             _hand_to_hydra(flags, [*overrides, *own])
+            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                # For a job in another process, which composes for itself.
+                make, arguments, *_ = GlobalHydra.instance().config_loader().__reduce_ex__(4)
+                assert around is contextlib.nullcontext or type(make(*arguments)) is loader.ConfigLoaderImpl
         found.append((list(jobs), len(composes)))
     print("found", json.dumps(found))
 """
