@@ -106,8 +106,12 @@ def test_render_repeats_the_run_from_its_ply_without_photos(
         replace(config, task="render", splat=splat, data=SceneConfig(root=str(bare))), tmp_path / "r"
     )
     assert len(rendered["render"]["renders"]) == len(results["splat"]["views"])
+    renders = run_path / "run" / "splat" / "renders"
     for path in map(Path, rendered["render"]["renders"]):
-        assert path.read_bytes() == (run_path / "run" / "splat" / "renders" / path.name).read_bytes()
+        # The file's world is not the one trained in: a pixel at the edge of two values may take either.
+        pair = [np.array(Image.open(one), float) for one in (path, renders / path.name)]
+        np.testing.assert_allclose(*pair, rtol=0, atol=1)
+        assert np.count_nonzero(pair[0] - pair[1]) <= pair[0].size // 1000
     given = replace(options, cameras=str(bare / "sparse_3" / "0"))
     training = run(replace(config, task="render", splat=replace(config.splat, render=given)), tmp_path / "r2")
     assert len(training["render"]["renders"]) == 3

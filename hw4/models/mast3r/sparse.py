@@ -11,7 +11,7 @@ import torch
 from hw4.geometry.pnp import diagnose_points
 from hw4.models.dust3r.alignment import Alignment, failing_cleanly
 from hw4.models.mast3r.config import SparseConfig
-from hw4.models.mast3r.upstream import import_part
+from hw4.models.mast3r.upstream import import_sparse
 from hw4.models.network.devices import precision, seeded
 from hw4.models.network.upstream import quiet, replaced
 
@@ -56,7 +56,7 @@ def align_sparse(
     Raises:
         ReconstructionFailed: upstream's solvers fail on it.
     """
-    module = import_part("mast3r.cloud_opt.sparse_ga")
+    module = import_sparse()
     n = 1 + max(view["idx"] for pair in pairs for view in pair)
     with (
         tempfile.TemporaryDirectory(prefix="hw4-sparse-") as folder,

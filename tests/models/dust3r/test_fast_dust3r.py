@@ -128,12 +128,14 @@ def test_few_steps_are_upstreams_steps(tmp_path, graph, schedule, sizes):
 )
 def test_objective_is_no_worse_than_upstreams(tmp_path, n, noise, sizes, schedule):
     output = scene_output(tmp_path, n, sizes, noise)
-    ours, theirs = initialised(output), initialised(output)
+    # Without noise the tree ends in the minimum, around which both would only tremble.
+    ours, theirs = (perturbed(initialised(output), 0.1) for _ in range(2))
     start = float(theirs().detach())
     alignment_fast.optimise(ours, output, 80, 0.01, schedule)
     upstream_loop(theirs, 80, 0.01, schedule)
     ours_end, theirs_end = float(ours().detach()), float(theirs().detach())
-    assert ours_end <= theirs_end * (1 + 1e-4) + 1e-6 * start
+    assert ours_end <= theirs_end * (1 + 1e-4)
+    assert ours_end < start / 4
     true = arc_cameras(n)
     errors = []
     for scene in (ours, theirs):
@@ -143,7 +145,6 @@ def test_objective_is_no_worse_than_upstreams(tmp_path, n, noise, sizes, schedul
             np.max([rotation_error_deg(r, t[:3, :3]) for r, t in zip(relative, true[1:], strict=True)])
         )
     assert errors[0] <= errors[1] + 0.1
-    assert errors[0] < 6
 
 
 def test_threads_take_the_same_steps(tmp_path, monkeypatch):

@@ -254,7 +254,8 @@ say(ready=True)
 """
     with caplog.at_level(logging.WARNING):
         make(program(tmp_path / "p", greeting=slow))
-    said = [record.message for record in caplog.records]
+    # Saying hello takes long as well where the machine is busy.
+    said = [record.message for record in caplog.records if "to load its model" in record.message]
     assert len(said) == 2 and all(
         "the program takes 0 s so far to load its model (model.start" in one for one in said
     )

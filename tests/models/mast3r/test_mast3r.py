@@ -17,7 +17,7 @@ from hw4.models.mast3r.config import Mast3rAlignmentConfig, Mast3rConfig, Sparse
 from hw4.models.mast3r.model import Mast3rModel
 from hw4.models.mast3r.network import FAMILY, OFFICIAL, load_network
 from hw4.models.mast3r.tiny import build_tiny
-from hw4.models.mast3r.upstream import import_model, import_part
+from hw4.models.mast3r.upstream import import_model, import_sparse
 from hw4.models.network.described import is_official, parse_constructor
 from hw4.models.network.upstream import quiet
 from tests.support.cli import refused
@@ -93,7 +93,7 @@ def test_sparse_alignment_as_upstreams(tmp_path: Path, n: int, threshold: float)
     config = Mast3rConfig(weights="random", device="cpu", seed=2, alignment=alignment, sparse=sparse)
     network = in_front(load_network(config).network)
     with quiet():
-        scene = import_part("mast3r.cloud_opt.sparse_ga").sparse_global_alignment(
+        scene = import_sparse().sparse_global_alignment(
             [str(path) for path in paths],
             upstream_pairs(paths),
             str(tmp_path / "cache"),
