@@ -1,0 +1,230 @@
+"""Whole commands as a user gives them, cold and from the cache: against upstream's calls, and an earlier hw4.
+
+    python -m benchmarks.endtoend [--quick] [--before REV]
+
+Pairs and sequences with the small DUSt3R, a splat, and a sweep of jobs whose predictions are the same; each
+in a process of its own, with everything that it writes in a temporary folder. Upstream's work is done by
+`benchmarks.peers`, with the same weights on the same photos. The earlier code (`--before`, a git revision) is
+unpacked beside and takes turns in going first. Times are those of the clock; CPU time stands below. The
+sample data is drawn, and kernels are compiled, before anything is timed.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import Ratio, Record, Scaling, begin, seconds
+from hw4.config import SampleConfig
+from hw4.data.sample import ensure_sample
+
+ROOT = Path(__file__).resolve().parents[1]
+BEFORE = "d30d823"
+# A job's prediction is the same for each number of resamples.
+JOBS_KEY, FIRST_VALUE = "metrics.bootstrap", 100
+LARGEST_COMPARISON = 100_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything: `jobs` of the sweeps, the last of which is measured cold too."""
+
+    pairs: int
+    sequences: int
+    iterations: int
+    jobs: tuple[int, ...]
+
+
+FULL, QUICK = Size(300, 20, 400, (5, 15, 50)), Size(4, 1, 20, (2, 4))
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Of a process and its children, seconds."""
+
+    wall: float
+    cpu: float
+
+
+def timed(command: Sequence[str], code: Path, folder: Path) -> Spent:
+    """Run a command with the code of a folder.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(code), "WANDB_SILENT": "true"}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command[1:])} failed:\n{done.stderr[-2000:]}")
+    return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+class Side:
+    """One version of the code with a folder for its runs; its caches are those of this benchmark alone."""
+
+    def __init__(self, name: str, code: Path, folder: Path, sample: Path) -> None:
+        self.name, self.code, self.folder, self._sample = name, code, folder, sample
+        folder.mkdir()
+
+    def run(self, overrides: Sequence[str], out: str) -> Spent:
+        """``python -m hw4`` on the sample set."""
+        key = "hydra.sweep.dir" if "-m" in overrides else "hydra.run.dir"
+        command = [sys.executable, "-m", "hw4", *overrides, f"data.root={self._sample}", f"{key}={out}"]
+        return timed(command, self.code, self.folder)
+
+    def errors(self, out: str) -> dict[int, float]:
+        """Rotation errors (degrees) of a pose run, by sample."""
+        lines = (self.folder / out / "samples.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        return {row["idx"]: row["rotation_error_deg"] for row in rows}
+
+
+def apart(ours: dict[int, float], theirs: dict[int, float]) -> str:
+    """How far rotation errors of the same samples differ, in words."""
+    known = [idx for idx in ours if None not in (ours[idx], theirs.get(idx))]
+    differences = np.abs([ours[idx] - theirs[idx] for idx in known])
+    return (
+        f"rotation errors of {len(known)} samples differ by {np.median(differences):.1e}° in the median, "
+        f"{differences.max():.1e}° at most"
+    )
+
+
+def in_turn(sides: Sequence[Side], overrides: Sequence[str], out: str, turn: int) -> dict[str, Spent]:
+    """Every side runs the command once; who goes first changes with `turn`."""
+    order: Iterable[Side] = sides if turn % 2 == 0 else sides[::-1]
+    return {side.name: side.run(overrides, out) for side in order}
+
+
+def compare(record: Record, what: str, size: str, spent: dict[str, Spent], parity: str = "") -> None:
+    """A row of ours against each of the others, and the CPU time of all."""
+    for name, theirs in spent.items():
+        if name != "ours":
+            record.add(Ratio(what, size, name, spent["ours"].wall, theirs.wall, parity))
+    cpu = ", ".join(f"{seconds(one.cpu)} {name}" for name, one in spent.items())
+    record.fact(f"{what}, {size}, CPU time: {cpu}")
+
+
+def posed(
+    record: Record, sides: Sequence[Side], sample: Path, what: str, count: int, more: Sequence[str]
+) -> None:
+    """Predictions of the small DUSt3R, cold and from the cache."""
+    sequences = any("interpolated" in one for one in more)
+    overrides = ["task=pose", "model=dust3r", "model.weights=tiny", f"data.pairs={count}", *more]
+    name = "sequences" if sequences else "pairs"
+    cold = in_turn(sides, overrides, f"{name}_cold", 0)
+    warm = in_turn(sides, overrides, f"{name}_warm", 1)
+    peer = sides[0].folder / f"{name}.json"
+    script = [sys.executable, "-m", "benchmarks.peers.dust3r", str(sample), str(peer)]
+    upstream = timed([*script, *(["--sequences"] if sequences else [])], ROOT, sides[0].folder)
+    ours = sides[0].errors(f"{name}_cold")
+    theirs = {int(idx): error for idx, error in json.loads(peer.read_text()).items()}
+    size = f"{count} {name} of {SampleConfig().width}x{SampleConfig().height}"
+    compare(record, what, size, {"ours": cold["ours"], "upstream's calls": upstream}, apart(ours, theirs))
+    for side in sides[1:]:
+        parity = apart(ours, side.errors(f"{name}_cold"))
+        compare(record, what, size, {"ours": cold["ours"], side.name: cold[side.name]}, parity)
+    compare(record, f"{what}, from the cache", size, warm)
+
+
+def splatted(record: Record, sides: Sequence[Side], iterations: int) -> None:
+    """A splat of the scene, cold and from the cache."""
+    overrides = ["task=splat", f"splat.iterations={iterations}", "splat.video_frames=0"]
+    overrides.append("splat.eval.lpips_download=false")
+    cold = in_turn(sides, overrides, "splat_cold", 0)
+    warm = in_turn(sides, overrides, "splat_warm", 1)
+    found = {
+        side.name: json.loads((side.folder / "splat_cold" / "results.json").read_text())["splat"]["psnr"]
+        for side in sides
+    }
+    parity = "PSNR " + ", ".join(f"{psnr:.2f} dB {name}" for name, psnr in found.items())
+    compare(record, "A splat", f"{iterations} iterations", cold, parity)
+    compare(record, "A splat, from the cache", f"{iterations} iterations", warm)
+
+
+def swept(record: Record, sides: Sequence[Side], jobs: Sequence[int], pairs: int) -> None:
+    """Sweeps of jobs with the same predictions; the largest also where they are not made yet."""
+    fixed = ["-m", "task=pose", "model=sfm", f"data.pairs={pairs}"]
+
+    def overrides(n: int) -> list[str]:
+        return [*fixed, f"{JOBS_KEY}={','.join(str(FIRST_VALUE + k) for k in range(n))}"]
+
+    size = f"{jobs[-1]} jobs of {pairs} pairs"
+    compare(record, "A sweep", size, in_turn(sides, overrides(jobs[-1]), "sweep_cold", 0))
+    spent = []
+    for turn, n in enumerate(jobs):
+        warm = in_turn(sides, overrides(n), f"sweep_{n}", turn)
+        spent.append(warm["ours"].wall)
+    compare(record, "A sweep, from the cache", size, warm)
+    record.scaling(Scaling("A sweep, from the cache", "jobs", [float(n) for n in jobs], spent))
+    per_job = (spent[-1] - spent[0]) / (jobs[-1] - jobs[0])
+    record.fact(f"each further job from the cache: {seconds(per_job)}")
+    sizes = {
+        side.name: (side.folder / f"sweep_{jobs[-1]}" / "comparison.json").stat().st_size for side in sides
+    }
+    said = ", ".join(f"{size / 1e3:.0f} kB {name}" for name, size in sizes.items())
+    limit = f"{LARGEST_COMPARISON / 1e3:.0f} kB"
+    kept = "kept" if sizes["ours"] < LARGEST_COMPARISON else "EXCEEDED"
+    record.fact(f"comparison.json of {size}: {said}; the limit of {limit} is {kept}")
+
+
+def unpacked(revision: str, folder: Path) -> Path:
+    """The code of a revision, in a folder.
+
+    Raises:
+        SystemExit: there is no such revision here.
+    """
+    folder.mkdir()
+    done = subprocess.run(["git", "-C", str(ROOT), "archive", revision], capture_output=True)
+    if done.returncode != 0:
+        raise SystemExit(f"--before {revision}: {done.stderr.decode().strip()}")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=done.stdout, check=True)
+    return folder
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.endtoend",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
+    parser.add_argument("--before", metavar="REV", help=f"an earlier revision, in turn (full: {BEFORE})")
+    given = parser.parse_args(argv)
+    record = begin("endtoend", given.quick)
+    size = QUICK if given.quick else FULL
+    revision = given.before or (None if given.quick else BEFORE)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # One set for each count: the peer takes every sample of its set.
+        many, few = (
+            ensure_sample(SampleConfig(root=str(folder / kind), pairs=count))
+            for kind, count in (("many", size.pairs), ("few", size.sequences))
+        )
+        sides = [("ours", ROOT)]
+        if revision is not None:
+            sides.append((f"hw4 of {revision}", unpacked(revision, folder / "before")))
+        made = [Side(side, code, folder / f"runs_{k}", many) for k, (side, code) in enumerate(sides)]
+        warm_up = ["task=splat", "splat.iterations=2", "splat.video_frames=0"]
+        for side in made:
+            side.run([*warm_up, f"data.pairs={size.pairs}", "splat.eval.lpips_download=false"], "warm_up")
+        posed(record, made, many, "Pairs with DUSt3R, tiny", size.pairs, ["input=pair"])
+        others = [Side(s, code, folder / f"few_{k}", few) for k, (s, code) in enumerate(sides)]
+        posed(record, others, few, "Sequences with DUSt3R, tiny", size.sequences, ["input=interpolated"])
+        splatted(record, made, size.iterations)
+        swept(record, made, size.jobs, size.pairs)
+    record.save()
+
+
+if __name__ == "__main__":
+    main()
