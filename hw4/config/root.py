@@ -179,9 +179,8 @@ def _objectives() -> list[str]:
 @dataclass
 class Config(Checked):
     """Everything a run reads. `objective` is what ``hydra/sweeper=optuna`` maximises, a metric of
-    `hw4.metrics.objectives`. `jobs`: pose samples that are worked on at a time; ``auto``: with sfm one for
-    each core, and so with small networks on a CPU where there are enough samples, else one. The results are
-    the same.
+    `hw4.metrics.objectives`. `jobs`: pose samples that are worked on at a time; ``auto``: one for each core
+    where a sample leaves the others idle and there are enough samples, else one. The results are the same.
 
     `model` has no default here: the command line's stands in ``conf/config.yaml``, a notebook gives one.
     """

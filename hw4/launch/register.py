@@ -28,7 +28,7 @@ def register() -> None:
     """Register the schema, and every model and data set as an option of its group; safe to call twice."""
     register_words()
     OmegaConf.register_new_resolver("hw4.one_gpu", one_gpu, replace=True)
-    ConfigStore.instance().store(group="schema", name="config", node=schema())
+    _store("schema", "config", schema())
     options: dict[str, Mapping[str, type]] = {"model": model_configs(), "data": data_configs()}
     for group, nodes in options.items():
         for name, node in nodes.items():
@@ -36,8 +36,13 @@ def register() -> None:
 
 
 def _store(group: str, name: str, node: type) -> None:
+    store = ConfigStore.instance()
+    stored = store.repo.get(group, {}).get(f"{name}.yaml")
+    # Reading a dataclass takes Hydra longer than all else here.
+    if stored is not None and OmegaConf.get_type(stored.node) is node:
+        return
     try:
-        ConfigStore.instance().store(group=group, name=name, node=node)
+        store.store(group=group, name=name, node=node)
     except (OmegaConfBaseException, ValueError) as error:
         raise UserError(
             f"the keys of {group}={name} cannot be read by Hydra ({brief(error)}); mend {node.__module__}."

@@ -14,13 +14,13 @@ from hw4.data.sample import ensure_sample
 from hw4.launch.conf import conf_dir
 from hw4.launch.explain import known_keys
 from hw4.launch.help import help_text
-from hw4.launch.sweep import Plan, plan
+from hw4.launch.sweep import Plan
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.registry import model_configs
 from hw4.models.sfm.config import SfmConfig
 from hw4.models.vggt.config import VggtConfig
 from hw4.splat.source import uses_model
-from tests.support.cli import refused
+from tests.support.cli import plan, refused
 
 
 @pytest.mark.parametrize(

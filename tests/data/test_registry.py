@@ -28,8 +28,7 @@ from hw4.data.sample import ensure_sample
 from hw4.launch.explain import explain
 from hw4.launch.help import help_text
 from hw4.launch.register import register
-from hw4.launch.sweep import plan
-from tests.support.cli import hw4
+from tests.support.cli import hw4, plan
 from tests.support.packages import install
 from tests.support.paths import ROOT
 

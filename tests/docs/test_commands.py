@@ -23,11 +23,11 @@ from hw4.core.errors import UserError
 from hw4.data.sample import ensure_sample
 from hw4.jobs.run import run_job
 from hw4.launch.list_runs import list_runs
-from hw4.launch.sweep import plan
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.external.config import ExternalConfig
 from hw4.models.mast3r.config import Mast3rConfig
 from hw4.models.registry import models
+from tests.support.cli import plan
 from tests.support.homework import write_homework
 from tests.support.pages import commands
 from tests.support.paths import ROOT
@@ -240,7 +240,8 @@ def small(config: Config, data: Path, tmp_path: Path) -> Config:
         metrics=replace(config.metrics, bootstrap=20),
         pretrain=PretrainConfig(steps=1, batch_size=1, views=2, workers=0, validation_scenes=1),
         wandb=replace(config.wandb, mode="disabled" if config.wandb.mode == "auto" else config.wandb.mode),
-        cache=CacheConfig(root=str(tmp_path / "cache")),
+        # What one command predicts another may read, as on the user's machine.
+        cache=CacheConfig(root=str(data / "cache")),
     )
 
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from hw4.config import SampleConfig
 from hw4.jobs.comparison import write_comparison
 from hw4.jobs.run import SweepGroup, run_job
-from hw4.launch.sweep import plan
 from hw4.report.document import write_report
+from tests.support.cli import plan
 from tests.support.homework import CASE, write_homework
 from tests.support.paths import ROOT
 

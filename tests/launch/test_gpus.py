@@ -13,7 +13,7 @@ from hw4.launch.conf import conf_dir
 from hw4.launch.gpus import VISIBLE, gpus, one_gpu
 from hw4.launch.job_processes import JobProcesses
 from hw4.launch.register import register
-from hw4.launch.sweep import plan
+from tests.support.cli import plan
 from tests.support.paths import ROOT
 
 SWEEP = ["model=sfm,vggt", "hydra/launcher=gpus"]

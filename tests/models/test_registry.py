@@ -15,12 +15,11 @@ from hw4.data.stamps import inputs_stamp
 from hw4.launch.explain import explain
 from hw4.launch.help import help_text
 from hw4.launch.register import register
-from hw4.launch.sweep import plan
 from hw4.models import registry
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.registry import build_model, choices, headline_models, model_labels, model_title, models
 from hw4.models.sfm.config import SfmConfig
-from tests.support.cli import hw4
+from tests.support.cli import hw4, plan
 from tests.support.packages import install
 from tests.support.paths import ROOT
 

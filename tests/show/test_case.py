@@ -22,7 +22,6 @@ from hw4.data.sample import ensure_sample
 from hw4.geometry.cameras import camera_centers
 from hw4.geometry.pnp import diagnose_points
 from hw4.jobs.run import run_job
-from hw4.launch.sweep import plan
 from hw4.models.base import Reconstruction, ReconstructionFailed, ReconstructionModel
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.sfm.config import SfmConfig
@@ -35,6 +34,7 @@ from hw4.show.case.matches import match_neighbours
 from hw4.show.case.result import CaseInput, CaseResult
 from hw4.show.case.run import run_case
 from hw4.show.case.words import _how_wrong
+from tests.support.cli import plan
 from tests.support.pairs import random_cameras
 from tests.support.pointmap_networks import ShapedNetwork, dust3r_with, line, point
 

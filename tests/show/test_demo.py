@@ -18,7 +18,6 @@ from hw4.core.errors import ConfigError, UserError
 from hw4.data.photos import spread
 from hw4.jobs import demo as demo_job
 from hw4.jobs.run import run_job
-from hw4.launch.sweep import plan
 from hw4.models.base import ReconstructionFailed
 from hw4.models.dust3r.config import Dust3rConfig
 from hw4.models.dust3r.upstream import import_alignment
@@ -26,6 +25,7 @@ from hw4.models.sfm.config import SfmConfig
 from hw4.show.demo.clean import cleaned
 from hw4.show.demo.photos import find_photos
 from hw4.show.demo.run import run_demo
+from tests.support.cli import plan
 from tests.support.known_model import SIZE, K, KnownModel
 
 pytestmark = pytest.mark.slow

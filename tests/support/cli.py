@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from hw4.launch import sweep
+from hw4.launch.compose_once import composed_once
 from hw4.launch.explain import explain
-from hw4.launch.sweep import plan
 
 
 def hw4(
@@ -27,6 +29,12 @@ def hw4(
 
 def run_pose(cwd: Path, root: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return hw4(cwd, "task=pose", "model=sfm", "data=pairs", f"data.root={root}", "wandb=disabled", *more)
+
+
+def plan(overrides: Sequence[str], multirun: bool) -> sweep.Plan:
+    """As the command line plans: what is the same is composed once."""
+    with composed_once():
+        return sweep.plan(overrides, multirun)
 
 
 def refused(*overrides: str, multirun: bool = False) -> str:

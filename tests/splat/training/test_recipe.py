@@ -9,10 +9,10 @@ import torch
 
 from hw4.config import SplatConfig
 from hw4.data.scenes.scene import Scene, TestViews, TrainScene
-from hw4.launch.sweep import plan
 from hw4.splat.stage import facts
 from hw4.splat.start import initialise
 from hw4.splat.training.step import TrainingRun
+from tests.support.cli import plan
 from tests.support.instantsplat_loop import Loop
 from tests.support.splat_scenes import true_scene
 
