@@ -49,8 +49,11 @@ def test_a_slurm_that_does_not_answer_has_not_lost_the_job(queue: Path) -> None:
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-c", "input()", JOB.folder]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as started:
+    command = [sys.executable, "-c", "print(flush=True); input()", JOB.folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        # The system shows a command line a moment after the process is there.
+        started.stdout.readline()
         yield started
         started.kill()
 
