@@ -23,8 +23,8 @@ ours: more than 1 is faster. Both were measured in the same run, on the machine 
 prints the same lines:
 
 ```bash
-make bench              # quick cells of all of them, about a minute; leaves no record
-make bench-table        # all cells, about twelve minutes, then this file
+make bench              # quick cells of all of them; leaves no record
+make bench-table        # all cells, then this file
 python -m benchmarks.rasterize
 ```
 
