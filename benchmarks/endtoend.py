@@ -9,25 +9,20 @@ unpacked beside and takes turns in going first. Times are those of the clock; CP
 sample data is drawn, and kernels are compiled, before anything is timed.
 """
 
-import argparse
 import json
-import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import Ratio, Record, Scaling, begin, seconds
+from benchmarks.measure import ROOT, Ratio, Record, Scaling, Spent, begin, make_parser, seconds, timed
 from hw4.config import SampleConfig
 from hw4.data.sample import ensure_sample
 
-ROOT = Path(__file__).resolve().parents[1]
 BEFORE = "d30d823"
 # A job's prediction is the same for each number of resamples.
 JOBS_KEY, FIRST_VALUE = "metrics.bootstrap", 100
@@ -45,29 +40,6 @@ class Size:
 
 
 FULL, QUICK = Size(300, 20, 400, (5, 15, 50)), Size(4, 1, 20, (2, 4))
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Of a process and its children, seconds."""
-
-    wall: float
-    cpu: float
-
-
-def timed(command: Sequence[str], code: Path, folder: Path) -> Spent:
-    """Run a command with the code of a folder.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    environment = {**os.environ, "PYTHONPATH": str(code), "WANDB_SILENT": "true"}
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command[1:])} failed:\n{done.stderr[-2000:]}")
-    return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 class Side:
@@ -193,11 +165,7 @@ def unpacked(revision: str, folder: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.endtoend",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("endtoend", __doc__)
     parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
     parser.add_argument("--before", metavar="REV", help=f"an earlier revision, in turn (full: {BEFORE})")
     given = parser.parse_args(argv)

@@ -7,7 +7,6 @@ part is written down, and the next one begins; a part for which no time is left 
 goes through all parts at sizes that say nothing, to try this program, and writes only where ``--out`` says.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.measure import RESULTS, Record, begin, seconds
+from benchmarks.measure import RESULTS, Record, begin, make_parser, seconds
 from hw4.launch.doctor.gpu import gpu
 from hw4.launch.doctor.software import packages, program
 from hw4.launch.doctor.sources import sources
@@ -148,11 +147,7 @@ def all_parts(device: torch.device, tiny: bool) -> dict[str, Part]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0: all parts went well; 1: some did not, or there is no GPU."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.gpu_check",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("gpu_check", __doc__)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help="cpu: a try, tiny")
     parser.add_argument(
         "--out", type=Path, help="where the record goes; default: benchmarks/results/gpu.json"

@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import resource
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +18,7 @@ from hw4.core.provenance import provenance
 from hw4.models.network.instantsplat import INSTANTSPLAT
 from hw4.models.network.upstream import origin
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -149,13 +152,41 @@ def alternated(
     return least
 
 
-def start(name: str, description: str, argv: Sequence[str] | None = None) -> Record:
-    """Read the command line, print what machine this is, and begin a record."""
-    parser = argparse.ArgumentParser(
+@dataclass(frozen=True)
+class Spent:
+    """Of a process and its children, seconds."""
+
+    wall: float
+    cpu: float
+
+
+def timed(command: Sequence[str], code: Path, folder: Path) -> Spent:
+    """Run a command in a folder, with the hw4 of another one.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(code), "WANDB_SILENT": "true"}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return Spent(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def make_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The command line of a benchmark, still without options."""
+    return argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def start(name: str, description: str, argv: Sequence[str] | None = None) -> Record:
+    """Read the command line, print what machine this is, and begin a record."""
+    parser = make_parser(name, description)
     parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
     return begin(name, parser.parse_args(argv).quick)
 

@@ -6,8 +6,6 @@ Commands run as a user runs them, in processes of their own, with everything the
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,26 +15,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.measure import Ratio, Record, best, start
+from benchmarks.measure import ROOT, Ratio, Record, best, start, timed
 from hw4.data.pairs.samples import PairSample
 from hw4.models.base import Reconstruction, ViewsModel
 from hw4.models.dust3r.views import load_view as load_dust3r_view
 from hw4.models.network.views import ModelView
 from hw4.pose.predict import predict_samples
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 def command(folder: Path, *arguments: str) -> float:
     """Seconds of ``python -m hw4 ...``."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_SILENT": "true"}
-    began = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "hw4", *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"python -m hw4 {' '.join(arguments)} failed:\n{done.stderr}")
-    return time.perf_counter() - began
+    return timed([sys.executable, "-m", "hw4", *arguments], ROOT, folder).wall
 
 
 def commands(record: Record, folder: Path) -> None:

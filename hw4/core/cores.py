@@ -23,3 +23,12 @@ def usable_cores() -> int:
     if not limit.isdecimal() or int(limit) < 1:
         raise UserError(f"{CORES}={limit} must be a number of cores, 1 or more.")
     return min(found, int(limit))
+
+
+def share_of_cores(count: int) -> int:
+    """Cores for each of `count` that work side by side, 1 at least.
+
+    Raises:
+        UserError: as `usable_cores`.
+    """
+    return max(1, usable_cores() // count)

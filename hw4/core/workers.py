@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
 from typing import Any
 
-from hw4.core.cores import CORES, usable_cores
+from hw4.core.cores import CORES, share_of_cores
 
 # What torch, OpenBLAS and MKL read once.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -52,7 +52,7 @@ class Workers:
 
     def __init__(self, count: int, make: Callable[..., Callable[..., Any]], *arguments: Any) -> None:
         self._beginning = pickle.dumps((make, arguments))
-        self._share = max(1, usable_cores() // count)
+        self._share = share_of_cores(count)
         # A thread waits for each process.
         self._pool = ThreadPoolExecutor(count, "worker")
         self._own = threading.local()

@@ -220,7 +220,7 @@ def _folder(planned: "Plan") -> Path:
 
 def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> list[str]:
     """The overrides that follow the user's; a sweep leaves its plan in its folder."""
-    from hw4.core.cores import CORES, usable_cores
+    from hw4.core.cores import CORES, share_of_cores
     from hw4.core.durable import write_json
     from hw4.launch.folders import RUN, SWEEP, check_is_ours
     from hw4.launch.job_processes import install_job_processes
@@ -240,8 +240,8 @@ def _own_overrides(planned: "Plan", folder: Path, overrides: Sequence[str]) -> l
     if planned.at_once is not None:
         own.append(f"hydra.sweeper.max_batch_size={planned.at_once}")
         # Its processes inherit it.
-        share = usable_cores() // min(planned.at_once, planned.n_jobs or planned.at_once)
-        os.environ.setdefault(CORES, str(max(1, share)))
+        beside = min(planned.at_once, planned.n_jobs or planned.at_once)
+        os.environ.setdefault(CORES, str(share_of_cores(beside)))
     if "joblib" in planned.launcher:
         install_job_processes(planned.devices)
     if "submitit" in planned.launcher:

@@ -17,7 +17,7 @@ from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
-from hw4.core.cores import CORES, usable_cores
+from hw4.core.cores import CORES, share_of_cores
 from hw4.launch.gpus import VISIBLE
 from hw4.launch.job_returns import SweepJob
 
@@ -48,7 +48,7 @@ class JobProcesses:
         self.n_jobs = len(devices) if one_each else effective_n_jobs(n_jobs)
         # As often as there are processes, dealt out in turn.
         self._free = deque(islice(cycle(devices or (None,)), self.n_jobs))
-        self._share = max(1, usable_cores() // self.n_jobs)
+        self._share = share_of_cores(self.n_jobs)
 
     def __call__(self, calls: Iterable[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
         """Run joblib's delayed calls; the results are in their order."""

@@ -28,7 +28,7 @@ def outcome(future: "Future[Any]") -> Any:
 def test_answers_and_errors_are_those_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    monkeypatch.setattr("hw4.core.workers.usable_cores", lambda: 6)
+    monkeypatch.setattr("hw4.core.cores.usable_cores", lambda: 6)
     with Workers(2, doubling, 1) as workers:
         calls = [workers.submit(what) for what in (0, 1, "mend", "die", "fussy", 2, 3, "environment")]
         *found, environment = map(outcome, calls)

@@ -156,7 +156,7 @@ def test_scripts_start_and_say_what_they_need(command: str, tmp_path: Path) -> N
 def test_an_offline_run_can_be_synced(command: str, data: Path, tmp_path: Path) -> None:
     """As far as it goes without an account: W&B finds the run and its file where the pages say."""
     out = tmp_path / "outputs" / "2026-11-24" / "13-45-02"
-    config = small(Config(task="score", data=PairsConfig(root="/data/pairs")), data, tmp_path)
+    config = small(Config(task="score", data=PairsConfig(root="/data/pairs")), data)
     config = replace(config, score=ScoreConfig(predictions=str(data / "p.npy")))
     cameras = {str(idx): np.tile(np.eye(4), (2, 1, 1)) for idx in range(2)}
     np.save(data / "p.npy", np.array(cameras, dtype=object), allow_pickle=True)
@@ -184,7 +184,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def small(config: Config, data: Path, tmp_path: Path) -> Config:
+def small(config: Config, data: Path) -> Config:
     """The same command on less data and fewer steps; what the user's machine has is replaced by fixtures."""
     source, model, splat = config.data, config.model, config.splat
     if isinstance(source, SampleConfig):
@@ -278,7 +278,7 @@ def test_command(
     jobs = plan(overrides, multirun).jobs
     assert jobs
     for number, job in enumerate(jobs):
-        config = small(job, data, tmp_path)
+        config = small(job, data)
         out_dir = tmp_path / str(number)
         if getattr(job.model, "weights", "") == "official":
             official = replace(config, model=replace(config.model, weights="official"))  # type: ignore[call-arg]
