@@ -74,6 +74,12 @@ class JobContext:
         address = model_address(config, model_labels(config.model).fingerprint)
         return Path(config.cache.root) / "pairs" / address
 
+    @property
+    def cache_root(self) -> Path | None:
+        """Where results may be kept and taken from; None with ``cache.reuse=false``."""
+        cache = self.config.cache
+        return Path(cache.root) if cache.reuse else None
+
     def warn(self, text: str) -> None:
         """Tell the person at the terminal; a sweep says what several jobs warn of once, at its end."""
         self.results.setdefault("warnings", []).append(text)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from hw4.config import DataConfig, InputConfig, WandbConfig
@@ -21,9 +22,10 @@ from hw4.jobs.at_once import at_once
 from hw4.jobs.context import JobContext
 from hw4.jobs.logged import SAMPLE, PoseLog, pose_values
 from hw4.models.toy_weights import doubt_of_weights
-from hw4.output.figures import PAPER, save_figure
+from hw4.output.figures import PAPER
 from hw4.output.homework_summary import homework_summary
-from hw4.output.pose_figures import error_cdf, extremes_figure
+from hw4.output.kept_figures import kept_figure
+from hw4.output.pose_figures import cdf_shows, error_cdf, extremes_figure, extremes_show
 from hw4.output.pose_tables import diagnoses_table, failures_table, pose_table, samples_table, samples_values
 from hw4.output.progress import SampleProgress
 from hw4.output.thumbnails import thumbnail
@@ -45,6 +47,9 @@ from hw4.records.files import (
     SUMMARY,
 )
 from hw4.tracking.tracker import Tracker
+
+# Of a run, by file: what draws each, and what it shows.
+FIGURES = {ERROR_CDF: (error_cdf, cdf_shows), EXTREMES: (extremes_figure, extremes_show)}
 
 
 def run_pose(context: JobContext) -> list[str]:
@@ -191,10 +196,11 @@ def _report(context: JobContext, result: PoseResult) -> None:
     style = config.report.style
     # A paper has a caption.
     above = "" if style == PAPER else title
-    figures = {ERROR_CDF: error_cdf(result, above), EXTREMES: extremes_figure(result, above)}
-    for name, figure in figures.items():
-        if figure is not None:
-            tracker.image(f"pose/{Path(name).stem}", save_figure(figure, out_dir / name, style))
+    for name, (draw, shows) in FIGURES.items():
+        shown, drawing = shows(result, above), partial(draw, result, above)
+        path = kept_figure(drawing, shown, out_dir / name, style, context.cache_root)
+        if path is not None:
+            tracker.image(f"pose/{path.stem}", path)
     context.console.print(summary.rich())
     if failures:
         context.console.print(failures.rich())

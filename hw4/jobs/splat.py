@@ -25,7 +25,7 @@ from hw4.jobs.live import live_viewer
 from hw4.metrics import splat_metrics
 from hw4.models.base import ReconstructionModel
 from hw4.models.toy_weights import doubt_of_weights
-from hw4.output.figures import save_figure
+from hw4.output.kept_figures import kept_figure
 from hw4.output.progress import StepProgress
 from hw4.output.splat_tables import splat_table, views_table
 from hw4.output.training_curves import training_curves
@@ -163,11 +163,9 @@ def _copy_files(files: dict[str, Any], folder: Path, out_dir: Path) -> dict[str,
 
 
 def _draw_curves(history: Sequence[dict[str, float]], context: JobContext) -> dict[str, str]:
-    figure = training_curves(history)
-    if figure is None:
-        return {}
-    path = context.out_dir / SPLAT / "curves.png"
-    return {"curves": str(save_figure(figure, path, context.config.report.style))}
+    path, style = context.out_dir / SPLAT / "curves.png", context.config.report.style
+    drawn = kept_figure(partial(training_curves, history), history, path, style, context.cache_root)
+    return {} if drawn is None else {"curves": str(drawn)}
 
 
 def _report(context: JobContext, result: SplatResult) -> None:

@@ -3,13 +3,14 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from hw4.core.durable import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The values of `report.style`, and the files that each writes of a figure.
 SCREEN, PAPER = "screen", "paper"
@@ -20,15 +21,17 @@ PRINT: dict[Any, Any] = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsa
 STAMPS: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
 
-def figure_bytes(figure: Figure, kind: str, dpi: int = 120) -> bytes:
+def figure_bytes(figure: "Figure", kind: str, dpi: int = 120) -> bytes:
     """A figure as a file of `kind`: ``png``, ``pdf`` or ``svg``."""
+    import matplotlib
+
     buffer = io.BytesIO()
     with matplotlib.rc_context(PRINT):
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=STAMPS.get(kind))
     return buffer.getvalue()
 
 
-def save_figure(figure: Figure, path: Path, style: str = SCREEN) -> Path:
+def save_figure(figure: "Figure", path: Path, style: str = SCREEN) -> Path:
     """Write a figure as PNG, for print as PDF and SVG beside it too, atomically; returns the PNG's path."""
     for kind in KINDS[style]:
         write_bytes(path.with_suffix(f".{kind}"), figure_bytes(figure, kind))
@@ -37,7 +40,7 @@ def save_figure(figure: Figure, path: Path, style: str = SCREEN) -> Path:
 
 def panel_grid(
     count: int, columns: int, width: float, aspect: float, above: float
-) -> tuple[Figure, list[Any]]:
+) -> "tuple[Figure, list[Any]]":
     """Panels for images in rows, without ticks or frames.
 
     Args:
@@ -50,6 +53,8 @@ def panel_grid(
     Returns:
         the figure and its `count` matplotlib axes.
     """
+    from matplotlib.figure import Figure
+
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, rows * (width * aspect + above)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import matplotlib
-import matplotlib.ticker
 import numpy as np
-from matplotlib.figure import Figure
 
 from hw4.output.distribution import SPREAD, Row
 from hw4.output.figures import figure_bytes
@@ -29,6 +26,9 @@ DASHES = ("-", "--", "-.", ":")
 
 def rendered(plot: Plot, height: float = 2.5) -> dict[str, bytes]:
     """A drawing in each of `FORMATS`, one column of a paper wide; `height` in inches."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, height), layout="constrained")
         plot(figure.add_subplot())
@@ -121,7 +121,9 @@ def _set(axes: Any, axis: Axis, which: str) -> None:
     getattr(axes, f"set_{which}lim")(axis.low, axis.high)
     getattr(axes, f"set_{which}label")(axis.label)
     if axis.log:
+        from matplotlib.ticker import NullFormatter
+
         ticks = axis.ticks()
         getattr(axes, f"set_{which}ticks")(ticks, [f"{tick:g}" for tick in ticks], minor=False)
-        getattr(axes, f"{which}axis").set_minor_formatter(matplotlib.ticker.NullFormatter())
+        getattr(axes, f"{which}axis").set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3, lw=0.5)

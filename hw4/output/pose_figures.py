@@ -1,20 +1,26 @@
 """Figures of the pose stage, drawn without a display."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from hw4.core.errors import UserError
+from hw4.core.fingerprint import file_digests
 from hw4.data.photos import open_upright, spread
 from hw4.metrics import AREA, AUC_THRESHOLDS
 from hw4.output.figures import side_by_side
 from hw4.pose.metrics import usable_errors
 from hw4.pose.results import PoseResult, SampleResult
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SIZE = (8.0, 3.4)
 # Where the logarithmic axis begins: at 0.1 degrees, or lower where errors are.
 LOWEST_DEG, LEAST_DEG = 0.1, 0.001
+# Of a sample, in the figure of the best and worst.
+MAX_FRAMES = 6
 
 
 def headline_errors(result: PoseResult) -> np.ndarray:
@@ -24,7 +30,12 @@ def headline_errors(result: PoseResult) -> np.ndarray:
     return usable_errors(errors, summary.mode, summary.failures, summary.fold_translation)
 
 
-def error_cdf(result: PoseResult, title: str) -> Figure | None:
+def cdf_shows(result: PoseResult, title: str) -> list[Any]:
+    """What `error_cdf` shows, for `hw4.output.kept_figures`."""
+    return [title, result.summary.mode, headline_errors(result)]
+
+
+def error_cdf(result: PoseResult, title: str) -> "Figure | None":
     """Share of samples below each error: all of them, and the area that `hw4.metrics.AREA` is.
 
     The first panel's axis is logarithmic, from 0.1 degrees (or the decade of the least error, down to 0.001)
@@ -33,6 +44,8 @@ def error_cdf(result: PoseResult, title: str) -> Figure | None:
     errors = np.sort(headline_errors(result))
     if not len(errors):
         return None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=SIZE)
     # Margins by hand: a layout engine takes as long as all the rest.
     margins = {"left": 0.08, "right": 0.985, "bottom": 0.14, "top": 0.9, "wspace": 0.06}
@@ -78,19 +91,34 @@ def extreme_samples(result: PoseResult, count: int = 3) -> list[tuple[str, Sampl
     return [("best", s) for s in best] + [("worst", s) for s in worst]
 
 
-def extremes_figure(result: PoseResult, title: str, max_frames: int = 6) -> Figure | None:
+def extremes_show(result: PoseResult, title: str) -> list[Any]:
+    """What `extremes_figure` shows, for `hw4.output.kept_figures`."""
+    rows: list[Any] = [title]
+    for label, one in extreme_samples(result):
+        photos = list(file_digests(_frames(one)).values())
+        n_views = len(one.sample.image_paths)
+        rows.append([label, one.sample.idx, one.error.rotation_deg, one.true_angle_deg, n_views, photos])
+    return rows
+
+
+def _frames(sample: SampleResult) -> list[Path]:
+    paths = sample.sample.image_paths
+    return [paths[view] for view in spread(len(paths), MAX_FRAMES)]
+
+
+def extremes_figure(result: PoseResult, title: str) -> "Figure | None":
     """The best and worst samples with their frames; None if no sample has a result."""
     chosen = extreme_samples(result)
     if not chosen:
         return None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 1.5 * len(chosen)))
     top = 1 - 0.45 / (1.5 * len(chosen))
     margins = {"left": 0.01, "right": 0.99, "bottom": 0.01, "top": top, "hspace": 0.25}
     rows = np.atleast_1d(figure.subplots(len(chosen), 1, gridspec_kw=margins))
     for axes, (label, sample) in zip(rows, chosen, strict=True):
-        paths = sample.sample.image_paths
-        thumbnails = [_thumbnail(paths[view]) for view in spread(len(paths), max_frames)]
-        axes.imshow(side_by_side(thumbnails, gap=4))
+        axes.imshow(side_by_side([_thumbnail(path) for path in _frames(sample)], gap=4))
         axes.set_axis_off()
         axes.set_title(
             f"{label}: idx {sample.sample.idx}, error {sample.error.rotation_deg:.2f}° "

@@ -1,9 +1,9 @@
 """How wide a text can be, and where to break it, before any browser has drawn it."""
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
 from PIL import ImageFont
 
 FONT_SIZE = 11
@@ -13,8 +13,10 @@ _SCALE = 10
 
 @cache
 def _font() -> ImageFont.FreeTypeFont:
-    # No reader's system font is wider than DejaVu Sans, which comes with matplotlib.
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    # No reader's system font is wider than DejaVu Sans, of matplotlib, whose import this does without.
+    spec = find_spec("matplotlib")
+    assert spec is not None and spec.origin is not None
+    path = Path(spec.origin).with_name("mpl-data") / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(path), _SCALE * FONT_SIZE)
 
 

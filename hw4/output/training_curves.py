@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,12 @@ CURVES = (
 )
 
 
-def training_curves(history: Sequence[dict[str, float]]) -> Figure | None:
+def training_curves(history: Sequence[dict[str, float]]) -> "Figure | None":
     """Every curve of one run side by side; None where nothing was logged."""
     if not history:
         return None
+    from matplotlib.figure import Figure
+
     steps = [record["step"] for record in history]
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     for axes, curve in zip(figure.subplots(1, len(CURVES)), CURVES, strict=True):

@@ -1,6 +1,7 @@
-"""W&B without those of its imports that nothing here uses: they take longer than all the rest of it."""
+"""W&B without what nothing here uses and what it repeats for each run: it takes longer than all the rest."""
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +24,8 @@ def import_wandb() -> ModuleType:
     apply = getattr(run_type, _APPLIES_THEM, None)
     if apply is not None and not hasattr(apply, "__wrapped__"):
         setattr(run_type, _APPLIES_THEM, _where_staged(apply))
+    if not hasattr(wandb.util.working_set, "__wrapped__"):
+        wandb.util.working_set = _read_once(wandb.util.working_set)
     return wandb
 
 
@@ -35,6 +38,16 @@ def _where_staged(apply: Any) -> Any:
 
     apply_staged.__wrapped__ = apply  # type: ignore[attr-defined]
     return apply_staged
+
+
+def _read_once(working_set: Any) -> Any:
+    """What is installed, read from the disk by the first job of a sweep alone: hundreds of files."""
+
+    @cache
+    def found() -> tuple[Any, ...]:
+        return tuple(working_set())
+
+    return found
 
 
 def set_mode(mode: str) -> None:

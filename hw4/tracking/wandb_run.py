@@ -115,7 +115,8 @@ class _WandbTracker(Tracker):
         import wandb
 
         def cell(value: Any) -> Any:
-            return wandb.Image(value) if isinstance(value, np.ndarray) else value
+            # Photos: as PNG they take twenty times as long to write.
+            return wandb.Image(value, file_type="jpg") if isinstance(value, np.ndarray) else value
 
         def send() -> None:
             data = [[cell(value) for value in row] for row in rows]

@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hw4.core.colmap import pycolmap
 from hw4.data.scenes.files import PosedViews
 from hw4.geometry.unit_world import unit_world
+
+if TYPE_CHECKING:
+    from hw4.core.colmap import pycolmap
 
 # COLMAP's own limits for a point that it keeps.
 MAX_ERROR_PX = 4.0
@@ -34,6 +37,8 @@ def training_points(
         (P, 3) float64 points that at least two training images see under COLMAP's limits (4 px, 1.5°), their
         (P, 3) uint8 mean colours in these images, and a note on what was done.
     """
+    from hw4.core.colmap import pycolmap
+
     side = {int(view): k for k, view in enumerate(train_ids)}
     cameras = [
         pycolmap.Camera(
@@ -92,7 +97,7 @@ def training_points(
     )
 
 
-def _color(image: np.ndarray, xy: np.ndarray, camera: pycolmap.Camera) -> np.ndarray:
+def _color(image: np.ndarray, xy: np.ndarray, camera: "pycolmap.Camera") -> np.ndarray:
     height, width = image.shape[:2]
     column = int(np.clip(xy[0] * width / camera.width, 0, width - 1))
     row = int(np.clip(xy[1] * height / camera.height, 0, height - 1))

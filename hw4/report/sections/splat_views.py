@@ -4,9 +4,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from hw4.data.photos import by_number, limited, without_suffix
@@ -17,6 +17,9 @@ from hw4.output.tables import Table
 from hw4.report.ranking import Ranking
 from hw4.report.splat_results import Result
 from hw4.splat.result import SplatResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LONGEST_EDGE, SMALL_EDGE = 800, 400
 # Renders beside the photo on the first screen.
@@ -105,7 +108,7 @@ def shared_view(settings: Sequence[Setting], wanted: str | None = None) -> Share
 
 def settings_strip(
     jobs: Sequence[tuple[str, SplatResult]], wanted: str | None = None
-) -> tuple[str, Figure] | None:
+) -> "tuple[str, Figure] | None":
     """The photo of a test view and its render under each setting, with the headline metric.
 
     None where the jobs, a label and a result each, share no view. `wanted`: `report.view`.
