@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.transform import Rotation
 
 # Corners of a frustum (0: the camera's centre; 1-4: its image, clockwise from the top left) that lines join.
 FRUSTUM_EDGES = ((0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1))
@@ -41,6 +40,8 @@ def rigid(cam_from_world: np.ndarray) -> np.ndarray:
 
     Far from the origin, the last digits of a rotation move a camera.
     """
+    from scipy.spatial.transform import Rotation
+
     result = np.array(cam_from_world, np.float64)
     result[:, :3, :3] = Rotation.from_matrix(result[:, :3, :3]).as_matrix()
     return result

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hw4.core.metric import MetricUnavailable
+from hw4.geometry.rotations import rotation_angle
 from hw4.pose.metrics import DIRECTION_MIN_NORM
 
 
@@ -65,7 +65,7 @@ def pair_errors(cam_from_world_true: np.ndarray, cam_from_world: np.ndarray) -> 
         inverse = np.linalg.inv(np.where(placed[:, None, None], cam_from_world, np.eye(4)))
         estimate = cam_from_world[first[known]] @ inverse[second[known]]
         turn = np.swapaxes(true[known][:, :3, :3], 1, 2) @ estimate[:, :3, :3]
-        rotation[known] = np.degrees(Rotation.from_matrix(turn).magnitude())
+        rotation[known] = np.degrees(rotation_angle(turn))
         translation[known] = _line_angles(true[known][:, :3, 3], estimate[:, :3, 3])
     still = np.linalg.norm(true[:, :3, 3], axis=1) < DIRECTION_MIN_NORM
     translation[still] = np.nan

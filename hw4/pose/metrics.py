@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hw4.config import MetricsConfig
 from hw4.core.protocols import HOMEWORK, PAPERS, RELATIVE
+from hw4.geometry.rotations import rotation_angle
 from hw4.metrics import ACC_THRESHOLDS, LARGER, ROTATION, TRANSLATION, summary_metrics
 from hw4.pose.resampling import bounds, cluster_codes, resample, t_interval
 
@@ -110,7 +110,7 @@ def relative_from_cameras(cam_from_world: np.ndarray, protocol: str) -> np.ndarr
 
 def rotation_error_deg(R_true: np.ndarray, R_estimated: np.ndarray) -> float:
     """Geodesic angle between two (3, 3) rotations in degrees, accurate near 0 and near 180."""
-    return float(np.degrees(Rotation.from_matrix(R_true.T @ R_estimated).magnitude()))
+    return float(np.degrees(rotation_angle(R_true.T @ R_estimated)))
 
 
 def direction_error_deg(t_true: np.ndarray, t_estimated: np.ndarray, fold: bool) -> float:

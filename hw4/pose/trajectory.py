@@ -7,11 +7,11 @@ evo itself is not imported: its licence (GPL) is another one than this project's
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hw4.core.metric import MetricUnavailable
 from hw4.geometry.align import umeyama
 from hw4.geometry.cameras import camera_centers
+from hw4.geometry.rotations import rotation_angle
 
 FEWEST_VIEWS = 3
 # Relative to the largest: below it, camera centres lie on a line (or in a point) and leave a turn free.
@@ -61,7 +61,7 @@ def trajectory_errors(cam_from_world_true: np.ndarray, cam_from_world: np.ndarra
     true_motion = cam_from_world_true[:-1] @ np.linalg.inv(cam_from_world_true[1:])
     motion = aligned[:-1] @ np.linalg.inv(aligned[1:])
     error = np.linalg.inv(true_motion) @ motion
-    angles = Rotation.from_matrix(error[:, :3, :3]).magnitude()
+    angles = rotation_angle(error[:, :3, :3])
     return Trajectory(
         _rms(np.linalg.norm(similarity.points(centers) - centers_true, axis=1)),
         _rms(np.linalg.norm(error[:, :3, 3], axis=1)),
