@@ -4,7 +4,6 @@ The page includes the package's files, so that what it teaches is what runs here
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 from hw4.config import SampleConfig
 from hw4.data.sample import ensure_sample
 from hw4.data.scenes.layouts import locate
+from tests.support.cli import hw4 as command_line
 from tests.support.pages import EXTENDING, commands
 from tests.support.paths import ROOT
 
@@ -48,11 +48,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hw4(site: Path, tmp_path: Path) -> Hw4:
     """`python -m hw4 ...` in an own folder, with the package installed."""
-    env = {**os.environ, "PYTHONPATH": f"{site}:{ROOT}", "COLUMNS": "200"}
+    env = {"PYTHONPATH": f"{site}:{ROOT}", "COLUMNS": "200"}
 
     def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "hw4", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+        done = command_line(tmp_path, *arguments, env=env)
         assert done.returncode == status, done.stdout + done.stderr
         return done
 

@@ -24,9 +24,11 @@ def only_sentence(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-@pytest.mark.parametrize("module", [True, False])
-def test_help_needs_no_heavy_import(tmp_path: Path, module: bool) -> None:
-    done = hw4(tmp_path, "--help", module=module)
+@pytest.mark.parametrize(
+    "command", [[sys.executable, "-m", "hw4"], [str(Path(sys.executable).with_name("hw4"))]]
+)
+def test_both_ways_to_start_it(tmp_path: Path, command: list[str]) -> None:
+    done = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0
     assert "Usage:" in done.stdout and "| mast3r | sfm | vggt" in done.stdout
     assert list(tmp_path.iterdir()) == []

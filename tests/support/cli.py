@@ -11,20 +11,18 @@ import pytest
 from hw4.launch import sweep
 from hw4.launch.compose_once import composed_once
 from hw4.launch.explain import explain
+from tests.support import forked
 
 
 def hw4(
-    cwd: Path, *arguments: str, module: bool = True, env: dict[str, str] | None = None
+    cwd: Path, *arguments: str, fresh: bool = False, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hw4"] if module else [str(Path(sys.executable).parent / "hw4")]
-    return subprocess.run(
-        [*command, *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "COLUMNS": "160", **(env or {})},
-    )
+    """``python -m hw4 arguments``, forked with its libraries imported, or a new process where `fresh`."""
+    env = {**os.environ, "COLUMNS": "160", **(env or {})}
+    if not fresh:
+        return forked.run(arguments, cwd=cwd, env=env, module="hw4")
+    command = [sys.executable, "-m", "hw4", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env=env)
 
 
 def run_pose(cwd: Path, root: Path, *more: str) -> subprocess.CompletedProcess[str]:

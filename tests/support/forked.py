@@ -1,0 +1,190 @@
+"""Commands in processes that are forked from one that has imported the libraries: as `subprocess`, sooner.
+
+A child differs from a fresh interpreter in what stands in ``sys.modules``, in its hash seed, which its
+siblings share, and in that Python does not clear its modules at the end; `test_forked.py` says what is alike.
+Where a variable differs that libraries may read when they are imported, and where there is no forking, a
+fresh interpreter is started. A test about imports, about options or the start of the interpreter, about
+memory, or of a wheel starts one itself.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+SERVER = Path(__file__).with_name("fork_server.py")
+# What commands take seconds to import; neither pandas, whose presence hw4 asks for, nor huggingface_hub and
+# gsplat, which look around them when they are imported.
+LIBRARIES = (
+    *("hydra", "rich.progress", "jinja2", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "wandb"),
+    *("scipy.stats", "scipy.signal", "scipy.ndimage", "cv2", "numba", "trimesh", "imageio", "plyfile"),
+    *("torch", "torchvision", "torchmetrics", "lpips", "einops", "roma", "safetensors.torch"),
+)
+# Read when they are needed, none of them by a library while it is imported.
+RUNTIME = {"COLUMNS", "PYTHONPATH", "PYTEST_CURRENT_TEST", "HYDRA_FULL_ERROR"}
+# What `hw4.launch.threads` gives a process that has none.
+SETTLED = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+class _Server:
+    """One for each process that asks; it ends with it."""
+
+    def __init__(self, libraries: Sequence[str] = LIBRARIES) -> None:
+        self.environment = dict(os.environ)
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.process = subprocess.Popen(
+            [sys.executable, str(SERVER), str(theirs.fileno()), *libraries],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
+
+    def fork(self, request: Mapping[str, object], descriptors: Sequence[int]) -> IO[bytes]:
+        """What the server reports of the child."""
+        reading, writing = os.pipe()
+        socket.send_fds(self._socket, [json.dumps(request).encode()], [*descriptors, writing])
+        os.close(writing)
+        return os.fdopen(reading, "rb", buffering=0)
+
+    def close(self) -> None:
+        """Nothing more is asked for; what runs goes on."""
+        self._socket.close()
+
+
+@cache
+def _server() -> _Server:
+    return _Server()
+
+
+_LOCK = threading.Lock()
+
+
+def can_fork(env: Mapping[str, str]) -> bool:
+    """Whether a child of the server is what a fresh interpreter in this environment would be."""
+    if sys.platform != "linux":
+        return False
+    with _LOCK:
+        theirs = _server().environment
+    ours, theirs = ({**SETTLED, **one} for one in (env, theirs))
+    return all(name in RUNTIME or ours.get(name) == theirs.get(name) for name in ours.keys() | theirs.keys())
+
+
+class Forked:
+    """What of `subprocess.Popen` is needed: a child that has been forked, its number, its status."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: int = 0,
+        stdout: int = 1,
+        stderr: int = 2,
+        module: str = "",
+        code: str = "",
+    ) -> None:
+        request = {
+            "arguments": [*arguments],
+            "cwd": str(cwd),
+            "env": dict(env),
+            "module": module,
+            "code": code,
+        }
+        with _LOCK:
+            self._report = _server().fork(request, [stdin, stdout, stderr])
+        self.returncode: int | None = None
+        self.pid = int(self._line())
+
+    def _line(self) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            one = self._report.read(1)
+            assert one, "the fork server has ended; what it said stands above"
+            line += one
+        return line
+
+    def poll(self) -> int | None:
+        """The status, as Popen's; None while it runs."""
+        if self.returncode is None and select.select([self._report], [], [], 0)[0]:
+            return self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        if self.returncode is None:
+            if not select.select([self._report], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("forked", timeout or 0)
+            self.returncode = int(self._line())
+            self._report.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, where it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    module: str = "",
+    code: str = "",
+    timeout: float = 300,
+) -> subprocess.CompletedProcess[str]:
+    """``python -m module arguments``, or ``python -c code arguments``, and what it printed.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end in time, and was killed.
+    """
+    start = ["-m", module] if module else ["-c", code]
+    if not can_fork(env):
+        return subprocess.run(
+            [sys.executable, *start, *arguments],
+            cwd=cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    pipes = [os.pipe() for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        texts = [pool.submit(_read, reading) for reading, _ in pipes]
+        try:
+            process = Forked(
+                arguments, cwd=cwd, env=env, stdout=pipes[0][1], stderr=pipes[1][1], module=module, code=code
+            )
+        finally:
+            for _, writing in pipes:
+                os.close(writing)
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess([*start, *arguments], status, *(text.result() for text in texts))
+
+
+def _read(descriptor: int) -> str:
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        return file.read()
