@@ -29,8 +29,11 @@ LIBRARIES = (
     *("scipy.stats", "scipy.signal", "scipy.ndimage", "cv2", "numba", "trimesh", "imageio", "plyfile"),
     *("torch", "torchvision", "torchmetrics", "lpips", "einops", "roma", "safetensors.torch"),
 )
-# Read when they are needed, none of them by a library while it is imported.
-RUNTIME = {"COLUMNS", "PYTHONPATH", "PYTEST_CURRENT_TEST", "HYDRA_FULL_ERROR"}
+# Read when they are needed, and by none of these while it is imported; but matplotlib looks for its fonts.
+RUNTIME = {
+    *("COLUMNS", "PATH", "PYTHONPATH", "PYTEST_CURRENT_TEST", "HYDRA_FULL_ERROR"),
+    *("XDG_CACHE_HOME", "HF_HUB_OFFLINE", "HF_HOME"),
+}
 # What `hw4.launch.threads` gives a process that has none.
 SETTLED = {"OMP_WAIT_POLICY": "PASSIVE"}
 
@@ -80,29 +83,26 @@ def can_fork(env: Mapping[str, str]) -> bool:
 
 
 class Forked:
-    """What of `subprocess.Popen` is needed: a child that has been forked, its number, its status."""
+    """What of `subprocess.Popen` is needed: a child that has been forked, with its number and its status.
+
+    Its arguments are those of `start`.
+    """
 
     def __init__(
         self,
         arguments: Sequence[str],
         *,
         cwd: Path,
-        env: Mapping[str, str],
-        stdin: int = 0,
-        stdout: int = 1,
-        stderr: int = 2,
+        env: Mapping[str, str] = os.environ,
         module: str = "",
         code: str = "",
+        stdout: int = 1,
+        stderr: int = 2,
     ) -> None:
-        request = {
-            "arguments": [*arguments],
-            "cwd": str(cwd),
-            "env": dict(env),
-            "module": module,
-            "code": code,
-        }
+        what = {"arguments": [*arguments], "module": module, "code": code}
+        request = {**what, "cwd": str(cwd), "env": dict(env)}
         with _LOCK:
-            self._report = _server().fork(request, [stdin, stdout, stderr])
+            self._report = _server().fork(request, [0, stdout, stderr])
         self.returncode: int | None = None
         self.pid = int(self._line())
 
@@ -143,46 +143,56 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+def start(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] = os.environ,
+    module: str = "",
+    code: str = "",
+    stdout: int = 1,
+    stderr: int = 2,
+) -> Forked | subprocess.Popen[bytes]:
+    """Begin ``python -m module arguments``, or ``python -c code arguments``; the streams are descriptors."""
+    if can_fork(env):
+        return Forked(arguments, cwd=cwd, env=env, module=module, code=code, stdout=stdout, stderr=stderr)
+    how = ["-m", module] if module else ["-c", code]
+    return subprocess.Popen(
+        [sys.executable, *how, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr
+    )
+
+
 def run(
     arguments: Sequence[str],
     *,
     cwd: Path,
-    env: Mapping[str, str],
+    env: Mapping[str, str] = os.environ,
     module: str = "",
     code: str = "",
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
-    """``python -m module arguments``, or ``python -c code arguments``, and what it printed.
+    """As `start`, waited for; with its status, and the text that it printed.
 
     Raises:
         subprocess.TimeoutExpired: it did not end in time, and was killed.
     """
-    start = ["-m", module] if module else ["-c", code]
-    if not can_fork(env):
-        return subprocess.run(
-            [sys.executable, *start, *arguments],
-            cwd=cwd,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-    pipes = [os.pipe() for _ in range(2)]
+    (output, to_output), (error, to_error) = os.pipe(), os.pipe()
     with ThreadPoolExecutor(2) as pool:
-        texts = [pool.submit(_read, reading) for reading, _ in pipes]
+        texts = [pool.submit(_read, one) for one in (output, error)]
         try:
-            process = Forked(
-                arguments, cwd=cwd, env=env, stdout=pipes[0][1], stderr=pipes[1][1], module=module, code=code
+            process = start(
+                arguments, cwd=cwd, env=env, module=module, code=code, stdout=to_output, stderr=to_error
             )
         finally:
-            for _, writing in pipes:
-                os.close(writing)
+            os.close(to_output)
+            os.close(to_error)
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
             raise
-        return subprocess.CompletedProcess([*start, *arguments], status, *(text.result() for text in texts))
+        return subprocess.CompletedProcess([*arguments], status, *(text.result() for text in texts))
 
 
 def _read(descriptor: int) -> str:

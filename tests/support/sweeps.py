@@ -3,24 +3,27 @@
 import contextlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
+from tests.support import forked
+
+Process = forked.Forked | subprocess.Popen[bytes]
+
 SMALL = ["task=pose", "model=sfm", "data.pairs=2", "data.frames=3", "metrics.bootstrap=20", "wandb=disabled"]
 
 
-def start(overrides: list[str], folder: Path) -> subprocess.Popen[bytes]:
+def start(overrides: list[str], folder: Path) -> Process:
     where = [f"hydra.sweep.dir={folder / 'sweep'}", f"cache.root={folder / 'cache'}"]
-    command = [sys.executable, "-W", "ignore", "-m", "hw4", "-m", *SMALL, *overrides, *where]
+    arguments = ["-m", *SMALL, *overrides, *where]
     with (folder / "log.txt").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return forked.start(arguments, module="hw4", cwd=folder, stdout=log.fileno(), stderr=log.fileno())
 
 
-def kill_all(process: subprocess.Popen[bytes]) -> None:
+def kill_all(process: Process) -> None:
     """SIGKILL to the sweep and to every worker that it started."""
     parent = psutil.Process(process.pid)
     for one in [*parent.children(recursive=True), parent]:
@@ -38,7 +41,7 @@ def results(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.glob("sweep/*/results.json")}
 
 
-def wait_for(process: subprocess.Popen[bytes], folder: Path, holds: Callable[[], bool]) -> None:
+def wait_for(process: Process, folder: Path, holds: Callable[[], bool]) -> None:
     """Wait until something holds, while the sweep goes on."""
     deadline = time.monotonic() + 240
     while not holds():

@@ -104,13 +104,13 @@ def test_it_ends_as_it_would(code: str, tmp_path: Path) -> None:
 def test_one_that_lasts_too_long_is_killed(tmp_path: Path) -> None:
     code = "import os, time; open('number', 'w').write(str(os.getpid())); time.sleep(60)"
     with pytest.raises(subprocess.TimeoutExpired):
-        forked.run([], cwd=tmp_path, env=os.environ, code=code, timeout=0.5)
+        forked.run([], cwd=tmp_path, code=code, timeout=0.5)
     assert not psutil.pid_exists(int((tmp_path / "number").read_text()))
 
 
 def test_several_run_side_by_side_and_can_be_told_to_end(tmp_path: Path) -> None:
     code = "import time; time.sleep(60)"
-    processes = [forked.Forked([], cwd=tmp_path, env=os.environ, code=code) for _ in range(3)]
+    processes = [forked.Forked([], cwd=tmp_path, code=code) for _ in range(3)]
     assert [process.poll() for process in processes] == [None] * 3
     for number, process in zip((15, 9, 2), processes, strict=True):
         process.send_signal(number)
@@ -124,7 +124,6 @@ def test_what_a_library_reads_at_its_import_asks_for_a_fresh_interpreter(tmp_pat
         "NUMBA_DISABLE_JIT",
         "PYTHONHASHSEED",
         "HOME",
-        "HF_HOME",
         "OMP_WAIT_POLICY",
     ):
         env = {**os.environ, name: "7"}
@@ -137,7 +136,7 @@ def test_what_a_library_reads_at_its_import_asks_for_a_fresh_interpreter(tmp_pat
 def test_the_server_has_one_thread_and_no_module_that_looks_around(tmp_path: Path) -> None:
     names = (*forked.LIBRARIES, "hw4", "pandas", "gsplat", "huggingface_hub.constants")
     code = f"import os, sys; print([name for name in {names} if name in sys.modules]); print(os.getppid())"
-    loaded, between = forked.run([], cwd=tmp_path, env=os.environ, code=code).stdout.splitlines()
+    loaded, between = forked.run([], cwd=tmp_path, code=code).stdout.splitlines()
     assert set(json.loads(loaded.replace("'", '"'))) <= set(forked.LIBRARIES) and "torch" in loaded
     server = forked._server().process.pid
     assert psutil.Process(server).num_threads() == 1 and int(between) != server
@@ -175,7 +174,7 @@ def test_threads_may_ask_at_once(tmp_path: Path) -> None:
     outputs: list[str] = []
 
     def ask(number: int) -> None:
-        outputs.append(forked.run([], cwd=tmp_path, env=os.environ, code=f"print({number})").stdout)
+        outputs.append(forked.run([], cwd=tmp_path, code=f"print({number})").stdout)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
