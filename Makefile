@@ -44,7 +44,8 @@ endif
 demo: setup  ## both models on the generated sample, and the report that compares them
 	$(BIN)/python -m hw4 -m task=all splat.init.source=model model=dust3r,vggt input=pair,interpolated
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+# Hundreds of tests start hw4 in a process of its own: compiled once, whatever the caller has.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: setup  ## every test, some minutes
 	$(PYTEST)

@@ -100,7 +100,7 @@ def parse_json(content: bytes | str) -> Any:
 
 
 class JsonlLog:
-    """A file of one JSON object per line; an appended line is on disk when `append` returns."""
+    """A file of one JSON object per line; an appended line is on disk when `append` returns, or `sync`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -150,8 +150,8 @@ class JsonlLog:
                 ) from error
         return records
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Append one record durably.
+    def append(self, record: dict[str, Any], sync: bool = True) -> None:
+        """Append one record; with `sync` it and those before are on disk.
 
         Raises:
             UserError: the disk is full or the folder cannot be written.
@@ -163,9 +163,24 @@ class JsonlLog:
                 is_new = file.tell() == 0
                 file.write(line.encode())
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             if is_new:
                 _sync_folder(self.path.parent)
+        except OSError as error:
+            raise _disk_error(self.path, error) from error
+
+    def sync(self) -> None:
+        """Have on disk what was appended without.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        try:
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise _disk_error(self.path, error) from error
 

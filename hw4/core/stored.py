@@ -89,13 +89,13 @@ class SealedLog(JsonlLog):
             write_bytes(self.path, b"".join(lines[number] + b"\n" for number in records))
         return list(records.values())
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Append one record durably, sealed.
+    def append(self, record: dict[str, Any], sync: bool = True) -> None:
+        """Append one record, sealed, see `JsonlLog.append`.
 
         Raises:
             UserError: the disk is full or the folder cannot be written.
         """
-        super().append(sealed(record))
+        super().append(sealed(record), sync)
 
 
 class SharedLog(SealedLog):
@@ -110,7 +110,7 @@ class SharedLog(SealedLog):
         with exclusive(self.path.parent, brief=True):
             return super().read()
 
-    def append(self, record: dict[str, Any]) -> None:
+    def append(self, record: dict[str, Any], sync: bool = True) -> None:
         """See `SealedLog.append`."""
         with exclusive(self.path.parent, brief=True):
-            super().append(record)
+            super().append(record, sync)

@@ -155,11 +155,13 @@ def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source
     with context.showing(SampleProgress(context.console, len(samples), title)) as progress:
 
         def on_sample(sample: SampleResult, reused: bool) -> None:
-            log.append(sample.row())
+            # What was reused lies safely where it came from.
+            log.append(sample.row(), sync=not reused)
             told(sample)
             progress(sample, reused)
 
         result = evaluate_pose(samples, source, config.metrics, on_sample)
+    log.sync()
     context.results[POSE] = result.to_json()
     _report(context, result)
     return unreadable(result)

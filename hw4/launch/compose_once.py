@@ -1,18 +1,20 @@
-"""Hydra composes each configuration once, where it would do so for every check and again for the run."""
+"""Hydra composes once what it would for every check, again for the run and for each value of a sweep."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import hydra._internal.hydra as hydra_internal
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 # A composed configuration takes some megabytes.
 MAX_KEPT = 256
@@ -23,10 +25,11 @@ PLAIN = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweeper.", "hydra.mode")
 
 @dataclass(frozen=True)
 class _Kept:
-    """A composed configuration, its overrides of ``hydra``, and whether it names the program itself."""
+    """A composed configuration, its overrides of ``hydra``, the others, and whether it names the program."""
 
     composed: DictConfig
     hydra_lines: tuple[str, ...]
+    lines: tuple[str, ...]
     is_named: bool
 
 
@@ -34,9 +37,12 @@ class _Kept:
 def composed_once() -> Iterator[None]:
     """While it is entered, what was composed is handed out again, as a copy, in this process.
 
-    Only what the command line adds, the folder and such, may differ: it is applied to the copy.
+    What the command line adds, the folder and such, and single values may differ: they are applied to the
+    copy. Where another group, list or new key is chosen, Hydra composes.
     """
     kept: dict[tuple[Any, ...], _Kept] = {}
+    # The first of those that differ in values of the same keys.
+    alike: dict[tuple[Any, ...], _Kept] = {}
 
     class Loader(ConfigLoaderImpl):
         def load_configuration(
@@ -48,10 +54,14 @@ def composed_once() -> Iterator[None]:
             validate_sweep_overrides: bool = True,
         ) -> DictConfig:
             hydra_lines = tuple(line for line in overrides if _is_of_hydra(line))
-            rest = (config_name, *(line for line in overrides if not _is_of_hydra(line)))
+            lines = tuple(line for line in overrides if not _is_of_hydra(line))
+            # Groups come before values, wherever they stand.
+            values = [line for line in lines if not _is_choice(line, self.repository.group_exists)]
+            shape = (run_mode, config_name, *(_key(line) if line in values else line for line in lines))
             # What composes for a run does so for a sweep, which may have more left open.
-            for mode in dict.fromkeys((run_mode, RunMode.RUN)):
-                found = _adapted(kept.get((mode, *rest)), hydra_lines)
+            same = [kept.get((mode, config_name, *lines)) for mode in (run_mode, RunMode.RUN)]
+            for one in filter(None, (*same, alike.get(shape))):
+                found = _adapted(one, lines, hydra_lines, [_key(line) for line in values])
                 if found is not None:
                     return found
             composed = super().load_configuration(
@@ -59,7 +69,9 @@ def composed_once() -> Iterator[None]:
             )
             if len(kept) < MAX_KEPT:
                 is_named = NAME in map(_key, hydra_lines) or composed.hydra.job.name != _program()
-                kept[(run_mode, *rest)] = _Kept(copy.deepcopy(composed), hydra_lines, is_named)
+                made = _Kept(copy.deepcopy(composed), hydra_lines, lines, is_named)
+                kept[(run_mode, config_name, *lines)] = made
+                alike.setdefault(shape, made)
             return composed
 
         def __reduce__(self) -> Any:
@@ -93,16 +105,53 @@ def _program() -> str:
     return str(JobRuntime.instance().get("name"))
 
 
-def _adapted(kept: _Kept | None, hydra_lines: Sequence[str]) -> DictConfig | None:
-    """A copy with the further overrides of ``hydra``; None where it is not made by them alone."""
-    if kept is None or tuple(hydra_lines[: len(kept.hydra_lines)]) != kept.hydra_lines:
+def _is_choice(line: str, is_group: Callable[[str], bool]) -> bool:
+    """Whether an override chooses a group's option, where others set, add or remove values."""
+    return is_group(_key(line).split("@")[0]) and not line.partition("=")[2].startswith("{")
+
+
+def _adapted(
+    kept: _Kept, lines: Sequence[str], hydra_lines: Sequence[str], keys: Sequence[str]
+) -> DictConfig | None:
+    """A copy with other values of the same keys and further overrides of ``hydra``.
+
+    None where it takes more than to set values. `keys` are those that any override sets, adds or removes.
+    """
+    if tuple(hydra_lines[: len(kept.hydra_lines)]) != kept.hydra_lines:
         return None
-    more = OverridesParser.create().parse_overrides(list(hydra_lines[len(kept.hydra_lines) :]))
-    if not all(one.type == OverrideType.CHANGE and one.key_or_group.startswith(PLAIN) for one in more):
+    parser = OverridesParser.create()
+    try:
+        more = parser.parse_overrides(list(hydra_lines[len(kept.hydra_lines) :]))
+        if not all(one.type == OverrideType.CHANGE and one.key_or_group.startswith(PLAIN) for one in more):
+            return None
+        changed = [pair for pair in zip(kept.lines, lines, strict=True) if pair[0] != pair[1]]
+        before, after = (parser.parse_overrides([pair[side] for pair in changed]) for side in (0, 1))
+        if not all(map(_is_plain, (*before, *after))):
+            return None
+        if any(_decided_again(one.key_or_group, keys) for one in after):
+            return None
+        composed = copy.deepcopy(kept.composed)
+        ConfigLoaderImpl._apply_overrides_to_config([*after, *more], composed)
+        if changed:
+            job, named = composed.hydra.job, parser.parse_overrides(list(lines))
+            composed.hydra.overrides.task = list(lines)
+            job.override_dirname = get_overrides_dirname(overrides=named, **job.config.override_dirname)
+    except (HydraException, OmegaConfBaseException):
+        # Hydra says what is wrong as it always does.
         return None
-    composed = copy.deepcopy(kept.composed)
     if not kept.is_named:
         composed.hydra.job.name = _program()
-    ConfigLoaderImpl._apply_overrides_to_config(more, composed)
     composed.hydra.overrides.hydra.extend([one.input_line for one in more])
     return composed
+
+
+def _is_plain(override: Override) -> bool:
+    """Whether it sets an existing key to one value."""
+    if override.type != OverrideType.CHANGE or override.package is not None or override.is_sweep_override():
+        return False
+    return isinstance(override.value(), str | int | float | None)
+
+
+def _decided_again(key: str, keys: Sequence[str]) -> bool:
+    """Whether another override decides this key too, or a part of it."""
+    return sum(f"{one}.".startswith(f"{key}.") or f"{key}.".startswith(f"{one}.") for one in keys) > 1

@@ -1,11 +1,15 @@
 """W&B without what nothing here uses and what it repeats for each run: it takes longer than all the rest."""
 
+import re
 import sys
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import distributions
 from types import ModuleType
 from typing import Any
 
 _LAUNCH_INPUTS, _APPLIES_THEM = "wandb.sdk.launch.inputs.internal", "_detect_and_apply_job_inputs"
+_NAME, _VERSION = (re.compile(rf"^{key}:(.*)$", re.MULTILINE) for key in ("Name", "Version"))
 
 
 def import_wandb() -> ModuleType:
@@ -24,8 +28,9 @@ def import_wandb() -> ModuleType:
     apply = getattr(run_type, _APPLIES_THEM, None)
     if apply is not None and not hasattr(apply, "__wrapped__"):
         setattr(run_type, _APPLIES_THEM, _where_staged(apply))
-    if not hasattr(wandb.util.working_set, "__wrapped__"):
-        wandb.util.working_set = _read_once(wandb.util.working_set)
+    package = getattr(wandb.util, "InstalledDistribution", None)
+    if package is not None:
+        wandb.util.working_set = lambda: [package(key=name, version=version) for name, version in packages()]
     return wandb
 
 
@@ -40,14 +45,21 @@ def _where_staged(apply: Any) -> Any:
     return apply_staged
 
 
-def _read_once(working_set: Any) -> Any:
-    """What is installed, read from the disk by the first job of a sweep alone: hundreds of files."""
+@cache
+def packages() -> tuple[tuple[str, str], ...]:
+    """Name and version of all that is installed, in no order; those without either are left out.
 
-    @cache
-    def found() -> tuple[Any, ...]:
-        return tuple(working_set())
-
-    return found
+    Read once a process: W&B reads hundreds of long descriptions for each run.
+    """
+    found = []
+    for distribution in distributions():
+        with suppress(UnicodeDecodeError):
+            text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+            head = text.partition("\n\n")[0]
+            name, version = _NAME.search(head), _VERSION.search(head)
+            if name and version:
+                found.append((name[1].strip(), version[1].strip()))
+    return tuple(found)
 
 
 def set_mode(mode: str) -> None:

@@ -16,7 +16,7 @@ SLOW = ("torch", "pycolmap", "numba", "matplotlib", "scipy", "wandb", "cv2", "gs
 # What a run whose results are in the cache has no use for, W&B's own imports among it.
 UNUSED = (
     *("torch", "torchvision", "torchmetrics", "lpips", "gsplat", "numba", "cv2", "viser"),
-    *("scipy.stats", "scipy.interpolate", "scipy.optimize", "pandas"),
+    *("scipy.stats", "scipy.interpolate", "scipy.optimize", "matplotlib", "pandas"),
     *("wandb.sdk.launch", "wandb.apis.public", "opentelemetry.exporter"),
 )
 

@@ -16,6 +16,7 @@ from plyfile import PlyData
 from torch.nn import ParameterDict
 
 from hw4.config import EvalConfig
+from hw4.core.command import STARTED
 from hw4.core.errors import UserError
 from hw4.core.metric import MetricUnavailable
 from hw4.data.scenes.ply import read_ply_points
@@ -245,7 +246,13 @@ def test_a_server_that_does_not_answer_is_asked_once_in_a_while(
         find_weights(config)
     assert len(asked) == 1 and str(first.value) == str(second.value)
     (marker,) = checkpoints_folder().iterdir()
-    os.utime(marker, (0, 0))
+    os.utime(marker, (100, 100))
+    # A sweep that has asked does not ask again, however long it takes.
+    monkeypatch.setenv(STARTED, "99.5")
+    with pytest.raises(MetricUnavailable, match="OSError"):
+        find_weights(config)
+    assert len(asked) == 1
+    monkeypatch.setenv(STARTED, "100.5")
     with pytest.raises(MetricUnavailable, match="OSError"):
         find_weights(config)
     assert len(asked) == 2

@@ -1,6 +1,7 @@
 """W&B: offline runs are complete on disk, and a broken logger never ends a run."""
 
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import wandb
 
 from hw4.config import WandbConfig
 from hw4.core.errors import UserError
+from hw4.tracking.lean import packages
 from hw4.tracking.tracker import Tracker
 from hw4.tracking.wandb_run import open_tracker
 
@@ -35,6 +37,14 @@ def test_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
     assert b"group-1" in content and b"MRE" in content
     kinds = {path.suffix for path in (folder / "files" / "media").rglob("*") if path.is_file()}
     assert ".png" in kinds and ".json" in kinds
+    # Photos of a table lie in its artifact.
+    assert b".jpg" in content
+
+
+def test_the_packages_are_those_that_wandb_finds() -> None:
+    # As `wandb.util.working_set` asks for them.
+    found = sorted((one.metadata["Name"], one.version) for one in distributions())
+    assert sorted(packages()) == found and ("numpy", np.__version__) in found
 
 
 def test_disabled_logs_nothing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from hw4.config import EvalConfig
+from hw4.core.command import command_started
 from hw4.core.durable import write_text
 from hw4.core.errors import UserError
 from hw4.core.metric import MetricUnavailable
@@ -17,7 +18,7 @@ from hw4.core.metric import MetricUnavailable
 BACKBONES = {"vgg": "vgg16-397923af.pth", "alex": "alexnet-owt-7be5be79.pth"}
 URL = "https://download.pytorch.org/models/"
 TIMEOUT_S = 10
-# Jobs of a sweep do not each wait for a server that just did not answer.
+# Commands do not each wait for a server that just did not answer; the jobs of one sweep never do.
 RETRY_S = 600
 MARK = ".unreachable"
 
@@ -29,9 +30,10 @@ def checkpoints_folder() -> Path:
 
 
 def _failed_lately(marker: Path) -> str | None:
-    """The kind of error that a download ended with lately."""
+    """The kind of error that a download ended with lately, or since the command began."""
     try:
-        is_fresh = 0 <= time.time() - marker.stat().st_mtime < RETRY_S
+        failed, started = marker.stat().st_mtime, command_started()
+        is_fresh = 0 <= time.time() - failed < RETRY_S or (started is not None and failed >= started)
         return marker.read_text() if is_fresh else None
     except (OSError, UnicodeDecodeError):
         return None
@@ -49,8 +51,8 @@ def _unreachable(marker: Path, kind: str, how: str) -> MetricUnavailable:
     """In the same words for the job that tried and those that follow."""
     file = marker.name.removeprefix(".").removesuffix(MARK)
     return MetricUnavailable(
-        f"the weights {file} could not be downloaded ({kind}; tried again {RETRY_S // 60} minutes later, "
-        f"or once {marker} is removed); {how}"
+        f"the weights {file} could not be downloaded ({kind}; tried again by a command that begins after "
+        f"{RETRY_S // 60} minutes, or once {marker} is removed); {how}"
     )
 
 
