@@ -12,38 +12,41 @@ from torch import Tensor
 from benchmarks.measure import best
 from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.binning import EXTENT_Y, MEAN_Y, TILE_H, TILE_W
-from hw4.splat.rasterize.blending import FAST, neg_exp, pixel_range
+from hw4.splat.rasterize.blending import exp_constants, neg_exp, row_range
 from hw4.splat.rasterize.blending_backward import N_GEOMETRY
+from hw4.splat.rasterize.lanes import LANES, load, store
 from tests.support.rasterizer_scenes import arguments
 
-# Counted in hw4/splat/rasterize/blending*.py; a fused multiply-add, a comparison or a selection is one.
-EXP_OPERATIONS = 10
-FORWARD_OPERATIONS = 39
-BACKWARD_OPERATIONS = 50
-
-
-@njit(nogil=True, fastmath=FAST, error_model="numpy")
-def _exps(x, out, repeats):  # type: ignore[no-untyped-def]
-    for _ in range(repeats):
-        for i in range(x.shape[0]):
-            out[i] = neg_exp(x[i] + out[i])
+# Counted in hw4/splat/rasterize/blending*.py; a fused multiply-add, a comparison or a selection is one, loads
+# and stores are none.
+EXP_OPERATIONS = 9
+FORWARD_OPERATIONS = 30
+BACKWARD_OPERATIONS = 41
 
 
 @njit(nogil=True, error_model="numpy")
-def _count_lanes(packed, tile_offsets, ranks, last, tiles_x, height, width):  # type: ignore[no-untyped-def]
+def _exps(x, out, repeats):  # type: ignore[no-untyped-def]
+    constants = exp_constants(x.dtype.type)
+    for _ in range(repeats):
+        for i in range(0, x.shape[0], LANES):
+            store(out, i, neg_exp(load(x, i) + load(out, i), constants))
+
+
+@njit(nogil=True, error_model="numpy")
+def _count_lanes(packed, tile_offsets, ranks, ends, tiles_x, height, width):  # type: ignore[no-untyped-def]
     """(Gaussian, pixel) evaluations of the backward pass, which knows where each tile's last one is."""
     lanes = 0
     for tile in range(len(tile_offsets) - 1):
         origin_x, origin_y = (tile % tiles_x) * TILE_W, (tile // tiles_x) * TILE_H
         rows = min(TILE_H, height - origin_y)
-        deepest = -1
+        deepest = 0
         for y in range(origin_y, origin_y + rows):
             for x in range(origin_x, min(width, origin_x + TILE_W)):
-                deepest = max(deepest, last[y, x])
-        for i in range(tile_offsets[tile], tile_offsets[tile] + deepest + 1):
+                deepest = max(deepest, ends[y, x])
+        for i in range(tile_offsets[tile], tile_offsets[tile] + deepest):
             r = ranks[i]
-            first, stop = pixel_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
-            lanes += np.int64(stop) - np.int64(first)
+            first, stop = row_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
+            lanes += (stop - first) * TILE_W
     return lanes
 
 
@@ -79,7 +82,7 @@ def blend_limits(
     while type(node).__name__ != "BlendBackward":
         node = node.next_functions[0][0]
     order, packed, _, (tile_offsets, ranks, _, _), _ = node.tiles[0]
-    lanes = _count_lanes(packed, tile_offsets, ranks, node.last[0], node.tiles_x, height, width)
+    lanes = _count_lanes(packed, tile_offsets, ranks, node.ends[0], node.tiles_x, height, width)
     rate, copy = exp_per_second(), copied_bytes_per_second()
     channels = colors.shape[-1]
     traffic = 2 * 4 * len(ranks) * (N_GEOMETRY + channels)

@@ -7,8 +7,8 @@ list is in depth order without a sort per tile. The result does not depend on th
 import math
 
 import numpy as np
-from numba import njit
 
+from hw4.splat.rasterize.compiled import kernel
 from hw4.splat.rasterize.threads import spread
 
 TILE_W = 8
@@ -23,7 +23,7 @@ MEAN_X, MEAN_Y, CONIC_A, CONIC_B, CONIC_C, OPACITY, EXTENT_Y, POWER = range(8)
 N_PACKED = 8
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def depth_order(bits, radii):  # type: ignore[no-untyped-def]
     """Indices (V,) int64 of visible entries, nearest first; equal depths keep their order.
 
@@ -66,7 +66,7 @@ def depth_order(bits, radii):  # type: ignore[no-untyped-def]
     return order
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def pack(first, stop, order, means2d, conics, opacities, extents, packed):  # type: ignore[no-untyped-def]
     """Gather what blending reads of each visible Gaussian into `packed` (V, 8), in depth order.
 
@@ -82,7 +82,7 @@ def pack(first, stop, order, means2d, conics, opacities, extents, packed):  # ty
         packed[r, POWER] = f(math.log(max(opacities[g] * f(255.0), f(1.0))))
 
 
-@njit(cache=True, forceinline=True)
+@kernel(forceinline=True)
 def _tile_range(low, high, size, n_tiles):  # type: ignore[no-untyped-def]
     """First tile and one past the last tile that hold a pixel centre within [low, high]."""
     first = math.ceil(max(min(low, 1e9), -1e9) - 0.5)
@@ -92,7 +92,7 @@ def _tile_range(low, high, size, n_tiles):  # type: ignore[no-untyped-def]
     return max(0, first) // size, min(n_tiles - 1, last // size) + 1
 
 
-@njit(cache=True, forceinline=True)
+@kernel(forceinline=True)
 def _row_tiles(p, r, tile_y, tiles_x):  # type: ignore[no-untyped-def]
     """Range of tiles that Gaussian `r`'s ellipse (alpha = 1/255) touches in one row of tiles.
 
@@ -122,7 +122,7 @@ def _row_tiles(p, r, tile_y, tiles_x):  # type: ignore[no-untyped-def]
     return _tile_range(mx + left, mx + right, TILE_W, tiles_x)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def _count(first_chunk, stop_chunk, packed, tiles_x, tiles_y, chunk_counts, per_gaussian):  # type: ignore[no-untyped-def]
     n = packed.shape[0]
     for chunk in range(first_chunk, stop_chunk):
@@ -139,7 +139,7 @@ def _count(first_chunk, stop_chunk, packed, tiles_x, tiles_y, chunk_counts, per_
             per_gaussian[r] = total
 
 
-@njit(nogil=True, cache=True)
+@kernel(nogil=True)
 def _offsets(chunk_counts, per_gaussian, tile_offsets, slot_offsets):  # type: ignore[no-untyped-def]
     """Turn counts into starts, in place: per tile then per chunk, and per Gaussian."""
     position = 0
@@ -157,7 +157,7 @@ def _offsets(chunk_counts, per_gaussian, tile_offsets, slot_offsets):  # type: i
     slot_offsets[per_gaussian.shape[0]] = slot
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def _place(first_chunk, stop_chunk, packed, tiles_x, tiles_y, starts, slot_offsets, ranks, slots):  # type: ignore[no-untyped-def]
     n = packed.shape[0]
     for chunk in range(first_chunk, stop_chunk):

@@ -3,16 +3,15 @@
 Kerbl et al. 2023, section 6, with gsplat's constants: ``alpha = min(0.999, opacity exp(-sigma))``,
 contributions under 1/255 are skipped, and a pixel is finished before its transmittance would fall to 1e-4.
 
-A tile's state lies in one flat buffer with a constant distance between its fields, so that the loops over its
-pixels compile to vector instructions. Nothing is shared between tiles.
+A row of a tile is as wide as a vector, see `lanes`. What the exponent owes to the columns is computed once
+for all of a Gaussian's rows, and a tile's state lies in one flat buffer. Nothing is shared between tiles.
 """
 
 import math
-from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic, overload
+from numba import types
+from numba.extending import overload
 
 from hw4.splat.rasterize.binning import (
     CONIC_A,
@@ -25,73 +24,89 @@ from hw4.splat.rasterize.binning import (
     TILE_H,
     TILE_W,
 )
+from hw4.splat.rasterize.compiled import kernel
+from hw4.splat.rasterize.lanes import Lanes, any_of, exp, held, load, ramp, select, splat, store
 
 MAX_ALPHA = 0.999
 MIN_ALPHA = 1.0 / 255.0
 MIN_TRANSMITTANCE = 1e-4
-PIXELS = TILE_W * TILE_H
+FINAL, END, WEIGHT = TILE_W, 2 * TILE_W, 3 * TILE_W
+COLORS = 4
 FUSED = 3
-"""Channels that the loops over pixels take along; further ones have loops of their own."""
-
-# Reassociation and contraction only: NaN and infinity keep their meaning.
-FAST = {"contract", "reassoc", "nsz", "arcp"}
+"""Channels that the loops over rows take along; further ones have loops of their own."""
 
 
-def neg_exp(x):  # type: ignore[no-untyped-def]
-    """``exp(-x)`` for x >= 0 that vectorises; float32 with relative error below 3e-6 for x <= 8."""
+def exp_constants(f):  # type: ignore[no-untyped-def]
+    """What `neg_exp` takes besides, for numbers of type `f`."""
+    raise NotImplementedError
+
+
+@overload(exp_constants, inline="always")
+def _exp_constants_typed(f):  # type: ignore[no-untyped-def]
+    if f.dtype == types.float32:
+
+        def constants(f):  # type: ignore[no-untyped-def]
+            return (
+                held(f(6.0)),
+                held(f(-1.7514553007913491e-07)),
+                held(f(9.669808605394792e-06)),
+                held(f(-3.2400782220065594e-04)),
+                held(f(7.8104594722390175e-03)),
+                held(f(-1.2499908357858658e-01)),
+                held(f(1.0)),
+            )
+
+    else:
+
+        def constants(f):  # type: ignore[no-untyped-def]
+            return (held(f(700.0)),)
+
+    return constants
+
+
+def neg_exp(x, constants):  # type: ignore[no-untyped-def]
+    """``exp(-x)`` of lanes x >= 0; float32 with relative error below 3e-6 for x <= 6.
+
+    What has faded to ``exp(-6)`` is under `MIN_ALPHA`, and not drawn.
+    """
     raise NotImplementedError
 
 
 @overload(neg_exp, inline="always")
-def _neg_exp_typed(x):  # type: ignore[no-untyped-def]
-    if x == types.float32:
+def _neg_exp_typed(x, constants):  # type: ignore[no-untyped-def]
+    if x == Lanes(types.float32):
 
-        def kernel(x):  # type: ignore[no-untyped-def]
-            # exp(-x) = exp(-x/8)^8, the inner one by a polynomial of least relative error on [0, 8], 1 at 0.
-            x = min(x, np.float32(8.0))
-            p = np.float32(3.210909316209154e-09)
-            p = p * x + np.float32(-2.3296199458400224e-07)
-            p = p * x + np.float32(1.0059155101771466e-05)
-            p = p * x + np.float32(-3.2520745298825204e-04)
-            p = p * x + np.float32(7.812092080712318e-03)
-            p = p * x + np.float32(-1.2499982118606567e-01)
-            p = p * x + np.float32(1.0)
+        def kernel(x, constants):  # type: ignore[no-untyped-def]
+            # exp(-x) = exp(-x/8)^8, the inner one by a polynomial of least relative error on [0, 6], 1 at 0.
+            x = select(x < constants[0], x, constants[0])
+            p = constants[1] * x + constants[2]
+            p = p * x + constants[3]
+            p = p * x + constants[4]
+            p = p * x + constants[5]
+            p = p * x + constants[6]
             p = p * p
             p = p * p
             return p * p
 
     else:
 
-        def kernel(x):  # type: ignore[no-untyped-def]
-            return math.exp(-min(x, 700.0))
+        def kernel(x, constants):  # type: ignore[no-untyped-def]
+            return exp(select(x < constants[0], x, constants[0]) * -1.0)
 
     return kernel
 
 
-def _select(typing_context, condition, yes, no):  # type: ignore[no-untyped-def]
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.select(*arguments)
-
-    return yes(types.boolean, yes, yes), generate
-
-
-select: Any = intrinsic(_select)
-"""``select(condition, yes, no)``: one of two numbers of a type, both computed.
-
-Never a branch, which LLVM would thread through the loop and turn into masked stores.
-"""
-
-
-@njit(cache=True, forceinline=True)
-def pixel_range(mean_y, extent, origin_y, rows):  # type: ignore[no-untyped-def]
-    """First pixel and one past the last pixel of a tile in the rows within `extent` of `mean_y`."""
+@kernel(forceinline=True)
+def row_range(mean_y, extent, origin_y, rows):  # type: ignore[no-untyped-def]
+    """First row and one past the last row of a tile within `extent` of `mean_y`."""
     f = type(mean_y)
-    low = max(math.ceil(mean_y - extent - f(origin_y) - f(0.501)), f(0))
-    high = min(math.floor(mean_y + extent - f(origin_y) - f(0.499)), f(rows - 1))
-    return np.uintp(np.int64(low) * TILE_W), np.uintp(max(np.int64(low), np.int64(high) + 1) * TILE_W)
+    from_top = mean_y - f(origin_y)
+    # A thousandth of a pixel against rounding; both are positive, where conversion rounds down.
+    first = np.int64(min(max(from_top - extent + f(0.499), f(0)), f(rows)))
+    return first, np.int64(min(max(from_top + extent + f(0.501), f(0)), f(rows)))
 
 
-@njit(cache=True, forceinline=True)
+@kernel(forceinline=True)
 def first_channels(colors, r, channels, zero):  # type: ignore[no-untyped-def]
     """The first `FUSED` channels of a Gaussian; 0 for those that there are not."""
     return (
@@ -101,7 +116,16 @@ def first_channels(colors, r, channels, zero):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@kernel(forceinline=True)
+def _all_finished(buf, stride, zero):  # type: ignore[no-untyped-def]
+    largest = splat(zero)
+    for p in range(0, TILE_H * stride, stride):
+        t = load(buf, p)
+        largest = select(t > largest, t, largest)
+    return not any_of(largest > zero)
+
+
+@kernel(nogil=True, error_model="numpy")
 def blend_forward(  # type: ignore[no-untyped-def]
     first_job,
     stop_job,
@@ -114,7 +138,7 @@ def blend_forward(  # type: ignore[no-untyped-def]
     tiles_x,
     render_colors,
     render_t,
-    last,
+    ends,
 ):
     """Render one image: the jobs first_job <= job < stop_job of its `n_jobs`.
 
@@ -127,71 +151,76 @@ def blend_forward(  # type: ignore[no-untyped-def]
         tiles_x: tiles in a row.
         render_colors: (H, W, D), filled.
         render_t: (H, W), filled with the transmittance left.
-        last: (H, W) int32, filled with the last contributing entry of the pixel's tile, -1 for none.
+        ends: (H, W) int32, filled with the entry of the pixel's tile that would have finished it, or their
+            number: those before may contribute.
     """
     height, width, channels = render_colors.shape
     f = packed.dtype.type
-    zero, half, one = f(0), f(0.5), f(1)
-    max_alpha, min_alpha, min_t = f(MAX_ALPHA), f(MIN_ALPHA), f(MIN_TRANSMITTANCE)
+    zero, half, one, nan = f(0), f(0.5), f(1), f(np.nan)
+    # Of a row, fields of `TILE_W` values: transmittance, the same of finished pixels, end, weight, then
+    # `FUSED` channels or more. Side by side: at distances of a power of two they would wait for each other.
+    stride = (COLORS + max(channels, FUSED)) * TILE_W
     for job in range(first_job, stop_job):
-        # Fields of PIXELS values: transmittance, last entry, weight, x, y, then `FUSED` channels or more.
-        buf = np.empty((5 + max(channels, FUSED)) * PIXELS, packed.dtype)
+        buf = np.empty(TILE_H * stride, packed.dtype)
+        constants = exp_constants(f)
+        max_alpha, min_alpha, min_t = held(f(MAX_ALPHA)), held(f(MIN_ALPHA)), held(f(MIN_TRANSMITTANCE))
         for turn in range(job, schedule.shape[0], n_jobs):
             tile = schedule[turn]
             origin_x, origin_y = (tile % tiles_x) * TILE_W, (tile // tiles_x) * TILE_H
             rows, cols = min(TILE_H, height - origin_y), min(TILE_W, width - origin_x)
             start, end = tile_offsets[tile], tile_offsets[tile + 1]
+            center_x, center_y = ramp(f(origin_x) + half), f(origin_y) + half
             buf[:] = zero
-            for y in range(TILE_H):
-                for x in range(TILE_W):
-                    p = y * TILE_W + x
-                    # A negative transmittance marks a finished pixel; those outside the image start so.
-                    buf[p] = one if x < cols and y < rows else -one
-                    buf[PIXELS + p] = -one
-                    buf[3 * PIXELS + p] = f(origin_x + x) + half
-                    buf[4 * PIXELS + p] = f(origin_y + y) + half
+            for row in range(TILE_H):
+                # NaN, which compares as false with everything, marks a finished pixel; those outside the
+                # image start so.
+                p = row * stride
+                store(buf, p, select(ramp(zero) < f(cols), one if row < rows else nan, nan))
+                store(buf, p + END, f(end - start))
             for i in range(start, end):
-                if (i - start) % 32 == 31:
-                    alive = zero
-                    for p in range(PIXELS):
-                        alive = max(alive, buf[p])
-                    if alive <= zero:
-                        break
+                if (i - start) % 32 == 31 and _all_finished(buf, stride, zero):
+                    break
                 r = ranks[i]
-                mx, my = packed[r, MEAN_X], packed[r, MEAN_Y]
-                a, b, c = half * packed[r, CONIC_A], packed[r, CONIC_B], half * packed[r, CONIC_C]
+                my, c = splat(packed[r, MEAN_Y]), half * packed[r, CONIC_C]
                 opacity = packed[r, OPACITY]
-                entry = f(i - start)
                 c0, c1, c2 = first_channels(colors, r, channels, zero)
-                first, stop = pixel_range(my, packed[r, EXTENT_Y], origin_y, rows)
-                for p in range(first, stop):
-                    dx = buf[p + np.uintp(3 * PIXELS)] - mx
-                    dy = buf[p + np.uintp(4 * PIXELS)] - my
-                    sigma = dx * (a * dx + b * dy) + c * dy * dy
-                    alpha = min(max_alpha, opacity * neg_exp(sigma))
-                    t = buf[p]
-                    next_t = t * (one - alpha)
-                    valid = (sigma >= zero) & (alpha >= min_alpha) & (t > zero)
-                    adds = valid & (next_t > min_t)
-                    weight = select(adds, alpha * t, zero)
-                    buf[p + np.uintp(2 * PIXELS)] = weight
-                    buf[p + np.uintp(5 * PIXELS)] += c0 * weight
-                    buf[p + np.uintp(6 * PIXELS)] += c1 * weight
-                    buf[p + np.uintp(7 * PIXELS)] += c2 * weight
-                    # Products: what is either new or old would be stored through a mask, which takes as long
-                    # as all the rest.
-                    before = buf[p + np.uintp(PIXELS)]
-                    buf[p + np.uintp(PIXELS)] = before + select(adds, one, zero) * (entry - before)
-                    buf[p] = t * select(adds, one - alpha, select(valid, -one, one))
+                first, stop = row_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
+                dx = center_x - packed[r, MEAN_X]
+                across, slant = dx * dx * (half * packed[r, CONIC_A]), dx * packed[r, CONIC_B]
+                y = splat(center_y + f(first))
+                for p in range(first * stride, stop * stride, stride):
+                    dy = y - my
+                    y = y + one
+                    sigma = (dy * c + slant) * dy + across
+                    alpha = neg_exp(sigma, constants) * opacity
+                    alpha = select(alpha < max_alpha, alpha, max_alpha)
+                    t = load(buf, p)
+                    weight = alpha * t
+                    visible = (sigma >= zero) & (alpha >= min_alpha)
+                    next_t = select(visible, t - weight, one)
+                    weight = select(visible & (next_t > min_t), weight, zero)
+                    # Not by selection, which LLVM stores through a mask, and that takes as long as the rest.
+                    store(buf, p, t - weight)
+                    store(buf, p + COLORS * TILE_W, load(buf, p + COLORS * TILE_W) + weight * c0)
+                    store(buf, p + (COLORS + 1) * TILE_W, load(buf, p + (COLORS + 1) * TILE_W) + weight * c1)
+                    store(buf, p + (COLORS + 2) * TILE_W, load(buf, p + (COLORS + 2) * TILE_W) + weight * c2)
+                    if channels > FUSED:
+                        store(buf, p + WEIGHT, weight)
+                    finishes = next_t <= min_t
+                    if any_of(finishes):
+                        store(buf, p, select(finishes, nan, load(buf, p)))
+                        store(buf, p + FINAL, select(finishes, t, load(buf, p + FINAL)))
+                        store(buf, p + END, select(finishes, f(i - start), load(buf, p + END)))
                 for k in range(FUSED, channels):
-                    color = colors[r, k]
-                    field = np.uintp((5 + k) * PIXELS)
-                    for p in range(first, stop):
-                        buf[p + field] += color * buf[p + np.uintp(2 * PIXELS)]
-            for y in range(rows):
-                for x in range(cols):
-                    p = y * TILE_W + x
-                    render_t[origin_y + y, origin_x + x] = abs(buf[p])
-                    last[origin_y + y, origin_x + x] = np.int32(buf[PIXELS + p])
+                    field = (COLORS + k) * TILE_W
+                    for p in range(first * stride, stop * stride, stride):
+                        more = load(buf, p + WEIGHT) * colors[r, k]
+                        store(buf, p + field, load(buf, p + field) + more)
+            for row in range(rows):
+                for col in range(cols):
+                    place, at_y, at_x = row * stride + col, origin_y + row, origin_x + col
+                    finished = math.isnan(buf[place])
+                    render_t[at_y, at_x] = buf[place + FINAL] if finished else buf[place]
+                    ends[at_y, at_x] = np.int32(buf[place + END])
                     for k in range(channels):
-                        render_colors[origin_y + y, origin_x + x, k] = buf[(5 + k) * PIXELS + p]
+                        render_colors[at_y, at_x, k] = buf[place + (COLORS + k) * TILE_W]

@@ -5,7 +5,6 @@ depend on the number of threads. A tile's state lies in a flat buffer as in `ble
 """
 
 import numpy as np
-from numba import njit
 
 from hw4.splat.rasterize.binning import (
     CHUNK,
@@ -20,22 +19,24 @@ from hw4.splat.rasterize.binning import (
     TILE_W,
 )
 from hw4.splat.rasterize.blending import (
-    FAST,
     FUSED,
     MAX_ALPHA,
     MIN_ALPHA,
-    PIXELS,
+    exp_constants,
     first_channels,
     neg_exp,
-    pixel_range,
-    select,
+    row_range,
 )
+from hw4.splat.rasterize.compiled import kernel
+from hw4.splat.rasterize.lanes import held, load, ramp, select, splat, store, total
 
+END, SUFFIX, BEYOND, WEIGHT = TILE_W, 2 * TILE_W, 3 * TILE_W, 4 * TILE_W
+COLORS = 5
 N_GEOMETRY = 6
 """Gradients per slot before the colours: mean x, mean y, conic a, b, c, opacity."""
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def blend_backward(  # type: ignore[no-untyped-def]
     first_job,
     stop_job,
@@ -48,7 +49,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
     n_jobs,
     tiles_x,
     render_t,
-    last,
+    ends,
     v_colors,
     v_alphas,
     slot_grads,
@@ -58,7 +59,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
     Args:
         packed, colors, tile_offsets, ranks, schedule, n_jobs, tiles_x: as in `blend_forward`.
         slots: from `tile_lists`.
-        render_t, last: results of `blend_forward`.
+        render_t, ends: results of `blend_forward`.
         v_colors: (H, W, D) gradient of the loss in the rendered colours.
         v_alphas: (H, W) gradient of the loss in the rendered alphas.
         slot_grads: (M, 6 + D), filled with gradients in mean, conic, opacity and colours.
@@ -66,100 +67,99 @@ def blend_backward(  # type: ignore[no-untyped-def]
     height, width, channels = v_colors.shape
     f = packed.dtype.type
     zero, half, one = f(0), f(0.5), f(1)
-    max_alpha, min_alpha = f(MAX_ALPHA), f(MIN_ALPHA)
+    # Of a row, fields of `TILE_W` values: transmittance, end, suffix (what lies behind, dotted with the
+    # gradient), colours beyond `FUSED` dotted with the gradient, weight, then the gradient's channels,
+    # `FUSED` or more.
+    stride = (COLORS + max(channels, FUSED)) * TILE_W
     for job in range(first_job, stop_job):
-        # Fields of PIXELS values: transmittance, last entry, suffix (what lies behind, dotted with the
-        # gradient), x, y, colours beyond `FUSED` dotted with the gradient, weight, then the gradient's
-        # channels, `FUSED` or more.
-        buf = np.empty((7 + max(channels, FUSED)) * PIXELS, packed.dtype)
+        buf = np.empty(TILE_H * stride, packed.dtype)
+        constants = exp_constants(f)
+        max_alpha, min_alpha = held(f(MAX_ALPHA)), held(f(MIN_ALPHA))
         for turn in range(job, schedule.shape[0], n_jobs):
             tile = schedule[turn]
             origin_x, origin_y = (tile % tiles_x) * TILE_W, (tile // tiles_x) * TILE_H
             rows, cols = min(TILE_H, height - origin_y), min(TILE_W, width - origin_x)
-            start = tile_offsets[tile]
-            deepest = -1
+            start, deepest = tile_offsets[tile], 0
+            center_x, center_y = ramp(f(origin_x) + half), f(origin_y) + half
+            # Outside the image nothing contributes: the end is 0.
             buf[:] = zero
-            for y in range(TILE_H):
-                for x in range(TILE_W):
-                    p = y * TILE_W + x
-                    buf[PIXELS + p] = -one
-                    buf[3 * PIXELS + p] = f(origin_x + x) + half
-                    buf[4 * PIXELS + p] = f(origin_y + y) + half
-                    if x < cols and y < rows:
-                        t = render_t[origin_y + y, origin_x + x]
-                        entry_of_pixel = last[origin_y + y, origin_x + x]
-                        deepest = max(deepest, entry_of_pixel)
-                        buf[p] = t
-                        buf[PIXELS + p] = f(entry_of_pixel)
-                        buf[2 * PIXELS + p] = -t * v_alphas[origin_y + y, origin_x + x]
-                        for k in range(channels):
-                            buf[(7 + k) * PIXELS + p] = v_colors[origin_y + y, origin_x + x, k]
-            for i in range(start + deepest + 1, tile_offsets[tile + 1]):
+            for row in range(rows):
+                for col in range(cols):
+                    place, at_y, at_x = row * stride + col, origin_y + row, origin_x + col
+                    deepest = max(deepest, ends[at_y, at_x])
+                    buf[place] = render_t[at_y, at_x]
+                    buf[place + END] = f(ends[at_y, at_x])
+                    buf[place + SUFFIX] = -render_t[at_y, at_x] * v_alphas[at_y, at_x]
+                    for k in range(channels):
+                        buf[place + (COLORS + k) * TILE_W] = v_colors[at_y, at_x, k]
+            for i in range(start + deepest, tile_offsets[tile + 1]):
                 slot_grads[slots[i]] = zero
-            for i in range(start + deepest, start - 1, -1):
+            for i in range(start + deepest - 1, start - 1, -1):
                 r = ranks[i]
-                mx, my = packed[r, MEAN_X], packed[r, MEAN_Y]
-                a, b, c = half * packed[r, CONIC_A], packed[r, CONIC_B], half * packed[r, CONIC_C]
-                opacity = packed[r, OPACITY]
-                entry = f(i - start)
-                first, stop = pixel_range(my, packed[r, EXTENT_Y], origin_y, rows)
+                a, b, c = packed[r, CONIC_A], packed[r, CONIC_B], packed[r, CONIC_C]
+                my, half_c, opacity = splat(packed[r, MEAN_Y]), half * c, packed[r, OPACITY]
+                entry = splat(f(i - start))
                 c0, c1, c2 = first_channels(colors, r, channels, zero)
+                first, stop = row_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
+                dx = center_x - packed[r, MEAN_X]
+                across, slant = dx * dx * (half * a), dx * b
                 if channels > FUSED:
-                    for p in range(first, stop):
-                        buf[p + np.uintp(5 * PIXELS)] = zero
-                for k in range(FUSED, channels):
-                    color = colors[r, k]
-                    field = np.uintp((7 + k) * PIXELS)
-                    for p in range(first, stop):
-                        buf[p + np.uintp(5 * PIXELS)] += color * buf[p + field]
-                m0 = m_x = m_y = m_xx = m_xy = m_yy = v0 = v1 = v2 = zero
-                for p in range(first, stop):
-                    dx = buf[p + np.uintp(3 * PIXELS)] - mx
-                    dy = buf[p + np.uintp(4 * PIXELS)] - my
-                    sigma = dx * (a * dx + b * dy) + c * dy * dy
-                    falloff = opacity * neg_exp(sigma)
-                    valid = (sigma >= zero) & (falloff >= min_alpha) & (entry <= buf[p + np.uintp(PIXELS)])
-                    alpha = select(valid, min(max_alpha, falloff), zero)
+                    for p in range(first * stride, stop * stride, stride):
+                        beyond = splat(zero)
+                        for k in range(FUSED, channels):
+                            beyond = beyond + load(buf, p + (COLORS + k) * TILE_W) * colors[r, k]
+                        store(buf, p + BEYOND, beyond)
+                # Of the gradient in sigma, by column: its sum, that times dy, and that times its square.
+                s0, s1, s2 = splat(zero), splat(zero), splat(zero)
+                v0, v1, v2 = splat(zero), splat(zero), splat(zero)
+                y = splat(center_y + f(first))
+                for p in range(first * stride, stop * stride, stride):
+                    dy = y - my
+                    y = y + one
+                    sigma = (dy * half_c + slant) * dy + across
+                    falloff = neg_exp(sigma, constants) * opacity
+                    counts = (sigma >= zero) & (falloff >= min_alpha) & (load(buf, p + END) > entry)
+                    alpha = select(counts, select(falloff < max_alpha, falloff, max_alpha), zero)
                     inverse = one / (one - alpha)
-                    t = buf[p] * inverse
-                    suffix = buf[p + np.uintp(2 * PIXELS)]
-                    g0, g1 = buf[p + np.uintp(7 * PIXELS)], buf[p + np.uintp(8 * PIXELS)]
-                    g2 = buf[p + np.uintp(9 * PIXELS)]
-                    # Zero where there are no channels beyond.
-                    dot = buf[p + np.uintp(5 * PIXELS)] + c0 * g0 + c1 * g1 + c2 * g2
+                    t = load(buf, p) * inverse
+                    suffix = load(buf, p + SUFFIX)
+                    g0, g1 = load(buf, p + COLORS * TILE_W), load(buf, p + (COLORS + 1) * TILE_W)
+                    g2 = load(buf, p + (COLORS + 2) * TILE_W)
+                    dot = g0 * c0 + g1 * c1 + g2 * c2
+                    if channels > FUSED:
+                        dot = dot + load(buf, p + BEYOND)
                     weight = alpha * t
-                    v0 += weight * g0
-                    v1 += weight * g1
-                    v2 += weight * g2
-                    slope = falloff * (suffix * inverse - dot * t)
-                    v_sigma = select(valid & (falloff <= max_alpha), slope, zero)
-                    buf[p] = t
-                    buf[p + np.uintp(2 * PIXELS)] = suffix + weight * dot
-                    buf[p + np.uintp(6 * PIXELS)] = weight
-                    m0 += v_sigma
-                    m_x += v_sigma * dx
-                    m_y += v_sigma * dy
-                    m_xx += v_sigma * dx * dx
-                    m_xy += v_sigma * dx * dy
-                    m_yy += v_sigma * dy * dy
+                    v0, v1, v2 = v0 + weight * g0, v1 + weight * g1, v2 + weight * g2
+                    slope = alpha * (suffix * inverse - dot * t)
+                    v_sigma = select(falloff <= max_alpha, slope, zero)
+                    store(buf, p, t)
+                    store(buf, p + SUFFIX, suffix + weight * dot)
+                    if channels > FUSED:
+                        store(buf, p + WEIGHT, weight)
+                    tilted = v_sigma * dy
+                    s0, s1, s2 = s0 + v_sigma, s1 + tilted, s2 + tilted * dy
                 slot = slots[i]
-                slot_grads[slot, 0] = -(f(2) * a * m_x + b * m_y)
-                slot_grads[slot, 1] = -(b * m_x + f(2) * c * m_y)
-                slot_grads[slot, 2] = half * m_xx
-                slot_grads[slot, 3] = m_xy
-                slot_grads[slot, 4] = half * m_yy
-                slot_grads[slot, 5] = -m0 / opacity
-                for k in range(min(channels, FUSED)):
-                    slot_grads[slot, N_GEOMETRY + k] = v0 if k == 0 else (v1 if k == 1 else v2)
+                m_x, m_y = total(s0 * dx), total(s1)
+                slot_grads[slot, 0] = -(a * m_x + b * m_y)
+                slot_grads[slot, 1] = -(b * m_x + c * m_y)
+                slot_grads[slot, 2] = half * total(s0 * dx * dx)
+                slot_grads[slot, 3] = total(s1 * dx)
+                slot_grads[slot, 4] = half * total(s2)
+                slot_grads[slot, 5] = -total(s0) / opacity
+                if channels > 0:
+                    slot_grads[slot, N_GEOMETRY] = total(v0)
+                if channels > 1:
+                    slot_grads[slot, N_GEOMETRY + 1] = total(v1)
+                if channels > 2:
+                    slot_grads[slot, N_GEOMETRY + 2] = total(v2)
                 for k in range(FUSED, channels):
-                    field = np.uintp((7 + k) * PIXELS)
-                    total = zero
-                    for p in range(first, stop):
-                        total += buf[p + np.uintp(6 * PIXELS)] * buf[p + field]
-                    slot_grads[slot, N_GEOMETRY + k] = total
+                    v = splat(zero)
+                    for p in range(first * stride, stop * stride, stride):
+                        v = v + load(buf, p + WEIGHT) * load(buf, p + (COLORS + k) * TILE_W)
+                    slot_grads[slot, N_GEOMETRY + k] = total(v)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def gather_gradients(  # type: ignore[no-untyped-def]
     first, stop, order, slot_offsets, slot_grads, v_means2d, v_conics, v_opacities, v_colors
 ):

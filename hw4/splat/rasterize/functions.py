@@ -215,7 +215,7 @@ class Blend(torch.autograd.Function):
         bits = depths.view(np.uint32 if dtype.itemsize == 4 else np.uint64)
         tiles_x, tiles_y = -(-width // binning.TILE_W), -(-height // binning.TILE_H)
         render_colors, render_t = np.empty((C, height, width, D), dtype), np.empty((C, height, width), dtype)
-        last = np.empty((C, height, width), np.int32)
+        ends = np.empty((C, height, width), np.int32)
         n_jobs = JOBS_PER_THREAD * n_threads()
         ctx.tiles = []
         for c in range(C):
@@ -245,12 +245,12 @@ class Blend(torch.autograd.Function):
                 tiles_x,
                 render_colors[c],
                 render_t[c],
-                last[c],
+                ends[c],
                 per_thread=JOBS_PER_THREAD,
             )
             ctx.tiles.append((order, packed, sorted_colors, lists, schedule))
         ctx.n_jobs, ctx.tiles_x, ctx.shape = n_jobs, tiles_x, (C, N, D)
-        ctx.render_t, ctx.last = render_t, last
+        ctx.render_t, ctx.ends = render_t, ends
         info["n_isects"] = sum(len(lists[1]) for _, _, _, lists, _ in ctx.tiles)
         return torch.from_numpy(render_colors), torch.from_numpy(1 - render_t[..., None])
 
@@ -278,7 +278,7 @@ class Blend(torch.autograd.Function):
                 ctx.n_jobs,
                 ctx.tiles_x,
                 ctx.render_t[c],
-                ctx.last[c],
+                ctx.ends[c],
                 v_render[c],
                 v_alpha[c],
                 slot_grads,

@@ -7,7 +7,8 @@ The colour is ``max(0, 0.5 + Σ_k basis_k(direction) coeffs_k)``.
 import math
 
 import numpy as np
-from numba import njit
+
+from hw4.splat.rasterize.compiled import kernel
 
 MAX_DEGREE = 3
 BLOCK = 2048
@@ -20,7 +21,7 @@ C3A, C3B, C3C = 0.5900435899266435, 1.445305721320277, 2.285228997322329
 C3D, C3E, C3F = 0.4570457994644658, 1.865881662950577, 1.119528997770346
 
 
-@njit(cache=True)
+@kernel()
 def _basis(degree, x, y, z, out):  # type: ignore[no-untyped-def]
     out[0] = C0
     if degree >= 1:
@@ -41,7 +42,7 @@ def _basis(degree, x, y, z, out):  # type: ignore[no-untyped-def]
             out[13], out[14], out[15] = tmp * x, C3B * z * c1, -C3A * (x * c1 - y * s1)
 
 
-@njit(cache=True)
+@kernel()
 def _basis_gradient(degree, x, y, z, gx, gy, gz):  # type: ignore[no-untyped-def]
     """Partial derivatives of `_basis` in x, y, z taken as independent variables."""
     gx[0], gy[0], gz[0] = 0.0, 0.0, 0.0
@@ -67,7 +68,7 @@ def _basis_gradient(degree, x, y, z, gx, gy, gz):  # type: ignore[no-untyped-def
         gx[15], gy[15], gz[15] = -C3A * 3.0 * c1, C3A * 3.0 * s1, 0.0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def colors_forward(first, stop, means, coeffs, camera_centers, radii, degree, colors):  # type: ignore[no-untyped-def]
     """Fill `colors` (C, N, 3), zero if not visible, from `coeffs` (N, K, 3) and `camera_centers` (C, 3).
 
@@ -99,7 +100,7 @@ def colors_forward(first, stop, means, coeffs, camera_centers, radii, degree, co
                 colors[c, g, 2] = max(b + f(0.5), f(0))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def colors_backward(  # type: ignore[no-untyped-def]
     first, stop, means, coeffs, camera_centers, radii, degree, colors, v_colors, v_means, v_coeffs, v_centers
 ):

@@ -11,7 +11,8 @@ With ``B = J W R S`` (2x3) the covariance is ``B Bᵀ`` and its determinant the 
 import math
 
 import numpy as np
-from numba import njit
+
+from hw4.splat.rasterize.compiled import kernel
 
 BLOCK = 2048
 """Gaussians per block. Fixed, so that sums over blocks do not depend on the number of threads."""
@@ -20,7 +21,7 @@ MAX_EXTEND = 3.33
 """Standard deviations beyond which alpha < 1/255 whatever the opacity (gsplat)."""
 
 
-@njit(cache=True, forceinline=True)
+@kernel(forceinline=True)
 def rotation(qw, qx, qy, qz, one, two):  # type: ignore[no-untyped-def]
     """Entries of the rotation matrix of a unit quaternion, row by row."""
     return (
@@ -36,7 +37,7 @@ def rotation(qw, qx, qy, qz, one, two):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def project_forward(  # type: ignore[no-untyped-def]
     first,
     stop,

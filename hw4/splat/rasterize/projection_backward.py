@@ -2,12 +2,11 @@
 
 import math
 
-from numba import njit
-
+from hw4.splat.rasterize.compiled import kernel
 from hw4.splat.rasterize.projection import BLOCK, rotation
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@kernel(nogil=True, error_model="numpy")
 def project_backward(  # type: ignore[no-untyped-def]
     first,
     stop,
