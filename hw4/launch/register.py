@@ -27,12 +27,18 @@ def schema() -> type:
 def register() -> None:
     """Register the schema, and every model and data set as an option of its group; safe to call twice."""
     register_words()
+    ConfigStore.__deepcopy__ = _itself  # type: ignore[attr-defined]
     OmegaConf.register_new_resolver("hw4.one_gpu", one_gpu, replace=True)
     _store("schema", "config", schema())
     options: dict[str, Mapping[str, type]] = {"model": model_configs(), "data": data_configs()}
     for group, nodes in options.items():
         for name, node in nodes.items():
             _store(group, name, node)
+
+
+def _itself(store: ConfigStore, memo: object) -> ConfigStore:
+    """Hydra copies all it knows for each composition; of the store it takes nothing but copies anyway."""
+    return store
 
 
 def _store(group: str, name: str, node: type) -> None:

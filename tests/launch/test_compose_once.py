@@ -4,6 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from hw4.launch.sweep import plan
 
 # Jobs as Hydra hands them over, with its own node, and how often it composed.
 JOBS = """
@@ -48,6 +54,22 @@ for flags, overrides, own in json.loads(sys.argv[1]):
         found.append((list(jobs), len(composes)))
     print("found", json.dumps(found))
 """
+
+
+def test_composing_leaves_what_is_registered_as_it_was() -> None:
+    """Hydra would copy the store for every composition."""
+
+    def stored(of: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: stored(node) if isinstance(node, dict) else OmegaConf.to_yaml(node.node)
+            for name, node in of.items()
+        }
+
+    plan(["task=pose", "model=sfm"], multirun=False)
+    before = stored(ConfigStore.instance().repo)
+    changing = ["model.max_ratio=0.75", "hydra.run.dir=elsewhere", "splat/recipe=instantsplat"]
+    plan(["task=all", "model=sfm", "splat.init.source=model", *changing], multirun=False)
+    assert stored(ConfigStore.instance().repo) == before and {"model", "data"} <= before.keys()
 
 
 def test_each_job_is_composed_once_and_is_the_same(tmp_path: Path) -> None:
