@@ -1,10 +1,10 @@
 """Commands in processes that are forked from one that has imported the libraries: as `subprocess`, sooner.
 
 A child differs from a fresh interpreter in what stands in ``sys.modules``, in its hash seed, which its
-siblings share, and in that Python does not clear its modules at the end; `test_forked.py` says what is alike.
-Where a variable differs that libraries may read when they are imported, and where there is no forking, a
-fresh interpreter is started. A test about imports, about options or the start of the interpreter, about
-memory, or of a wheel starts one itself.
+siblings share, and in that Python does not clear its modules at the end; `tests/launch/test_forked.py` says
+what is alike. Where a variable differs that libraries may read when they are imported, and where there is no
+forking, a fresh interpreter is started. A test about imports, about options or the start of the interpreter,
+about memory, or of a wheel starts one itself.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A forked child is what a fresh interpreter is, as far as a command can tell."""
+"""Commands that tests fork: a child is what a fresh interpreter is, as far as it can tell."""
 
 import json
 import os
