@@ -4,7 +4,6 @@ import importlib.util
 import inspect
 import json
 import signal
-import subprocess
 import sys
 import time
 import types
@@ -31,6 +30,7 @@ from hw4.interpolate.write import interpolate_pairs
 from hw4.jobs.run import run_job
 from hw4.launch.sweep import plan
 from hw4.pose.crossfade import diagnose_sequence
+from tests.support import forked
 from tests.support.interpolated import Slow, noise_pairs, pairs_in, texture
 from tests.support.paths import ROOT
 
@@ -120,7 +120,7 @@ interpolate_pairs(noise_pairs(root, 8), lambda: slow, InterpolateConfig(frames=3
 @pytest.mark.slow
 def test_kill_9_and_resume(tmp_path: Path) -> None:
     calls, out = tmp_path / "calls", tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT)
+    process = forked.start([str(tmp_path)], code=RUN, cwd=ROOT)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (calls.exists() and len(calls.read_text().split()) >= 3):
         time.sleep(0.02)

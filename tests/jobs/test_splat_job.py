@@ -3,8 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +23,8 @@ from hw4.output.sweep_table import comparison_table
 from hw4.records.comparison import compare
 from hw4.report.sections.splat_views import settings_strip
 from hw4.splat.result import SplatResult
+from tests.support import forked
+from tests.support.cli import hw4
 from tests.support.fake_models import FakeModel
 from tests.support.report_folders import runs_of
 from tests.support.splat_jobs import make_config, run
@@ -208,19 +208,11 @@ def test_aligned_test_cameras_show_in_the_comparison(trained: tuple[Config, Path
 def test_killed_and_resumed_gives_the_same_gaussians(
     trained: tuple[Config, Path, dict[str, Any]], scene_root: Path, tmp_path: Path
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "hw4",
-        "task=splat",
-        "model=sfm",
-        "data=scene",
-        f"data.root={scene_root}",
-    ]
-    command += ["wandb=disabled", f"cache.root={tmp_path / 'cache'}", "splat.eval.lpips_download=false"]
+    command = ["task=splat", "model=sfm", "data=scene", f"data.root={scene_root}", "wandb=disabled"]
+    command += [f"cache.root={tmp_path / 'cache'}", "splat.eval.lpips_download=false"]
     command += ["splat.iterations=150", "splat.checkpoint_every=10", "splat.video_frames=0"]
-    command += ["splat.init.max_points=400"]
-    process = subprocess.Popen([*command, f"hydra.run.dir={tmp_path / 'killed'}"], cwd=tmp_path)
+    command += ["splat.init.max_points=400", "report.auto=false"]
+    process = forked.start([*command, f"hydra.run.dir={tmp_path / 'killed'}"], module="hw4", cwd=tmp_path)
     try:
         deadline = time.time() + 200
         while not list((tmp_path / "cache").rglob("checkpoint.pt")) and time.time() < deadline:
@@ -230,7 +222,7 @@ def test_killed_and_resumed_gives_the_same_gaussians(
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not (tmp_path / "killed" / "results.json").exists()
-    subprocess.run([*command, f"hydra.run.dir={tmp_path / 'resumed'}"], cwd=tmp_path, check=True)
+    assert hw4(tmp_path, *command, f"hydra.run.dir={tmp_path / 'resumed'}").returncode == 0
     config = make_config(
         scene_root, tmp_path, iterations=150, checkpoint_every=10, video_frames=0, log_every=25
     )

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from hw4.pose.evaluate import evaluate_pose
 from hw4.pose.from_model import FromModel
 from hw4.pose.predictions import FromFile, write_predictions
 from hw4.pose.results import PoseResult
+from tests.support import forked
 from tests.support.fake_models import FakeModel
 from tests.support.pairs import Hostile, samples_of
 from tests.support.paths import ROOT
@@ -102,7 +101,7 @@ def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, 
     root, _ = pairs_folder(12)
     cache, calls = tmp_path / "cache", tmp_path / "calls"
     log = cache / "predictions.jsonl"
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(root), str(cache), str(calls)], cwd=ROOT)
+    process = forked.start([str(root), str(cache), str(calls)], code=RUN, cwd=ROOT)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (log.exists() and len(log.read_bytes().splitlines()) >= 3):
         time.sleep(0.02)
@@ -123,8 +122,7 @@ def test_kill_9_and_resume_equals_an_uninterrupted_run(pairs_folder: MakePairs, 
 def test_two_processes_share_one_cache(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(5)
     cache, calls = tmp_path / "cache", tmp_path / "calls"
-    command = [sys.executable, "-c", RUN, str(root), str(cache), str(calls)]
-    both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    both = [forked.start([str(root), str(cache), str(calls)], code=RUN, cwd=ROOT) for _ in range(2)]
     assert [p.wait(timeout=120) for p in both] == [0, 0]
     assert sorted(calls.read_text().split()) == ["0", "1", "2", "3", "3", "4"]
 

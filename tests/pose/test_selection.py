@@ -4,8 +4,6 @@ import json
 import math
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -36,6 +34,7 @@ from hw4.records.comparison import compare
 from hw4.records.runs import load_runs
 from hw4.report.findings import find
 from hw4.report.sections.summary import summary_section
+from tests.support import forked
 from tests.support.candidates import CHOICE, METRICS, VIDEOS, Scripted, evaluate
 from tests.support.pairs import random_cameras
 from tests.support.paths import ROOT
@@ -248,8 +247,7 @@ evaluate(Path(sys.argv[1]), Scripted(3, Path(sys.argv[3]), 0.08), Path(sys.argv[
 def test_kill_9_and_resume(videos: tuple[Path, int], tmp_path: Path) -> None:
     root, n = videos
     calls = tmp_path / "calls"
-    command = [sys.executable, "-c", RUN, str(root), str(tmp_path / "killed"), str(calls)]
-    process = subprocess.Popen(command, cwd=ROOT)
+    process = forked.start([str(root), str(tmp_path / "killed"), str(calls)], code=RUN, cwd=ROOT)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (calls.exists() and len(calls.read_text().splitlines()) >= 17):
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""A small splat job: its configuration, and one run of it."""
+"""A small splat job without a report: its configuration, and one run of it."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from hw4.config import Config, SceneConfig, SplatConfig, WandbConfig
-from hw4.config.root import CacheConfig
+from hw4.config.root import CacheConfig, ReportConfig
 from hw4.config.splat import EvalConfig, InitConfig
 from hw4.jobs.run import run_job
 from hw4.models.sfm.config import SfmConfig
@@ -30,6 +30,7 @@ def make_config(scene_root: Path, tmp_path: Path, **splat: Any) -> Config:
         splat=SplatConfig(**{**options, **splat}),
         data=SceneConfig(root=str(scene_root)),
         wandb=WandbConfig(mode="disabled"),
+        report=ReportConfig(auto=False),
         cache=CacheConfig(root=str(tmp_path / "cache")),
     )
 
