@@ -62,7 +62,7 @@ lint: setup  ## ruff, mypy, and the order of the rooms
 docs: setup  ## the pages, into site/; a broken link or reference is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-BENCHMARKS := dust3r alignment views vggt precision rasterize training sample samples sfm pipeline endtoend
+BENCHMARKS := dust3r alignment views vggt precision rasterize training sample samples sfm pipeline earlier endtoend
 
 bench: setup  ## the benchmarks at their smallest size
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name --quick || exit 1; done

@@ -170,8 +170,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     record = start("dust3r", __doc__ or "", argv)
     torch.set_num_threads(1)
     tiny(record, [4, 8] if record.quick else [4, 8, 16], 1 if record.quick else 2)
-    if not record.quick:
-        official(record, 288, 512)
+    official(record, *((144, 256) if record.quick else (288, 512)))
     record.save()
 
 

@@ -124,6 +124,21 @@ def splatted(record: Record, sides: Sequence[Side], iterations: int) -> None:
     compare(record, "A splat, from the cache", f"{iterations} iterations", warm)
 
 
+def both_stages(record: Record, sides: Sequence[Side], pairs: int) -> None:
+    """`task=all` with everything in the cache."""
+    overrides = ["task=all", "model=dust3r", "model.weights=tiny", f"data.pairs={pairs}"]
+    overrides += ["splat.iterations=20", "splat.video_frames=0", "splat.eval.lpips_download=false"]
+    in_turn(sides, overrides, "all_cold", 0)
+    spent = [in_turn(sides, overrides, f"all_{turn}", turn) for turn in (1, 2)]
+    least = {side.name: min((one[side.name] for one in spent), key=lambda one: one.wall) for side in sides}
+    found = []
+    for side in sides:
+        results = json.loads((side.folder / "all_2" / "results.json").read_text())
+        found.append((results["pose"]["metrics"]["MRE"]["value"], results["splat"]["psnr"]))
+    said = " against ".join(f"{mre:.3f}° and {psnr:.2f} dB" for mre, psnr in found)
+    compare(record, "Both stages, from the cache", f"{pairs} pairs", least, f"MRE and PSNR {said}")
+
+
 def swept(record: Record, sides: Sequence[Side], jobs: Sequence[int], pairs: int) -> None:
     """Sweeps of jobs with the same predictions; the largest also where they are not made yet."""
     fixed = ["-m", "task=pose", "model=sfm", f"data.pairs={pairs}"]
@@ -133,14 +148,16 @@ def swept(record: Record, sides: Sequence[Side], jobs: Sequence[int], pairs: int
 
     size = f"{jobs[-1]} jobs of {pairs} pairs"
     compare(record, "A sweep", size, in_turn(sides, overrides(jobs[-1]), "sweep_cold", 0))
-    spent = []
+    rows = []
     for turn, n in enumerate(jobs):
         warm = in_turn(sides, overrides(n), f"sweep_{n}", turn)
-        spent.append(warm["ours"].wall)
-    compare(record, "A sweep, from the cache", size, warm)
+        rows.append(warm)
+    spent = [row["ours"].wall for row in rows]
+    compare(record, "A sweep, from the cache", size, warm, same_metrics(sides, f"sweep_{jobs[-1]}"))
     record.scaling(Scaling("A sweep, from the cache", "jobs", [float(n) for n in jobs], spent))
-    per_job = (spent[-1] - spent[0]) / (jobs[-1] - jobs[0])
-    record.fact(f"each further job from the cache: {seconds(per_job)}")
+    more = jobs[-1] - jobs[0]
+    further = [f"{seconds((rows[-1][name].wall - rows[0][name].wall) / more)} {name}" for name in warm]
+    record.fact(f"each further job from the cache: {', '.join(further)}")
     sizes = {
         side.name: (side.folder / f"sweep_{jobs[-1]}" / "comparison.json").stat().st_size for side in sides
     }
@@ -148,6 +165,16 @@ def swept(record: Record, sides: Sequence[Side], jobs: Sequence[int], pairs: int
     limit = f"{LARGEST_COMPARISON / 1e3:.0f} kB"
     kept = "kept" if sizes["ours"] < LARGEST_COMPARISON else "EXCEEDED"
     record.fact(f"comparison.json of {size}: {said}; the limit of {limit} is {kept}")
+
+
+def same_metrics(sides: Sequence[Side], out: str) -> str:
+    """Whether all sides found the same means in a sweep, in words."""
+    found = []
+    for side in sides:
+        paths = sorted((side.folder / out).glob("*/results.json"))
+        found.append([json.loads(path.read_text())["pose"]["metrics"]["MRE"]["value"] for path in paths])
+    apart = np.abs(np.diff(np.array(found, float), axis=0)).max(initial=0.0)
+    return f"MRE of the jobs at most {apart:.0e}° apart"
 
 
 def unpacked(revision: str, folder: Path) -> Path:
@@ -167,11 +194,10 @@ def unpacked(revision: str, folder: Path) -> Path:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser("endtoend", __doc__)
     parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
-    parser.add_argument("--before", metavar="REV", help=f"an earlier revision, in turn (full: {BEFORE})")
+    parser.add_argument("--before", metavar="REV", default=BEFORE, help="the earlier revision (%(default)s)")
     given = parser.parse_args(argv)
     record = begin("endtoend", given.quick)
     size = QUICK if given.quick else FULL
-    revision = given.before or (None if given.quick else BEFORE)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # One set for each count: the peer takes every sample of its set.
@@ -179,9 +205,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             ensure_sample(SampleConfig(root=str(folder / kind), pairs=count))
             for kind, count in (("many", size.pairs), ("few", size.sequences))
         )
-        sides = [("ours", ROOT)]
-        if revision is not None:
-            sides.append((f"hw4 of {revision}", unpacked(revision, folder / "before")))
+        earlier = unpacked(given.before, folder / "before")
+        sides = [("ours", ROOT), (f"hw4 of {given.before}", earlier)]
         made = [Side(side, code, folder / f"runs_{k}", many) for k, (side, code) in enumerate(sides)]
         warm_up = ["task=splat", "splat.iterations=2", "splat.video_frames=0"]
         for side in made:
@@ -190,6 +215,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         others = [Side(s, code, folder / f"few_{k}", few) for k, (s, code) in enumerate(sides)]
         posed(record, others, few, "Sequences with DUSt3R, tiny", size.sequences, ["input=interpolated"])
         splatted(record, made, size.iterations)
+        both_stages(record, made, size.pairs)
         swept(record, made, size.jobs, size.pairs)
     record.save()
 

@@ -67,6 +67,24 @@ def generated(folder: Path, views: int) -> tuple[np.ndarray, np.ndarray]:
     return K, np.stack([camera[:3] for camera in cameras])
 
 
+def photos(folder: Path, views: int) -> tuple[list[Path], np.ndarray, np.ndarray | None, str]:
+    """Yours, or so many generated views in a folder.
+
+    Returns:
+        the paths, (3, 3) K, the true (N, 3, 4) cameras or None, and what they are, in words.
+    """
+    truth = None
+    if PHOTOS in os.environ:
+        fx, fy, cx, cy = map(float, os.environ[INTRINSICS].split(","))
+        K, what = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), "photos"
+        paths = sorted(path for path in Path(os.environ[PHOTOS]).iterdir() if path.is_file())
+    else:
+        K, truth = generated(folder, views)
+        paths, what = sorted(folder.glob("*.png")), "generated views"
+    with Image.open(paths[0]) as first:
+        return paths, K, truth, f"{what} of {first.width}x{first.height}"
+
+
 def apart_deg(one: np.ndarray, other: np.ndarray) -> float:
     """Mean angle between the relative rotations of all pairs of views that have a camera in both."""
     both = np.isfinite(one).all(axis=(1, 2)) & np.isfinite(other).all(axis=(1, 2))
@@ -179,16 +197,7 @@ def compare(
 def main(argv: Sequence[str] | None = None) -> None:
     record = start("sfm", __doc__ or "", argv)
     with tempfile.TemporaryDirectory() as folder:
-        truth = None
-        if PHOTOS in os.environ:
-            fx, fy, cx, cy = map(float, os.environ[INTRINSICS].split(","))
-            K, what = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), "photos"
-            paths = sorted(path for path in Path(os.environ[PHOTOS]).iterdir() if path.is_file())
-        else:
-            K, truth = generated(Path(folder), 6 if record.quick else 17)
-            paths, what = sorted(Path(folder).iterdir()), "generated views"
-        with Image.open(paths[0]) as first:
-            size = f"{what} of {first.width}x{first.height}"
+        paths, K, truth, size = photos(Path(folder), 6 if record.quick else 17)
         compare(record, paths, K, truth, f"{len(paths)} {size}")
         pair = [0, 2]
         compare(record, [paths[i] for i in pair], K, None if truth is None else truth[pair], f"2 {size}")

@@ -154,8 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     record = start("vggt", __doc__ or "", argv)
     torch.set_num_threads(1)
     tiny(record)
-    if not record.quick:
-        official(record, 224, 392)
+    official(record, *((112, 196) if record.quick else (224, 392)))
     record.save()
 
 
