@@ -82,9 +82,11 @@ def jsonable(value: Any) -> Any:
     return value
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write strict JSON (no NaN), indented, atomically."""
-    write_text(path, json.dumps(jsonable(value), indent=2, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
+    """Write strict JSON (no NaN), indented or in one line, atomically."""
+    separators = (",", ":") if indent is None else None
+    content = json.dumps(jsonable(value), indent=indent, separators=separators, allow_nan=False)
+    write_text(path, content + "\n")
 
 
 def parse_json(content: bytes | str) -> Any:

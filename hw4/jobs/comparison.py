@@ -42,7 +42,8 @@ def write_comparison(sweep_dir: Path) -> tuple[Table, bool]:
     for_people = table.transposed() if len(settings) <= WIDE_SETTINGS else table
     write_text(sweep_dir / f"{COMPARISON}.md", for_people.markdown())
     write_text(sweep_dir / f"{COMPARISON}.csv", table.csv())
-    write_json(sweep_dir / f"{COMPARISON}.json", comparison.to_json())
+    # For programs; people have the others.
+    write_json(sweep_dir / f"{COMPARISON}.json", comparison.to_json(), indent=None)
     _write_strip(sweep_dir, comparison.settings)
     return for_people, all(run.status == OK for run in runs)
 

@@ -76,14 +76,19 @@ def _is_many(value: Any) -> bool:
 
 
 def _setting_json(setting: Setting) -> dict[str, Any]:
-    """Values, jobs, seeds, and every metric that any of its runs has: mean, spread and values."""
-    spreads = {row.name: setting.spread(row) for row in table().values()}
-    return {
+    """Values, jobs, seeds, and of several runs every metric that any has: mean, spread and values.
+
+    Those of one run stand with its job.
+    """
+    about = {
         "settings": setting.values,
         "jobs": [run.name.removeprefix("job ") for run in setting.runs],
         "seeds": {key: list(values) for key, values in setting.seeds.items()},
-        "metrics": {name: spread.to_json() for name, spread in spreads.items() if spread.known},
     }
+    if len(setting.runs) == 1:
+        return about
+    spreads = {row.name: setting.spread(row) for row in table().values()}
+    return {**about, "metrics": {name: spread.to_json() for name, spread in spreads.items() if spread.known}}
 
 
 def compare(runs: Sequence[Run]) -> Comparison:

@@ -15,6 +15,7 @@ import pytest
 from hw4.config import InputConfig, MetricsConfig, PairsConfig
 from hw4.data.pairs.samples import load_pairs
 from hw4.jobs.comparison import write_comparison
+from hw4.metrics import summary_metrics
 from hw4.output.figures import save_figure
 from hw4.output.pose_figures import error_cdf, extreme_samples, extremes_figure
 from hw4.output.pose_tables import failures_table, pose_table, samples_table, samples_values
@@ -116,6 +117,11 @@ def test_the_comparison_has_metrics_and_nothing_of_each_sample(tmp_path: Path) -
     for number in range(50):
         results = json.loads(json.dumps(job("a", float(number), 5.0)))
         results["pose"]["samples"] = [{"idx": idx, "image": "x" * 100} for idx in range(1000)]
+        # As many digits as a run writes, of every metric.
+        results["pose"]["metrics"] = {
+            row.name: {"value": 5 / 7, "low": 4 / 7, "high": 6 / 7, "reason": None}
+            for row in summary_metrics()
+        }
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "results.json").write_text(json.dumps(results))
     write_comparison(tmp_path)
