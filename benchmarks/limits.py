@@ -13,14 +13,14 @@ from benchmarks.measure import best
 from hw4.splat.rasterize import rasterize
 from hw4.splat.rasterize.binning import EXTENT_Y, MEAN_Y, TILE_H, TILE_W
 from hw4.splat.rasterize.blending import exp_constants, neg_exp, row_range
-from hw4.splat.rasterize.blending_backward import N_GEOMETRY
+from hw4.splat.rasterize.blending_backward import slot_width
 from hw4.splat.rasterize.lanes import LANES, load, store
 from tests.support.rasterizer_scenes import arguments
 
 # Counted in hw4/splat/rasterize/blending*.py; a fused multiply-add, a comparison or a selection is one, loads
 # and stores are none.
 EXP_OPERATIONS = 9
-FORWARD_OPERATIONS = 30
+FORWARD_OPERATIONS = 35
 BACKWARD_OPERATIONS = 41
 
 
@@ -81,12 +81,13 @@ def blend_limits(
     node = colors.grad_fn
     while type(node).__name__ != "BlendBackward":
         node = node.next_functions[0][0]
-    order, packed, _, (tile_offsets, ranks, _, _), _ = node.tiles[0]
-    lanes = _count_lanes(packed, tile_offsets, ranks, node.ends[0], node.tiles_x, height, width)
+    (view,) = node.views
+    tile_offsets, ranks = view.lists[:2]
+    lanes = _count_lanes(view.packed, tile_offsets, ranks, view.ends, view.tiles_x, height, width)
     rate, copy = exp_per_second(), copied_bytes_per_second()
     channels = colors.shape[-1]
-    traffic = 2 * 4 * len(ranks) * (N_GEOMETRY + channels)
-    gathered = 4 * len(order) * (packed.shape[1] + channels) + traffic
+    traffic = 2 * 4 * len(ranks) * slot_width(channels)
+    gathered = 4 * len(view.packed) * (view.packed.shape[1] + channels) + traffic
     shares = {
         name: (lanes * operations / EXP_OPERATIONS / rate / spent, lanes / rate / spent)
         for name, operations, spent in (

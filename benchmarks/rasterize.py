@@ -24,7 +24,7 @@ from torch import Tensor
 
 from benchmarks.limits import blend_limits
 from benchmarks.measure import Ratio, Record, Scaling, start
-from hw4.splat.rasterize import binning, functions, rasterize
+from hw4.splat.rasterize import binning, blended, functions, rasterize
 from hw4.splat.rasterize.threads import spread
 from tests.support.rasterizer_scenes import arguments
 from tests.support.reference_rasterizer import reference_gradients
@@ -43,7 +43,7 @@ OPENSPLAT = (
 PHASES = {
     "project": ["project_forward", "project_backward"],
     "SH": ["colors_forward", "colors_backward"],
-    "sort+tiles": ["depth_order", "pack", "tile_lists", "tile_schedule"],
+    "sort+tiles": ["depth_order", "tile_lists", "tile_schedule"],
     "blend fwd": ["blend_forward"],
     "blend bwd": ["blend_backward", "gather_gradients"],
 }
@@ -127,13 +127,13 @@ def phase_times(scene: dict[str, Tensor], width: int, height: int, repeats: int)
 
     for module, name, function in originals:
         setattr(module, name, partial(timed, name, function))
-    functions.spread = timed_spread
+    functions.spread = blended.spread = timed_spread
     try:
         forward, backward, _ = time_ours(scene, width, height, repeats)
     finally:
         for module, name, function in originals:
             setattr(module, name, function)
-        functions.spread = spread
+        functions.spread = blended.spread = spread
     phases = {phase: sum(min(spent[name]) for name in kernels) for phase, kernels in PHASES.items()}
     phases["rest"] = max(0.0, forward + backward - sum(phases.values()))
     return phases

@@ -9,13 +9,13 @@ import math
 import numpy as np
 
 from hw4.splat.rasterize.compiled import kernel
-from hw4.splat.rasterize.threads import spread
+from hw4.splat.rasterize.threads import in_turn, spread
 
 TILE_W = 8
 TILE_H = 32
 """Tile size in pixels. Wider ones waste pixels, smaller ones repeat Gaussians; a row is one vector of AVX."""
 
-CHUNK = 4096
+CHUNK = 2048
 """Gaussians per chunk of the counting sort."""
 
 MEAN_X, MEAN_Y, CONIC_A, CONIC_B, CONIC_C, OPACITY, EXTENT_Y, POWER = range(8)
@@ -67,11 +67,8 @@ def depth_order(bits, radii):  # type: ignore[no-untyped-def]
 
 
 @kernel(nogil=True, error_model="numpy")
-def pack(first, stop, order, means2d, conics, opacities, extents, packed):  # type: ignore[no-untyped-def]
-    """Gather what blending reads of each visible Gaussian into `packed` (V, 8), in depth order.
-
-    For the chunks first <= chunk < stop.
-    """
+def _pack(first, stop, order, means2d, conics, opacities, extents, colors, packed, sorted_colors):  # type: ignore[no-untyped-def]
+    """Gather what blending reads of visible Gaussians, in depth order: the chunks first <= chunk < stop."""
     f = packed.dtype.type
     for r in range(first * CHUNK, min(order.shape[0], stop * CHUNK)):
         g = order[r]
@@ -80,6 +77,8 @@ def pack(first, stop, order, means2d, conics, opacities, extents, packed):  # ty
         packed[r, OPACITY] = opacities[g]
         packed[r, EXTENT_Y] = extents[g, 1]
         packed[r, POWER] = f(math.log(max(opacities[g] * f(255.0), f(1.0))))
+        for k in range(colors.shape[1]):
+            sorted_colors[r, k] = colors[g, k]
 
 
 @kernel(forceinline=True)
@@ -176,18 +175,14 @@ def _place(first_chunk, stop_chunk, packed, tiles_x, tiles_y, starts, slot_offse
                     slot += 1
 
 
-def chunks(n: int) -> int:
-    """Chunks that n Gaussians make."""
-    return -(-n // CHUNK)
-
-
 def tile_lists(
-    packed: np.ndarray, tiles_x: int, tiles_y: int
+    given: tuple[np.ndarray, ...], tiles_x: int, tiles_y: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Deal depth-sorted Gaussians to tiles.
+    """Pack depth-sorted Gaussians and deal them to tiles.
 
     Args:
-        packed: (V, 8), from `pack`.
+        given: ``(order (V,), means2d (N, 2), conics (N, 3), opacities (N,), extents (N, 2), colors (N, D),
+            packed (V, 8), sorted_colors (V, D))``; the last two are filled.
         tiles_x: tiles in a row.
         tiles_y: rows of tiles.
 
@@ -196,13 +191,14 @@ def tile_lists(
         ``tile_offsets[t] <= i < tile_offsets[t+1]``; ``ranks[i]`` is its row in `packed`, ``slots[i]`` its
         place in a list grouped by Gaussian, whose group ``r`` starts at ``slot_offsets[r]``.
     """
-    n, n_tiles = len(packed), tiles_x * tiles_y
-    n_chunks = chunks(n)
+    n, n_tiles, packed = len(given[0]), tiles_x * tiles_y, given[-2]
+    n_chunks = -(-n // CHUNK)
     chunk_counts = np.zeros((max(1, n_chunks), n_tiles), np.int64)
     per_gaussian = np.empty(n, np.int64)
     tile_offsets = np.empty(n_tiles + 1, np.int64)
     slot_offsets = np.empty(n + 1, np.int64)
-    spread(_count, n_chunks, packed, tiles_x, tiles_y, chunk_counts, per_gaussian)
+    count = (_count, packed, tiles_x, tiles_y, chunk_counts, per_gaussian)
+    spread(in_turn((_pack, *given), count), n_chunks)
     _offsets(chunk_counts, per_gaussian, tile_offsets, slot_offsets)
     ranks = np.empty(tile_offsets[-1], np.int32)
     slots = np.empty(tile_offsets[-1], np.int64)

@@ -7,8 +7,6 @@ A row of a tile is as wide as a vector, see `lanes`. What the exponent owes to t
 for all of a Gaussian's rows, and a tile's state lies in one flat buffer. Nothing is shared between tiles.
 """
 
-import math
-
 import numpy as np
 from numba import types
 from numba.extending import overload
@@ -25,13 +23,24 @@ from hw4.splat.rasterize.binning import (
     TILE_W,
 )
 from hw4.splat.rasterize.compiled import kernel
-from hw4.splat.rasterize.lanes import Lanes, any_of, exp, held, load, ramp, select, splat, store
+from hw4.splat.rasterize.lanes import (
+    Lanes,
+    any_of,
+    exp,
+    held,
+    load,
+    minus_abs,
+    ramp,
+    select,
+    splat,
+    store,
+)
 
 MAX_ALPHA = 0.999
 MIN_ALPHA = 1.0 / 255.0
 MIN_TRANSMITTANCE = 1e-4
-FINAL, END, WEIGHT = TILE_W, 2 * TILE_W, 3 * TILE_W
-COLORS = 4
+END, WEIGHT = TILE_W, 2 * TILE_W
+COLORS = 3
 FUSED = 3
 """Channels that the loops over rows take along; further ones have loops of their own."""
 
@@ -78,7 +87,7 @@ def _neg_exp_typed(x, constants):  # type: ignore[no-untyped-def]
 
         def kernel(x, constants):  # type: ignore[no-untyped-def]
             # exp(-x) = exp(-x/8)^8, the inner one by a polynomial of least relative error on [0, 6], 1 at 0.
-            x = select(x < constants[0], x, constants[0])
+            x = min(x, constants[0])
             p = constants[1] * x + constants[2]
             p = p * x + constants[3]
             p = p * x + constants[4]
@@ -91,7 +100,7 @@ def _neg_exp_typed(x, constants):  # type: ignore[no-untyped-def]
     else:
 
         def kernel(x, constants):  # type: ignore[no-untyped-def]
-            return exp(select(x < constants[0], x, constants[0]) * -1.0)
+            return exp(min(x, constants[0]) * -1.0)
 
     return kernel
 
@@ -156,9 +165,9 @@ def blend_forward(  # type: ignore[no-untyped-def]
     """
     height, width, channels = render_colors.shape
     f = packed.dtype.type
-    zero, half, one, nan = f(0), f(0.5), f(1), f(np.nan)
-    # Of a row, fields of `TILE_W` values: transmittance, the same of finished pixels, end, weight, then
-    # `FUSED` channels or more. Side by side: at distances of a power of two they would wait for each other.
+    zero, half, one = f(0), f(0.5), f(1)
+    # Of a row, fields of `TILE_W` values: transmittance, end, weight, then `FUSED` channels or more. Side by
+    # side: at distances of a power of two they would wait for each other.
     stride = (COLORS + max(channels, FUSED)) * TILE_W
     for job in range(first_job, stop_job):
         buf = np.empty(TILE_H * stride, packed.dtype)
@@ -172,45 +181,42 @@ def blend_forward(  # type: ignore[no-untyped-def]
             center_x, center_y = ramp(f(origin_x) + half), f(origin_y) + half
             buf[:] = zero
             for row in range(TILE_H):
-                # NaN, which compares as false with everything, marks a finished pixel; those outside the
-                # image start so.
+                # A negative transmittance marks a finished pixel; those outside the image start so.
                 p = row * stride
-                store(buf, p, select(ramp(zero) < f(cols), one if row < rows else nan, nan))
+                store(buf, p, select(ramp(zero) < f(cols), one if row < rows else -one, -one))
                 store(buf, p + END, f(end - start))
             for i in range(start, end):
                 if (i - start) % 32 == 31 and _all_finished(buf, stride, zero):
                     break
                 r = ranks[i]
-                my, c = splat(packed[r, MEAN_Y]), half * packed[r, CONIC_C]
-                opacity = packed[r, OPACITY]
+                my, c, opacity = splat(packed[r, MEAN_Y]), half * packed[r, CONIC_C], packed[r, OPACITY]
                 c0, c1, c2 = first_channels(colors, r, channels, zero)
                 first, stop = row_range(packed[r, MEAN_Y], packed[r, EXTENT_Y], origin_y, rows)
                 dx = center_x - packed[r, MEAN_X]
                 across, slant = dx * dx * (half * packed[r, CONIC_A]), dx * packed[r, CONIC_B]
-                y = splat(center_y + f(first))
+                y, entry = splat(center_y + f(first)), splat(f(i - start))
                 for p in range(first * stride, stop * stride, stride):
                     dy = y - my
                     y = y + one
                     sigma = (dy * c + slant) * dy + across
-                    alpha = neg_exp(sigma, constants) * opacity
-                    alpha = select(alpha < max_alpha, alpha, max_alpha)
+                    alpha = min(neg_exp(sigma, constants) * opacity, max_alpha)
                     t = load(buf, p)
                     weight = alpha * t
                     visible = (sigma >= zero) & (alpha >= min_alpha)
+                    # Of a finished pixel it is negative.
                     next_t = select(visible, t - weight, one)
-                    weight = select(visible & (next_t > min_t), weight, zero)
-                    # Not by selection, which LLVM stores through a mask, and that takes as long as the rest.
-                    store(buf, p, t - weight)
+                    finishes = next_t <= min_t
+                    weight = select(finishes, zero, select(visible, weight, zero))
+                    # No selection of what was there: LLVM would store through a mask, and that takes as
+                    # long as all the rest. Nor a branch: which pixel finishes when cannot be foretold.
+                    store(buf, p, select(finishes, minus_abs(t), t - weight))
+                    ends_at = load(buf, p + END)
+                    store(buf, p + END, ends_at - select(finishes, max(ends_at - entry, zero), zero))
                     store(buf, p + COLORS * TILE_W, load(buf, p + COLORS * TILE_W) + weight * c0)
                     store(buf, p + (COLORS + 1) * TILE_W, load(buf, p + (COLORS + 1) * TILE_W) + weight * c1)
                     store(buf, p + (COLORS + 2) * TILE_W, load(buf, p + (COLORS + 2) * TILE_W) + weight * c2)
                     if channels > FUSED:
                         store(buf, p + WEIGHT, weight)
-                    finishes = next_t <= min_t
-                    if any_of(finishes):
-                        store(buf, p, select(finishes, nan, load(buf, p)))
-                        store(buf, p + FINAL, select(finishes, t, load(buf, p + FINAL)))
-                        store(buf, p + END, select(finishes, f(i - start), load(buf, p + END)))
                 for k in range(FUSED, channels):
                     field = (COLORS + k) * TILE_W
                     for p in range(first * stride, stop * stride, stride):
@@ -219,8 +225,7 @@ def blend_forward(  # type: ignore[no-untyped-def]
             for row in range(rows):
                 for col in range(cols):
                     place, at_y, at_x = row * stride + col, origin_y + row, origin_x + col
-                    finished = math.isnan(buf[place])
-                    render_t[at_y, at_x] = buf[place + FINAL] if finished else buf[place]
+                    render_t[at_y, at_x] = abs(buf[place])
                     ends[at_y, at_x] = np.int32(buf[place + END])
                     for k in range(channels):
                         render_colors[at_y, at_x, k] = buf[place + (COLORS + k) * TILE_W]

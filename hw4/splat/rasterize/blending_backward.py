@@ -7,7 +7,6 @@ depend on the number of threads. A tile's state lies in a flat buffer as in `ble
 import numpy as np
 
 from hw4.splat.rasterize.binning import (
-    CHUNK,
     CONIC_A,
     CONIC_B,
     CONIC_C,
@@ -28,12 +27,19 @@ from hw4.splat.rasterize.blending import (
     row_range,
 )
 from hw4.splat.rasterize.compiled import kernel
-from hw4.splat.rasterize.lanes import held, load, ramp, select, splat, store, total
+from hw4.splat.rasterize.lanes import LANES, eight_totals, held, load, ramp, select, splat, store, total
+from hw4.splat.rasterize.projection import BLOCK
 
 END, SUFFIX, BEYOND, WEIGHT = TILE_W, 2 * TILE_W, 3 * TILE_W, 4 * TILE_W
 COLORS = 5
-N_GEOMETRY = 6
-"""Gradients per slot before the colours: mean x, mean y, conic a, b, c, opacity."""
+N_MOMENTS = 6
+"""Sums per slot before the gradients of colours. With s the gradient in the exponent, and x and y from the
+Gaussian's centre: s, s x, s y, s x², s x y, s y²."""
+
+
+def slot_width(channels: int) -> int:
+    """Numbers per slot, eight of which are stored at a time."""
+    return max(LANES, N_MOMENTS + channels)
 
 
 @kernel(nogil=True, error_model="numpy")
@@ -62,7 +68,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
         render_t, ends: results of `blend_forward`.
         v_colors: (H, W, D) gradient of the loss in the rendered colours.
         v_alphas: (H, W) gradient of the loss in the rendered alphas.
-        slot_grads: (M, 6 + D), filled with gradients in mean, conic, opacity and colours.
+        slot_grads: (M, `slot_width`), filled.
     """
     height, width, channels = v_colors.shape
     f = packed.dtype.type
@@ -70,6 +76,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
     # Of a row, fields of `TILE_W` values: transmittance, end, suffix (what lies behind, dotted with the
     # gradient), colours beyond `FUSED` dotted with the gradient, weight, then the gradient's channels,
     # `FUSED` or more.
+    flat, width_of_slots = slot_grads.reshape(-1), slot_grads.shape[1]
     stride = (COLORS + max(channels, FUSED)) * TILE_W
     for job in range(first_job, stop_job):
         buf = np.empty(TILE_H * stride, packed.dtype)
@@ -119,7 +126,7 @@ def blend_backward(  # type: ignore[no-untyped-def]
                     sigma = (dy * half_c + slant) * dy + across
                     falloff = neg_exp(sigma, constants) * opacity
                     counts = (sigma >= zero) & (falloff >= min_alpha) & (load(buf, p + END) > entry)
-                    alpha = select(counts, select(falloff < max_alpha, falloff, max_alpha), zero)
+                    alpha = select(counts, min(falloff, max_alpha), zero)
                     inverse = one / (one - alpha)
                     t = load(buf, p) * inverse
                     suffix = load(buf, p + SUFFIX)
@@ -138,41 +145,47 @@ def blend_backward(  # type: ignore[no-untyped-def]
                         store(buf, p + WEIGHT, weight)
                     tilted = v_sigma * dy
                     s0, s1, s2 = s0 + v_sigma, s1 + tilted, s2 + tilted * dy
-                slot = slots[i]
-                m_x, m_y = total(s0 * dx), total(s1)
-                slot_grads[slot, 0] = -(a * m_x + b * m_y)
-                slot_grads[slot, 1] = -(b * m_x + c * m_y)
-                slot_grads[slot, 2] = half * total(s0 * dx * dx)
-                slot_grads[slot, 3] = total(s1 * dx)
-                slot_grads[slot, 4] = half * total(s2)
-                slot_grads[slot, 5] = -total(s0) / opacity
-                if channels > 0:
-                    slot_grads[slot, N_GEOMETRY] = total(v0)
-                if channels > 1:
-                    slot_grads[slot, N_GEOMETRY + 1] = total(v1)
+                at = slots[i] * width_of_slots
+                moments = eight_totals((s0, s0 * dx, s1, s0 * dx * dx, s1 * dx, s2, v0, v1))
+                store(flat, at, moments)
                 if channels > 2:
-                    slot_grads[slot, N_GEOMETRY + 2] = total(v2)
+                    flat[at + N_MOMENTS + 2] = total(v2)
                 for k in range(FUSED, channels):
                     v = splat(zero)
                     for p in range(first * stride, stop * stride, stride):
                         v = v + load(buf, p + WEIGHT) * load(buf, p + (COLORS + k) * TILE_W)
-                    slot_grads[slot, N_GEOMETRY + k] = total(v)
+                    flat[at + N_MOMENTS + k] = total(v)
 
 
 @kernel(nogil=True, error_model="numpy")
 def gather_gradients(  # type: ignore[no-untyped-def]
-    first, stop, order, slot_offsets, slot_grads, v_means2d, v_conics, v_opacities, v_colors
+    first, stop, places, slot_offsets, slot_grads, packed, v_means2d, v_conics, v_opacities, v_colors
 ):
-    """Sum the slots of visible Gaussians into (N, ...) gradients, for the chunks first <= chunk < stop."""
-    channels = v_colors.shape[1]
-    for r in range(first * CHUNK, min(order.shape[0], stop * CHUNK)):
-        g = order[r]
+    """Sum the slots of Gaussians into (N, ...) gradients, 0 where not visible.
+
+    For the blocks first <= block < stop. `places` (N,) are their rows in `packed`, -1 for none.
+    """
+    f = v_opacities.dtype.type
+    zero, half = f(0), f(0.5)
+    flat, channels = slot_grads.reshape(-1), v_colors.shape[1]
+    sums = np.empty(LANES, v_opacities.dtype)
+    for g in range(first * BLOCK, min(places.shape[0], stop * BLOCK)):
+        v_means2d[g] = zero
+        v_conics[g] = zero
+        v_opacities[g] = zero
+        v_colors[g] = zero
+        r = places[g]
+        if r < 0:
+            continue
+        moments = splat(zero)
         for slot in range(slot_offsets[r], slot_offsets[r + 1]):
-            v_means2d[g, 0] += slot_grads[slot, 0]
-            v_means2d[g, 1] += slot_grads[slot, 1]
-            v_conics[g, 0] += slot_grads[slot, 2]
-            v_conics[g, 1] += slot_grads[slot, 3]
-            v_conics[g, 2] += slot_grads[slot, 4]
-            v_opacities[g] += slot_grads[slot, 5]
-            for k in range(channels):
-                v_colors[g, k] += slot_grads[slot, N_GEOMETRY + k]
+            moments = moments + load(flat, slot * slot_grads.shape[1])
+            for k in range(2, channels):
+                v_colors[g, k] += slot_grads[slot, N_MOMENTS + k]
+        store(sums, 0, moments)
+        a, b, c = packed[r, CONIC_A], packed[r, CONIC_B], packed[r, CONIC_C]
+        v_means2d[g, 0], v_means2d[g, 1] = -(a * sums[1] + b * sums[2]), -(b * sums[1] + c * sums[2])
+        v_conics[g, 0], v_conics[g, 1], v_conics[g, 2] = half * sums[3], sums[4], half * sums[5]
+        v_opacities[g] = -sums[0] / packed[r, OPACITY]
+        for k in range(min(channels, 2)):
+            v_colors[g, k] = sums[N_MOMENTS + k]

@@ -11,29 +11,29 @@ from hw4.splat.rasterize.arguments import RasterOptions, Splats, Views
 from hw4.splat.rasterize.functions import Blend, Harmonics, Lens, Placed, Project
 
 
-def rasterize_cpu(
-    splats: Splats, views: Views, options: RasterOptions
-) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """`hw4.splat.rasterize.rasterize` on the CPU; arguments already checked."""
-    means, colors, viewmats = splats.means, splats.colors, views.viewmats
-    C, N, width, height = len(viewmats), len(means), views.width, views.height
-    antialiased = options.rasterize_mode == "antialiased"
-    lens = Lens(
+def lens_of(options: RasterOptions, width: int, height: int, dtype: torch.dtype) -> Lens:
+    """What the projection needs besides tensors, of pictures of so many pixels."""
+    return Lens(
         width,
         height,
         options.eps2d,
         options.near_plane,
-        min(options.far_plane, torch.finfo(means.dtype).max),
+        min(options.far_plane, torch.finfo(dtype).max),
         options.radius_clip,
-        antialiased,
+        options.rasterize_mode == "antialiased",
     )
-    means2d, conics, depths, compensations, extents, radii = Project.apply(
-        means, splats.quats, splats.scales, viewmats, splats.opacities, views.Ks, lens
-    )
-    opacities = splats.opacities.expand(C, N)
-    if antialiased:
-        opacities = opacities * compensations
-    info: dict[str, Any] = {
+
+
+def describe(*tensors: Tensor, size: tuple[int, int]) -> dict[str, Any]:
+    """What gsplat's strategies read of C pictures.
+
+    Args:
+        tensors: (C, N, ...) means2d, radii, depths, conics and opacities.
+        size: width and height in pixels.
+    """
+    means2d, radii, depths, conics, opacities = tensors
+    width, height = size
+    return {
         "camera_ids": None,
         "gaussian_ids": None,
         "radii": radii,
@@ -47,8 +47,25 @@ def rasterize_cpu(
         "tile_width": math.ceil(width / binning.TILE_W),
         "tile_height": math.ceil(height / binning.TILE_H),
         "n_batches": 1,
-        "n_cameras": C,
+        "n_cameras": len(means2d),
     }
+
+
+def rasterize_cpu(
+    splats: Splats, views: Views, options: RasterOptions
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """`hw4.splat.rasterize.rasterize` on the CPU; arguments already checked."""
+    means, colors, viewmats = splats.means, splats.colors, views.viewmats
+    C, N, width, height = len(viewmats), len(means), views.width, views.height
+    antialiased = options.rasterize_mode == "antialiased"
+    lens = lens_of(options, width, height, means.dtype)
+    means2d, conics, depths, compensations, extents, radii = Project.apply(
+        means, splats.quats, splats.scales, viewmats, splats.opacities, views.Ks, lens
+    )
+    opacities = splats.opacities.expand(C, N)
+    if antialiased:
+        opacities = opacities * compensations
+    info = describe(means2d, radii, depths, conics, opacities, size=(width, height))
     if options.depth_only:
         features = depths[..., None]
     elif options.sh_degree is not None:

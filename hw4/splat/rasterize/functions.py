@@ -7,18 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from hw4.splat.rasterize import (
-    binning,
-    blending,
-    blending_backward,
-    harmonics,
-    projection,
-    projection_backward,
-)
-from hw4.splat.rasterize.threads import n_threads, spread
-
-JOBS_PER_THREAD = 8
-"""Jobs of tiles for each thread: tiles differ in cost."""
+from hw4.splat.rasterize import harmonics, projection, projection_backward
+from hw4.splat.rasterize.blended import PlaneGaussians, blend, blend_gradients
+from hw4.splat.rasterize.threads import spread
 
 
 def _numpy(tensor: Tensor) -> Any:
@@ -81,7 +72,7 @@ class Project(torch.autograd.Function):
         extents, radii = np.empty((C, N, 2), dtype), np.empty((C, N, 2), np.int32)
         spread(
             projection.project_forward,
-            -(-N // projection.BLOCK),
+            projection.blocks(N),
             _numpy(means),
             _numpy(quats),
             _numpy(scales),
@@ -112,7 +103,7 @@ class Project(torch.autograd.Function):
         )
         lens = ctx.lens
         v_means, v_quats, v_scales = np.empty_like(means), np.empty_like(quats), np.empty_like(scales)
-        blocks = -(-len(means) // projection.BLOCK)
+        blocks = projection.blocks(len(means))
         v_blocks = np.zeros((blocks, len(viewmats), 3, 4))
         spread(
             projection_backward.project_backward,
@@ -155,7 +146,7 @@ class Harmonics(torch.autograd.Function):
         colors = np.empty((len(centers), len(means), 3), _numpy(means).dtype)
         spread(
             harmonics.colors_forward,
-            -(-len(means) // harmonics.BLOCK),
+            projection.blocks(len(means)),
             _numpy(means),
             _numpy(coeffs),
             _numpy(centers),
@@ -174,7 +165,7 @@ class Harmonics(torch.autograd.Function):
         """Gradients of means, coefficients and centres."""
         means, coeffs, centers, radii, colors = (_numpy(t) for t in ctx.saved_tensors)
         v_means, v_coeffs = np.empty_like(means), np.empty_like(coeffs)
-        v_blocks = np.zeros((-(-len(means) // harmonics.BLOCK), len(centers), 3))
+        v_blocks = np.zeros((projection.blocks(len(means)), len(centers), 3))
         spread(
             harmonics.colors_backward,
             len(v_blocks),
@@ -207,93 +198,27 @@ class Blend(torch.autograd.Function):
         info: dict[str, Any],
     ) -> tuple[Tensor, Tensor]:
         """Blend camera by camera; puts ``n_isects`` into `info`."""
-        centers, shapes, values, opaque = (_numpy(t) for t in (means2d, conics, colors, opacities))
-        depths, extents, radii = (_numpy(t) for t in placed[:3])
-        width, height = placed.width, placed.height
-        C, N, D = colors.shape
-        dtype = centers.dtype
-        bits = depths.view(np.uint32 if dtype.itemsize == 4 else np.uint64)
-        tiles_x, tiles_y = -(-width // binning.TILE_W), -(-height // binning.TILE_H)
-        render_colors, render_t = np.empty((C, height, width, D), dtype), np.empty((C, height, width), dtype)
-        ends = np.empty((C, height, width), np.int32)
-        n_jobs = JOBS_PER_THREAD * n_threads()
-        ctx.tiles = []
-        for c in range(C):
-            order = binning.depth_order(bits[c], radii[c])
-            packed = np.empty((len(order), binning.N_PACKED), dtype)
-            spread(
-                binning.pack,
-                binning.chunks(len(order)),
-                order,
-                centers[c],
-                shapes[c],
-                opaque[c],
-                extents[c],
-                packed,
-            )
-            lists = binning.tile_lists(packed, tiles_x, tiles_y)
-            sorted_colors = values[c][order]
-            schedule = binning.tile_schedule(lists[0], n_jobs)
-            spread(
-                blending.blend_forward,
-                n_jobs,
-                packed,
-                sorted_colors,
-                *lists[:2],
-                schedule,
-                n_jobs,
-                tiles_x,
-                render_colors[c],
-                render_t[c],
-                ends[c],
-                per_thread=JOBS_PER_THREAD,
-            )
-            ctx.tiles.append((order, packed, sorted_colors, lists, schedule))
-        ctx.n_jobs, ctx.tiles_x, ctx.shape = n_jobs, tiles_x, (C, N, D)
-        ctx.render_t, ctx.ends = render_t, ends
-        info["n_isects"] = sum(len(lists[1]) for _, _, _, lists, _ in ctx.tiles)
-        return torch.from_numpy(render_colors), torch.from_numpy(1 - render_t[..., None])
+        given = [_numpy(t) for t in (means2d, conics, *placed[:3], opacities, colors)]
+        ctx.views = [
+            blend(PlaneGaussians(*(array[c] for array in given)), placed.width, placed.height)
+            for c in range(len(colors))
+        ]
+        info["n_isects"] = sum(len(view.lists[1]) for view in ctx.views)
+        images = np.stack([view.image for view in ctx.views])
+        alphas = np.stack([1 - view.render_t[..., None] for view in ctx.views])
+        return torch.from_numpy(images), torch.from_numpy(alphas)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, v_colors: Tensor, v_alphas: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of means2d, conics, colours and opacities."""
-        C, N, D = ctx.shape
         v_render, v_alpha = _numpy(v_colors), _numpy(v_alphas)[..., 0]
-        dtype = v_render.dtype
-        v_means2d, v_conics = np.zeros((C, N, 2), dtype), np.zeros((C, N, 3), dtype)
-        v_points, v_opacities = np.zeros((C, N, D), dtype), np.zeros((C, N), dtype)
-        for c, (order, packed, sorted_colors, lists, schedule) in enumerate(ctx.tiles):
-            tile_offsets, ranks, slots, slot_offsets = lists
-            slot_grads = np.empty((len(ranks), blending_backward.N_GEOMETRY + D), dtype)
-            spread(
-                blending_backward.blend_backward,
-                ctx.n_jobs,
-                packed,
-                sorted_colors,
-                tile_offsets,
-                ranks,
-                slots,
-                schedule,
-                ctx.n_jobs,
-                ctx.tiles_x,
-                ctx.render_t[c],
-                ctx.ends[c],
-                v_render[c],
-                v_alpha[c],
-                slot_grads,
-                per_thread=JOBS_PER_THREAD,
-            )
-            spread(
-                blending_backward.gather_gradients,
-                binning.chunks(len(order)),
-                order,
-                slot_offsets,
-                slot_grads,
-                v_means2d[c],
-                v_conics[c],
-                v_opacities[c],
-                v_points[c],
-            )
+        C, N, D = len(ctx.views), len(ctx.views[0].places), v_render.shape[-1]
+        v_means2d, v_conics, v_opacities, v_points = (
+            np.empty((C, N, *shape), v_render.dtype) for shape in ((2,), (3,), (), (D,))
+        )
+        for c, view in enumerate(ctx.views):
+            found = (v_means2d[c], v_conics[c], v_opacities[c], v_points[c])
+            blend_gradients(view, v_render[c], v_alpha[c], found)
         v = [torch.from_numpy(a) for a in (v_means2d, v_conics, v_points, v_opacities)]
         return (*v, None, None)

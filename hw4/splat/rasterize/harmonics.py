@@ -9,11 +9,9 @@ import math
 import numpy as np
 
 from hw4.splat.rasterize.compiled import kernel
+from hw4.splat.rasterize.projection import BLOCK
 
 MAX_DEGREE = 3
-BLOCK = 2048
-"""Gaussians per block. Fixed, so that sums over blocks do not depend on the number of threads."""
-
 C0 = 0.2820947917738781
 C1 = 0.48860251190292
 C2A, C2B, C2C, C2D = 1.092548430592079, 0.9461746957575601, 0.3153915652525201, 0.5462742152960395

@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, models, register_model
@@ -66,6 +67,8 @@ _operator(operator.add, None, lambda builder, a, b: builder.fadd(a, b, flags=_FL
 _operator(operator.sub, None, lambda builder, a, b: builder.fsub(a, b, flags=_FLAGS))
 _operator(operator.mul, None, lambda builder, a, b: builder.fmul(a, b, flags=_FLAGS))
 _operator(operator.truediv, None, lambda builder, a, b: builder.fdiv(a, b, flags=_FLAGS))
+_operator(min, None, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
+_operator(max, None, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
 _operator(operator.and_, None, lambda builder, a, b: builder.and_(a, b))
 for _function, _sign in ((operator.ge, ">="), (operator.gt, ">"), (operator.le, "<="), (operator.lt, "<")):
     # The lambda's own default keeps the sign of this turn.
@@ -105,6 +108,16 @@ def _select(typing_context, mask, yes, no):  # type: ignore[no-untyped-def]
     return kind(mask, yes, no), generate
 
 
+def _minus_abs(typing_context, lanes):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        width = lanes.dtype.bitwidth
+        bits = builder.bitcast(args[0], ir.VectorType(ir.IntType(width), LANES))
+        negative = builder.or_(bits, ir.Constant(bits.type, [1 << (width - 1)] * LANES))
+        return builder.bitcast(negative, args[0].type)
+
+    return lanes(lanes), generate
+
+
 def _any_of(typing_context, mask):  # type: ignore[no-untyped-def]
     def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
         bits = builder.bitcast(args[0], ir.IntType(LANES))
@@ -128,6 +141,26 @@ def _total(typing_context, lanes):  # type: ignore[no-untyped-def]
         return builder.extract_element(sums, ir.Constant(ir.IntType(32), 0))
 
     return lanes.dtype(lanes), generate
+
+
+def _eight_totals(typing_context, eight):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        # Halves of two are added side by side: first pairs, then fours, then both ends.
+        rounds = (
+            ((0, 8, 1, 9, 4, 12, 5, 13), (2, 10, 3, 11, 6, 14, 7, 15)),
+            ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
+            ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)),
+        )
+        sums = cgutils.unpack_tuple(builder, args[0], LANES)
+        for masks in rounds:
+            parts = [ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(mask)) for mask in masks]
+            sums = [
+                builder.fadd(*(builder.shuffle_vector(one, other, part) for part in parts))
+                for one, other in zip(sums[::2], sums[1::2], strict=True)
+            ]
+        return sums[0]
+
+    return eight.dtype(eight), generate
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -183,9 +216,13 @@ ramp: Any = intrinsic(_ramp)
 """``ramp(number)``: the number, and 1 more from lane to lane."""
 select: Any = intrinsic(_select)
 """``select(mask, yes, no)``: lane by lane one of two, each lanes or a number."""
+minus_abs: Any = intrinsic(_minus_abs)
+"""``minus_abs(lanes)``: ``-abs(lanes)``, lane by lane."""
 any_of: Any = intrinsic(_any_of)
 """``any_of(mask)``: whether one of its lanes is true."""
 total: Any = intrinsic(_total)
 """``total(lanes)``: their sum, always in the same order."""
+eight_totals: Any = intrinsic(_eight_totals)
+"""``eight_totals((a, b, c, d, e, f, g, h))``: lanes of the sums of each, in less than eight times `total`."""
 exp: Any = intrinsic(_exp)
 """``exp(lanes)``, lane by lane: for float64; of float32 `blending.neg_exp` takes eight at a time."""

@@ -17,6 +17,12 @@ from hw4.splat.rasterize.compiled import kernel
 BLOCK = 2048
 """Gaussians per block. Fixed, so that sums over blocks do not depend on the number of threads."""
 
+
+def blocks(n: int) -> int:
+    """Blocks that n Gaussians make."""
+    return -(-n // BLOCK)
+
+
 MAX_EXTEND = 3.33
 """Standard deviations beyond which alpha < 1/255 whatever the opacity (gsplat)."""
 

@@ -25,6 +25,19 @@ def n_threads() -> int:
     return torch.get_num_threads()
 
 
+def in_turn(*calls: Any) -> Callable[[int, int], None]:
+    """One kernel that calls several on a part, each given as ``(kernel, *args)``: they meet the same threads
+    once, and find in the cache what the one before left there.
+    """
+
+    def kernel(first: int, stop: int) -> None:
+        for one, *args in calls:
+            one(first, stop, *args)
+
+    kernel.__name__ = "+".join(one.__name__ for one, *_ in calls)
+    return kernel
+
+
 def spread(kernel: Callable[..., None], n: int, *args: Any, per_thread: int = 1) -> None:
     """Call ``kernel(first, stop, *args)`` on parts of range(n), on as many threads as torch uses.
 

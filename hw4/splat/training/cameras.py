@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hw4.geometry.cameras import camera_centers
+from hw4.splat.training.camera_kernel import turn_and_shift, turn_and_shift_gradient
 
 
 def scene_extent(cam_from_world: np.ndarray) -> float:
@@ -71,45 +72,24 @@ def corrected_torch(cam_from_world: Tensor, delta: Tensor, extent: float) -> Ten
 
 
 class _Corrected(torch.autograd.Function):
-    """`corrected` with its gradient by hand: one camera costs less than torch's dispatch of each step."""
+    """`corrected` with its gradient by hand."""
 
     @staticmethod
     def forward(ctx: Any, cam_from_world: Tensor, delta: Tensor, extent: float) -> Tensor:
         """(..., 4, 4), computed in float64."""
-        cameras, twists = cam_from_world.detach().double().numpy(), delta.detach().double().numpy()
-        rotation, ctx.jacobian = _rotation(twists[..., :3])
-        result = cameras.copy()
-        result[..., :3, :] = rotation @ cameras[..., :3, :]
-        # Where the axes and the origin are after the turn alone.
-        ctx.turned, ctx.extent, ctx.dtype = result[..., :3, :].copy(), extent, delta.dtype
-        result[..., :3, 3] += extent * twists[..., 3:]
-        return torch.from_numpy(result).to(cam_from_world.dtype)
+        cameras = cam_from_world.detach().double().reshape(-1, 4, 4).numpy()
+        twists = delta.detach().double().reshape(-1, 6).numpy()
+        result, turned, jacobians = (np.empty((len(twists), *shape)) for shape in ((4, 4), (3, 4), (3, 3)))
+        turn_and_shift(cameras, twists, extent, result, turned, jacobians)
+        ctx.given, ctx.shape, ctx.dtype = (extent, turned, jacobians), delta.shape, delta.dtype
+        return torch.from_numpy(result).view(cam_from_world.shape).to(cam_from_world.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, v: Tensor) -> tuple[None, Tensor, None]:
-        """A small turn a after R makes it ``R + [a]x R``; a is the left Jacobian times the change."""
-        v_top = v.detach().double().numpy()[..., :3, :]
-        M = v_top @ np.swapaxes(ctx.turned, -1, -2)
-        axial = np.stack(
-            [M[..., 2, 1] - M[..., 1, 2], M[..., 0, 2] - M[..., 2, 0], M[..., 1, 0] - M[..., 0, 1]], axis=-1
-        )
-        v_turn = (np.swapaxes(ctx.jacobian, -1, -2) @ axial[..., None])[..., 0]
-        v_delta = np.concatenate([v_turn, ctx.extent * v_top[..., 3]], axis=-1)
-        return None, torch.from_numpy(v_delta).to(ctx.dtype), None
-
-
-def _rotation(rotvecs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3), and the left Jacobians of SO(3)."""
-    angle = np.linalg.norm(rotvecs, axis=-1)[..., None, None]
-    safe = np.maximum(angle, 1e-4)
-    small = angle < 1e-4
-    # sin x / x, (1 - cos x) / x^2, (x - sin x) / x^3; the first terms of their series near 0.
-    first = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
-    second = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
-    third = np.where(small, 1 / 6 - angle**2 / 120, (safe - np.sin(safe)) / safe**3)
-    x, y, z = np.moveaxis(rotvecs, -1, 0)
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*rotvecs.shape[:-1], 3, 3)
-    square, eye = cross @ cross, np.eye(3)
-    return eye + first * cross + second * square, eye + second * cross + third * square
+        """Gradient of the corrections."""
+        v_twists = np.empty((len(ctx.given[1]), 6))
+        v_cameras = v.detach().double().reshape(-1, 4, 4).numpy()
+        extent, turned, jacobians = ctx.given
+        turn_and_shift_gradient(v_cameras, extent, turned, jacobians, v_twists)
+        return None, torch.from_numpy(v_twists).view(ctx.shape).to(ctx.dtype), None

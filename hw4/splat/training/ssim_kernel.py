@@ -1,4 +1,4 @@
-"""SSIM and its gradient in numba: two separable passes over blocks of rows that stay in the cache.
+"""Absolute difference, SSIM and their gradient in numba: two separable passes over cached blocks of rows.
 
 The same numbers as `hw4.splat.training.losses.ssim_torch`. With mu the blurred image, and xx, xy the blurred
 products, the forward pass also leaves d(SSIM)/d(mu_x), d/d(xx) and d/d(xy) of every window; the backward pass
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from hw4.splat.rasterize.threads import spread
 
@@ -51,7 +52,7 @@ def _blur_down(rows, window, target):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
-def forward(first, stop, x, y, window, d_mu, d_xx, d_xy, sums):  # type: ignore[no-untyped-def]
+def forward(first, stop, x, y, window, d_mu, d_xx, d_xy, sums, distances):  # type: ignore[no-untyped-def]
     """Sums of SSIM over the windows of blocks first <= block < stop, and its slopes.
 
     Args:
@@ -60,6 +61,7 @@ def forward(first, stop, x, y, window, d_mu, d_xx, d_xy, sums):  # type: ignore[
         window: (11,) weights.
         d_mu, d_xx, d_xy: (H - 10, 3 (W - 10)) filled: slopes of one window's SSIM.
         sums: (blocks,) float64, filled.
+        distances: (blocks,) float64, filled: of absolute differences, of all pixels in all.
     """
     f = x.dtype.type
     height, width = d_mu.shape
@@ -80,6 +82,12 @@ def forward(first, stop, x, y, window, d_mu, d_xx, d_xy, sums):  # type: ignore[
             _blur_along(xx, window, blurred[2, r - begin])
             _blur_along(yy, window, blurred[3, r - begin])
             _blur_along(xy, window, blurred[4, r - begin])
+        distances[block] = 0.0
+        for r in range(begin, end if end < height else len(x)):
+            of_x, of_y, distance = x[r], y[r], f(0)
+            for i in range(len(of_x)):
+                distance += abs(of_x[i] - of_y[i])
+            distances[block] += distance
         total = 0.0
         for r in range(begin, end):
             for m in range(5):
@@ -103,20 +111,21 @@ def forward(first, stop, x, y, window, d_mu, d_xx, d_xy, sums):  # type: ignore[
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST, error_model="numpy")
-def backward(first, stop, x, y, window, d_mu, d_xx, d_xy, factor, v_x):  # type: ignore[no-untyped-def]
-    """Gradient of ``factor`` times the sum over windows, for blocks of `ROWS` rows of pixels.
+def backward(first, stop, x, y, window, d_mu, d_xx, d_xy, factor, of_distance, v_x):  # type: ignore[no-untyped-def]
+    """Gradient of a loss in the image, for blocks of `ROWS` rows of pixels.
 
     Args:
         first, stop: range of blocks.
         x, y, window, d_mu, d_xx, d_xy: of `forward`.
-        factor: gradient of the loss with respect to the sum.
+        factor: gradient of the loss with respect to the sum over windows.
+        of_distance: and that to the sum of absolute differences.
         v_x: (H, 3 W) filled.
     """
     f = x.dtype.type
     height, width = x.shape
     n_rows, n_columns = d_mu.shape
     margin = 3 * (WINDOW - 1)
-    two, scale = f(2), f(factor)
+    zero, two, scale, step = f(0), f(2), f(factor), f(of_distance)
     # Windows over the edge of the image do not exist: zeros.
     line = np.zeros((3, n_columns + 2 * margin), x.dtype)
     spread_out = np.empty((3, width), x.dtype)
@@ -135,32 +144,33 @@ def backward(first, stop, x, y, window, d_mu, d_xx, d_xy, factor, v_x):  # type:
             # The window is symmetric: the sum over windows that hold a pixel is a blur as well.
             _blur_along(line[m], window, spread_out[m])
         for i in range(width):
-            out[i] = scale * (
-                spread_out[0, i] + two * of_x[i] * spread_out[1, i] + of_y[i] * spread_out[2, i]
-            )
+            a, b = of_x[i], of_y[i]
+            slope = step if a > b else (-step if a < b else zero)
+            out[i] = slope + scale * (spread_out[0, i] + two * a * spread_out[1, i] + b * spread_out[2, i])
 
 
-class FusedSsim(torch.autograd.Function):
-    """Mean SSIM of (H, W, 3) images on the CPU, differentiable in the first."""
+class FusedTerms(torch.autograd.Function):
+    """Mean absolute difference and mean SSIM of (H, W, 3) images on the CPU, differentiable in the first."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, target: Tensor, window: Tensor) -> Tensor:
+    def forward(ctx: Any, image: Tensor, target: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
         """See `hw4.splat.training.losses.ssim`; both edges at least 11 pixels."""
         x = image.detach().contiguous().numpy().reshape(len(image), -1)
         y = target.detach().contiguous().numpy().reshape(len(target), -1)
         weights = window.numpy()
         height, width = x.shape[0] - WINDOW + 1, x.shape[1] - 3 * (WINDOW - 1)
         slopes = np.empty((3, height, width), x.dtype)
-        sums = np.empty(-(-height // ROWS), np.float64)
-        spread(forward, len(sums), x, y, weights, *slopes, sums)
-        ctx.given, ctx.size = (x, y, weights, *slopes), height * width
-        ctx.shape = image.shape
-        return image.new_tensor(sums.sum() / ctx.size)
+        sums, distances = np.empty((2, -(-height // ROWS)), np.float64)
+        spread(forward, len(sums), x, y, weights, *slopes, sums, distances)
+        ctx.given, ctx.windows, ctx.shape = (x, y, weights, *slopes), height * width, image.shape
+        return image.new_tensor(distances.sum() / x.size), image.new_tensor(sums.sum() / ctx.windows)
 
     @staticmethod
-    def backward(ctx: Any, v: Tensor) -> tuple[Tensor, None, None]:
+    @once_differentiable
+    def backward(ctx: Any, v_distance: Tensor, v_ssim: Tensor) -> tuple[Tensor, None, None]:
         """Gradient of the image."""
         x = ctx.given[0]
         v_x = np.empty_like(x)
-        spread(backward, -(-len(x) // ROWS), *ctx.given, v.item() / ctx.size, v_x)
+        factors = v_ssim.item() / ctx.windows, v_distance.item() / x.size
+        spread(backward, -(-len(x) // ROWS), *ctx.given, *factors, v_x)
         return torch.from_numpy(v_x).view(ctx.shape), None, None

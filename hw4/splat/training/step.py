@@ -1,6 +1,6 @@
 """State of one training run, and one iteration of it without waiting for the device."""
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,35 +14,15 @@ from hw4.data.scenes.scene import TrainScene
 from hw4.models.registry import choices
 from hw4.splat.gaussians import TRAINED, clone, parameters, render_gaussians
 from hw4.splat.rasterize import device_for
+from hw4.splat.rasterize.trained import TrainedView, render_trained
 from hw4.splat.start import Initialisation
 from hw4.splat.training.adam_kernel import adam_step, step_without_gradient
 from hw4.splat.training.cameras import first_parameters, learnt_cameras, scene_extent
 from hw4.splat.training.densify import density_control
-from hw4.splat.training.losses import depth_loss, psnr, ssim
+from hw4.splat.training.losses import Losses, depth_loss, photo_terms
 from hw4.splat.training.masking import Mask, of_mask
 
 BACKGROUNDS = {"black": 0.0, "white": 1.0}
-
-
-@dataclass
-class Losses:
-    """What an iteration measured, on the device; reading it waits for the device.
-
-    `image` and `target` differ in a `share` of their pixels alone.
-    """
-
-    loss: Tensor
-    l1: Tensor
-    ssim: Tensor
-    image: Tensor
-    target: Tensor
-    share: float = 1.0
-
-    def read(self) -> dict[str, float]:
-        """``loss``, ``l1``, ``ssim`` and ``psnr_train`` as numbers, in one transfer."""
-        names = ("loss", "l1", "ssim", "psnr_train")
-        values = torch.stack([self.loss, self.l1, self.ssim, psnr(self.image, self.target, self.share)])
-        return dict(zip(names, values.tolist(), strict=True))
 
 
 def means_lr(config: SplatConfig, step: int, extent: float) -> float:
@@ -76,7 +56,12 @@ def _optimizers(
 def view_order(n_views: int, seed: int, step: int) -> int:
     """View of a step (from 1): every view once per round, each round in an order of its own."""
     turn, place = divmod(step - 1, n_views)
-    return int(np.random.default_rng([seed, 17, turn]).permutation(n_views)[place])
+    return int(_round(n_views, seed, turn)[place])
+
+
+@lru_cache(maxsize=4)
+def _round(n_views: int, seed: int, turn: int) -> np.ndarray:
+    return np.random.default_rng([seed, 17, turn]).permutation(n_views)
 
 
 class TrainingRun:
@@ -145,13 +130,9 @@ class TrainingRun:
     ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Image (H, W, X), alpha (H, W) and info of a training view."""
         height, width = self.images[view].shape[:2]
-        one = slice(view, view + 1)
-        learnt = self.learnt[one] if self.config.optimize_cameras else self.learnt[one].detach()
-        kind = self.config.camera_parameters
-        viewmats = learnt_cameras(kind, self.viewmats[one], learnt, self.extent)
         colors, alphas, info = render_gaussians(
             self.gaussians,
-            viewmats,
+            self._camera(view),
             self.Ks[view : view + 1],
             width,
             height,
@@ -161,6 +142,23 @@ class TrainingRun:
         )
         return colors[0], alphas[0, ..., 0], info
 
+    def _camera(self, view: int) -> Tensor:
+        """(1, 4, 4) training camera as it stands, differentiable where cameras are optimised."""
+        one = slice(view, view + 1)
+        learnt = self.learnt[one] if self.config.optimize_cameras else self.learnt[one].detach()
+        return learnt_cameras(self.config.camera_parameters, self.viewmats[one], learnt, self.extent)
+
+    def _picture(self, view: int) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
+        """Image (H, W, 3), depth with alpha (H, W, 2) where depths are compared, and info of a view."""
+        if self.depths is not None or self.device.type != "cpu":
+            rendered, alpha, info = self.render(view, self.background(), "RGB+ED" if self.depths else "RGB")
+            depth = torch.stack([rendered[..., 3], alpha], dim=-1) if self.depths else None
+            return rendered[..., :3], depth, info
+        height, width = self.images[view].shape[:2]
+        seen = TrainedView(self.Ks[view], self.background()[0], width, height, self.sh_degree())
+        image, info = render_trained(self.gaussians, self._camera(view)[0], seen)
+        return image, None, info
+
     def advance(self) -> Losses:
         """One iteration. Waits for the device only where density control counts Gaussians (`refines`)."""
         config = self.config
@@ -169,17 +167,17 @@ class TrainingRun:
         self.camera_optimizer.param_groups[0]["lr"] = camera_lr(config, self.step)
         view = view_order(len(self.images), config.seed, self.step)
         target = self.images[view]
-        rendered, alpha, info = self.render(view, self.background(), "RGB+ED" if self.depths else "RGB")
-        image, share = rendered[..., :3], 1.0
+        image, depth, info = self._picture(view)
+        share = 1.0
         masked = self.masks[view]
         if masked is not None:
             image, share = masked[0].laid(image, target), masked[0].share
-        l1, similarity = (image - target).abs().mean(), ssim(image, target, config.ssim_padding)
+        l1, similarity = photo_terms(image, target, config.ssim_padding)
         if masked is not None:
             l1, similarity = of_mask(l1, share), of_mask(similarity, masked[1], elsewhere=1.0)
         loss = (1 - config.ssim_weight) * l1 + config.ssim_weight * (1 - similarity)
-        if self.depths is not None:
-            loss = loss + config.depth_weight * depth_loss(rendered[..., 3], alpha, self.depths[view])
+        if self.depths is not None and depth is not None:
+            loss = loss + config.depth_weight * depth_loss(depth[..., 0], depth[..., 1], self.depths[view])
         fails = (self.failed_at == 0) & ~torch.isfinite(loss.detach())
         self.failed_at = torch.where(fails, self.step, self.failed_at)
         if self.density is not None:
@@ -202,8 +200,8 @@ class TrainingRun:
             self.density.before_step(self.gaussians, self.optimizers, self.step)
         if self.step < self.config.iterations or self.config.update_at_end:
             self._step_optimizers()
-        for optimizer in (*self.optimizers.values(), self.camera_optimizer):
-            optimizer.zero_grad(set_to_none=True)
+        for parameter in (*self.gaussians.values(), self.learnt):
+            parameter.grad = None
         # gsplat's strategies draw Gaussians by opacity: NaN there is an error of torch's, not a state.
         if self.density is not None and not (self.refines() and self.problem() is not None):
             self.density.after_step(self.gaussians, self.optimizers, self.step, info, self.means_lr())

@@ -7,6 +7,7 @@ from torch.nn import Parameter
 
 from hw4.splat.gaussians import make_gaussians, render_gaussians
 from hw4.splat.rasterize import RasterOptions, Splats, Views, rasterize
+from hw4.splat.rasterize.trained import TrainedView, render_trained
 from hw4.splat.training.adam_kernel import adam_step, step_without_gradient
 from hw4.splat.training.cameras import corrected, corrected_torch
 
@@ -103,3 +104,40 @@ def test_harmonics_that_are_not_used_change_nothing(degree: int) -> None:
     torch.testing.assert_close(pictures[0], pictures[1])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("degree", "colour"), [(0, 0.0), (1, 0.0), (2, 0.3), (3, 1.0)])
+def test_a_training_view_in_one_function_is_that_of_torchs_steps(degree: int, colour: float) -> None:
+    """Picture, what density control reads, and every gradient, also the camera's."""
+    gaussians = make_gaussians((random(300, 3) * 0.4).numpy(), (random(300, 3) * 40 + 120).numpy(), 3, 0.5)
+    for name, size in (("shN", 0.3), ("scales", 0.3), ("quats", 0.5), ("opacities", 1.0)):
+        gaussians[name].data.add_(size * random(*gaussians[name].shape, seed=8))
+    K = torch.tensor([[20.0, 0, 12], [0, 20, 10], [0, 0, 1]])
+    camera = torch.eye(4)
+    camera[:3, 3] = torch.tensor([0.1, -0.2, 3.0])
+    background = torch.full((3,), colour)
+    found = []
+    for at_once in (True, False):
+        viewmat = camera.clone().requires_grad_()
+        for parameter in gaussians.values():
+            parameter.grad = None
+        if at_once:
+            view = TrainedView(K, background, 24, 20, degree)
+            picture, info = render_trained(gaussians, viewmat, view)
+        else:
+            options = {"sh_degree": degree, "backgrounds": background[None]}
+            pictures, _, info = render_gaussians(gaussians, viewmat[None], K[None], 24, 20, **options)
+            picture = pictures[0]
+            info["means2d"].retain_grad()
+        (picture * random(*picture.shape, seed=9)).sum().backward()
+        grads = {name: p.grad for name, p in gaussians.items() if p.requires_grad}
+        found.append((picture.detach(), info, {**grads, "viewmat": viewmat.grad}))
+    (ours, our_info, our_grads), (theirs, their_info, their_grads) = found
+    assert theirs.std() > 0.01 and our_info.keys() == their_info.keys()
+    torch.testing.assert_close(ours, theirs)
+    for name in ("means2d", "radii", "depths", "conics", "opacities"):
+        torch.testing.assert_close(our_info[name], their_info[name])
+    torch.testing.assert_close(our_info["means2d"].grad, their_info["means2d"].grad, rtol=1e-4, atol=1e-5)
+    for name, expected in their_grads.items():
+        assert (our_grads[name] is None) == (expected is None) == (name == "shN" and degree == 0)
+        torch.testing.assert_close(our_grads[name], expected, rtol=1e-4, atol=1e-5)

@@ -26,6 +26,7 @@ from hw4.config import DensifyConfig, EvalConfig, SplatConfig
 from hw4.splat import gaussians as gaussians_module
 from hw4.splat.gaussians import clone
 from hw4.splat.rasterize import RasterOptions, Splats, Views, api
+from hw4.splat.rasterize.trained import TrainedView
 from hw4.splat.scoring.evaluate import Photo, align_view, evaluate, render_view
 from hw4.splat.start import Initialisation
 from hw4.splat.training import cameras
@@ -98,11 +99,24 @@ def flat_rasterizer(
     return image, torch.ones(1, height, width, 1), {**info, "gaussian_ids": None}
 
 
+def render_in_steps(gaussians: ParameterDict, viewmat: Tensor, view: TrainedView) -> tuple[Tensor, Any]:
+    size, background = (view.width, view.height), view.background[None]
+    images, _, info = gaussians_module.render_gaussians(
+        gaussians, viewmat[None], view.K[None], *size, sh_degree=view.sh_degree, backgrounds=background
+    )
+    return images[0], info
+
+
+def terms_in_steps(image: Tensor, target: Tensor, padding: str) -> tuple[Tensor, Tensor]:
+    return (image - target).abs().mean(), ssim_torch(image, target)
+
+
 def make_run(strategy: str, monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
     scene, truth = true_scene()
     monkeypatch.setattr(gaussians_module, "rasterize", flat_rasterizer)
     # As on CUDA.
-    monkeypatch.setattr(training_run, "ssim", lambda image, target, _: ssim_torch(image, target))
+    monkeypatch.setattr(training_run, "render_trained", render_in_steps)
+    monkeypatch.setattr(training_run, "photo_terms", terms_in_steps)
     monkeypatch.setattr(training_run, "adam_step", lambda optimizer: optimizer.step())
     monkeypatch.setattr(cameras, "corrected", cameras.corrected_torch)
     return TrainingRun(scene, disturbed(truth, 0.1), replace(CONFIG, densify=STRATEGIES[strategy]))

@@ -21,7 +21,7 @@ def images(height: int, width: int, dtype: torch.dtype, noise: float = 0.1) -> t
 
 
 def fused(image: Tensor) -> bool:
-    return type(image.grad_fn).__name__ == "FusedSsimBackward"
+    return type(image.grad_fn).__name__ == "FusedTermsBackward"
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-13), (torch.float32, 5e-6)])
@@ -118,3 +118,13 @@ def test_the_package_gets_planes_and_is_asked_for_whole_windows(monkeypatch: pyt
     monkeypatch.setattr(losses, "_package", lambda: kernel)
     assert torch.equal(losses.ssim_of_package(image, target), ssim_torch(image, target))
     assert fused(ssim(image, target)), "on the CPU ours is taken"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_absolute_difference_beside_it_is_torchs(size: tuple[int, int]) -> None:
+    image, target = images(*size, torch.float64)
+    distance, similarity = losses.photo_terms(image, target)
+    expected = 2 * (image - target).abs().mean() - 3 * ssim_torch(image, target)
+    torch.testing.assert_close(2 * distance - 3 * similarity, expected)
+    (gradient,) = torch.autograd.grad(2 * distance - 3 * similarity, image)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, image)[0], rtol=1e-9, atol=1e-12)
