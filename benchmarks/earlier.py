@@ -124,7 +124,6 @@ def vggt(record: Record, sides: Sequence[Side], height: int, width: int) -> None
     both = in_turns(sides, 1, lambda side: side.do("vggt", height, width, environment=ONE_THREAD))
     what = "VGGT, official size, cameras and depth", f"pair and two subsets of its frames, {width}x{height}"
     parity = f"largest difference of a camera {largest(both):.0e}"
-    # The goal is against upstream, see `benchmarks.vggt`.
     add(record, what, sides[1], both, parity)
 
 
@@ -132,8 +131,7 @@ def sample(record: Record, sides: Sequence[Side], pairs: int, turns: int) -> Non
     """The generated data."""
     both = in_turns(sides, turns, lambda side: side.do("sample", pairs))
     parity = "the same bytes" if np.array_equal(*(one.found["bytes"] for one in both)) else "OTHER BYTES"
-    # On an idle machine with two cores.
-    add(record, ("Generated data", f"{pairs} pairs and a scene"), sides[1], both, parity, 1.8)
+    add(record, ("Generated data", f"{pairs} pairs and a scene"), sides[1], both, parity)
 
 
 def largest(both: Sequence[Done]) -> float:
@@ -142,17 +140,10 @@ def largest(both: Sequence[Done]) -> float:
     return float(np.nanmax(np.abs(now - before)))
 
 
-def add(
-    record: Record,
-    what: tuple[str, str],
-    earlier: Side,
-    both: Sequence[Done],
-    parity: str,
-    goal: float | None = None,
-) -> None:
+def add(record: Record, what: tuple[str, str], earlier: Side, both: Sequence[Done], parity: str) -> None:
     """A row by the clock, and the CPU time as a line; `what`: the work and its size."""
     now, before = (one.spent for one in both)
-    record.add(Ratio(*what, earlier.name, now["wall"], before["wall"], parity, goal))
+    record.add(Ratio(*what, earlier.name, now["wall"], before["wall"], parity))
     record.fact(f"CPU time of that: {now['cpu']:.2f} s against {before['cpu']:.2f} s")
 
 

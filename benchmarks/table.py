@@ -28,6 +28,9 @@ make bench-table        # all cells, then this file
 python -m benchmarks.rasterize
 ```
 
+`earlier`, `endtoend` and `training` time an earlier revision of this project too (`--before REV`), unpacked
+from the checkout's own history.
+
 What needs a CUDA GPU is measured by `make gpu-check`, which leaves `results/gpu.json`.
 """
 
