@@ -41,8 +41,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_recipe(name: str, out: Path, *more: str) -> tuple[list[dict[str, Any]], str]:
     """Results of a recipe's jobs, in folders 0, 1, ... of `out`, and what the terminal says."""
-    common = ["wandb=disabled", f"cache.root={out.parent / 'cache'}"]
-    jobs = plan([f"+experiment={name}", *more, *common], False).jobs
+    common = ["wandb=disabled", f"cache.root={out.parent / 'cache'}", "report.auto=false"]
+    jobs = plan([f"+experiment={name}", *common, *more], False).jobs
     terminal = io.StringIO()
     for number, config in enumerate(jobs):
         console = Console(file=terminal, width=200)
@@ -65,7 +65,8 @@ def test_there_are_ten() -> None:
     ],
 )
 def test_a_column_of_the_report(name: str, views: int, where: list[str], tree: Path, tmp_path: Path) -> None:
-    (result,), said = run_recipe(name, tmp_path / "out", *NETWORK, *(key.format(tree) for key in where))
+    places = [key.format(tree) for key in where]
+    (result,), said = run_recipe(name, tmp_path / "out", *NETWORK, "report.auto=true", *places)
     pose, folder = result["pose"], tmp_path / "out" / "0"
     assert [one["idx"] for one in pose["samples"]] == [CASE, 1]
     assert {one["n_views"] for one in pose["samples"]} == {views}

@@ -18,7 +18,7 @@ def test_a_failed_sweep_does_not_show_the_results_of_the_one_before(
     pairs_folder: MakePairs, tmp_path: Path
 ) -> None:
     root, _ = pairs_folder(2)
-    sweep = ("-m", "metrics.mode=R,T", "hydra.sweep.dir=sweep", "report.auto=false")
+    sweep = ("-m", "metrics.mode=R,T", "hydra.sweep.dir=sweep")
     assert run_pose(tmp_path, root, *sweep).returncode == 0
     done = run_pose(tmp_path, tmp_path / "nowhere", *sweep)
     assert done.returncode == 1

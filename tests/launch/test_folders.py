@@ -44,7 +44,7 @@ def test_the_comparison_lies_beside_its_jobs(
     pairs_folder: MakePairs, tmp_path: Path, given: str, folder: str
 ) -> None:
     root, _ = pairs_folder(1)
-    done = run_pose(tmp_path, root, "-m", "metrics.mode=R,T", given, "report.auto=false")
+    done = run_pose(tmp_path, root, "-m", "metrics.mode=R,T", given)
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / folder / "comparison.json").read_text())
     assert len(content["jobs"]) == 2 and (tmp_path / folder / "1" / "results.json").is_file()
@@ -117,7 +117,7 @@ def test_a_run_and_a_sweep_leave_files_of_somebody_else_alone(
         (tmp_path / mine).parent.mkdir()
         (tmp_path / mine).write_text("mine")
         for _ in range(2):
-            done = run_pose(tmp_path, root, *arguments, "report.auto=false")
+            done = run_pose(tmp_path, root, *arguments)
             assert done.returncode == 1 and "which would be overwritten" in done.stderr
             assert (tmp_path / mine).read_text() == "mine"
 
@@ -225,9 +225,7 @@ def test_jobs_with_folders_of_their_own_are_accepted(subdir: str) -> None:
 def test_two_processes_in_one_folder_take_turns(pairs_folder: MakePairs, tmp_path: Path) -> None:
     root, _ = pairs_folder(3)
     with ThreadPoolExecutor(2) as pool:
-        both = list(
-            pool.map(lambda _: run_pose(tmp_path, root, "hydra.run.dir=out", "report.auto=false"), "ab")
-        )
+        both = list(pool.map(lambda _: run_pose(tmp_path, root, "hydra.run.dir=out"), "ab"))
     assert [done.returncode for done in both] == [0, 0], both
     assert len((tmp_path / "out" / "samples.jsonl").read_text().splitlines()) == 3
 

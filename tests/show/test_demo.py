@@ -40,6 +40,12 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures, which take most of a demo's time, are left out where nobody looks at them."""
+    monkeypatch.setattr("hw4.show.demo.run.save_figure", lambda figure, path: path)
+
+
 def read_ply(path: str) -> tuple[np.ndarray, np.ndarray]:
     vertex = PlyData.read(path)["vertex"]
     return np.stack([vertex[name] for name in "xyz"], 1), vertex.data
@@ -110,7 +116,7 @@ def test_the_threshold_filters_the_3d_files_alone(photos: list[Path], tmp_path: 
         assert both[0].read_bytes() == both[1].read_bytes()
 
 
-def test_depth_is_cleaned_as_upstream_does(photos: list[Path], tmp_path: Path) -> None:
+def test_depth_is_cleaned_as_upstream_does(photos: list[Path], undrawn: None, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     upstream = import_alignment().base_opt
     r = KnownModel().reconstruct(photos)
