@@ -219,6 +219,7 @@ def test_job_and_its_errors(photos: list[Path], tmp_path: Path, monkeypatch: pyt
     assert [view["name"] for view in demo["views"]] == ["000.png", "003.png", "006.png"]
     assert Path(demo["files"]["glb"]).is_file() and demo["n_points"] <= demo["n_points_all"]
     monkeypatch.setattr("hw4.models.registry.build_model", lambda _: 1 / 0)
+    monkeypatch.setattr("hw4.show.demo.run.save_figure", lambda figure, path: path)
     run_job(config, tmp_path / "again", Console(quiet=True))
     again = json.loads((tmp_path / "again" / "results.json").read_text())["demo"]
     assert again["n_points"] == demo["n_points"], "the second run takes the reconstruction from the cache"

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from hw4.config import Config, EvalConfig, InitConfig, PretrainConfig, SampleConfig, SplatConfig
-from hw4.config.root import CacheConfig
+from hw4.config.root import CacheConfig, ReportConfig
 from hw4.jobs import run as job
 from hw4.metrics import HIGHER, LOWER
 from hw4.models.dust3r.config import Dust3rConfig
@@ -48,10 +48,11 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             init=InitConfig(max_points=200),
             eval=EvalConfig(lpips_download=False),
         ),
+        report=ReportConfig(auto=False),
         cache=CacheConfig(root=str(folder / "cache")),
     )
     pretrain = PretrainConfig(
-        steps=2,
+        steps=1,
         batch_size=1,
         views=2,
         workers=0,
