@@ -14,7 +14,7 @@ import pytest
 from tests.support import forked
 from tests.support.cli import hw4
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a fresh interpreter is started elsewhere")
+pytestmark = pytest.mark.skipif(not forked.AVAILABLE, reason="a fresh interpreter is started here")
 
 SURROUNDINGS = """
 import json, locale, logging, os, resource, signal, stat, sys, tempfile, threading, warnings
