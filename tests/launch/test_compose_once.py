@@ -1,8 +1,6 @@
 """A configuration that was composed before is the one that Hydra would compose again."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from hw4.launch.sweep import plan
+from tests.support import forked
 
 # Jobs as Hydra hands them over, with its own node, and how often it composed.
 JOBS = """
@@ -24,6 +23,7 @@ from hw4.launch.cli import _hand_to_hydra
 from hw4.launch.conf import conf_dir
 from hw4.launch.compose_once import composed_once
 from hw4.launch.sweep import plan
+from tests.support import forked
 
 os.environ["HYDRA_FULL_ERROR"] = "1"
 composes, jobs = [], []
@@ -82,9 +82,7 @@ def test_each_job_is_composed_once_and_is_the_same(tmp_path: Path) -> None:
         (["-m"], [*pose, "metrics.mode=T", "metrics={bootstrap: 20},{mode: R}"], ["hydra.sweep.dir=4"]),
         (["-m"], [*pose, "metrics.mode=R,T", "++metrics={mode: R}"], ["hydra.sweep.dir=5"]),
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", JOBS, json.dumps(cases)], capture_output=True, text=True, cwd=tmp_path
-    )
+    done = forked.run([json.dumps(cases)], code=JOBS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("found ")]
     found = [json.loads(line.removeprefix("found ")) for line in lines]
