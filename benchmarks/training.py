@@ -1,9 +1,10 @@
 """The parts of a training iteration besides the rasterizer, and whole iterations, against their usual forms.
 
-    python -m benchmarks.training [--quick]
+    python -m benchmarks.training [--quick] [--before REV]
 
 SSIM with its gradient against torch's convolutions with autograd and against torchmetrics; the optimizer's
-step against torch's loop over tensors; whole iterations of the sample scene with the share of each part.
+step against torch's loop over tensors; whole iterations of the sample scene, and one by an earlier revision;
+a splat with the threads that hw4 settles on, and as the caller's environment has them.
 """
 
 import os
@@ -11,9 +12,12 @@ import os
 # torch's OpenMP threads that spin while waiting take the cores of the kernels' threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +25,22 @@ from torch import Tensor
 from torch.nn import Parameter
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from benchmarks.measure import Ratio, Record, Scaling, best, seconds, start
+from benchmarks.earlier import SETTLED, Side, in_turns
+from benchmarks.endtoend import BEFORE, unpacked
+from benchmarks.measure import (
+    ROOT,
+    Ratio,
+    Record,
+    Scaling,
+    Spent,
+    begin,
+    best,
+    make_parser,
+    seconds,
+    timed,
+)
 from hw4.config import SampleConfig, SplatConfig
+from hw4.data.sample import ensure_sample
 from hw4.data.scenes.scene import scene_of
 from hw4.splat.start import from_scene
 from hw4.splat.training.adam_kernel import adam_step
@@ -150,12 +168,61 @@ def iterations(record: Record) -> None:
     )
 
 
+def before_and_now(record: Record, revision: str) -> None:
+    """An iteration by an earlier revision and by this code, with the same settings of threads, in turns."""
+    count, turns = (60, 2) if record.quick else (400, 3)
+    with tempfile.TemporaryDirectory() as folder:
+        earlier = Side(f"hw4 of {revision}", unpacked(revision, Path(folder, "before")), SETTLED)
+        sides = [Side("now", ROOT, SETTLED), earlier]
+        both = in_turns(sides, turns, lambda side: side.do("iterations", 12_000, count))
+    now, before = (float(one.found["psnr"]) for one in both)
+    parity = f"PSNR of the training photos after {count} iterations {now:.2f} dB against {before:.2f} dB"
+    size = f"12000 Gaussians, {SampleConfig().width}x{SampleConfig().height}"
+    spent, spent_before = (one.spent for one in both)
+    what, against = "A training iteration", f"hw4 of {revision}"
+    record.add(Ratio(what, size, against, spent["wall"], spent_before["wall"], parity, 1.5))
+    record.add(Ratio(f"{what}, CPU time", size, against, spent["cpu"], spent_before["cpu"], "", 1.5))
+
+
+def thread_settings(record: Record) -> None:
+    """A splat as a command runs it, and without what `hw4.launch.threads` settles; best CPU time of turns."""
+    count, turns = (20, 1) if record.quick else (400, 2)
+    unsettled = "from hw4.launch.cli import main; main()"
+    programs = {"hw4's": ["-m", "hw4"], "the caller's": ["-c", unsettled]}
+    spent: dict[str, Spent] = {}
+    gaussians = []
+    with tempfile.TemporaryDirectory() as name:
+        sample = ensure_sample(SampleConfig(root=str(Path(name, "sample")), pairs=1))
+        overrides = ["task=splat", f"splat.iterations={count}", "splat.video_frames=0", f"data.root={sample}"]
+        overrides += ["splat.eval.lpips_download=false", "data.pairs=1", "hydra.run.dir=out"]
+        for turn in range(turns):
+            for settings in list(programs) if turn % 2 == 0 else list(programs)[::-1]:
+                folder = Path(name, f"{settings}_{turn}")
+                folder.mkdir()
+                one = timed([sys.executable, *programs[settings], *overrides], ROOT, folder)
+                spent[settings] = min(spent.get(settings, one), one, key=lambda each: each.cpu)
+                gaussians += [path.read_bytes() for path in sorted(Path(folder, "out").rglob("*.ply"))]
+    same = "the same PLY" if len(set(gaussians)) == 1 else "OTHER PLY FILES"
+    ours, theirs = spent.values()
+    # A quarter less is asked for.
+    what = "CPU time of a splat, threads by hw4's settings"
+    ratio = Ratio(what, f"{count} iterations", "the caller's environment", ours.cpu, theirs.cpu, same, 4 / 3)
+    record.add(ratio)
+    record.fact(f"by the clock: {seconds(ours.wall)} against {seconds(theirs.wall)}")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    record = start("training", __doc__ or "", argv)
+    parser = make_parser("training", __doc__)
+    parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
+    parser.add_argument("--before", metavar="REV", default=BEFORE, help="the earlier revision (%(default)s)")
+    given = parser.parse_args(argv)
+    record = begin("training", given.quick)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     similarity(record)
     optimizer_step(record)
     iterations(record)
+    before_and_now(record, given.before)
+    thread_settings(record)
     record.save()
 
 
