@@ -48,7 +48,7 @@ def fresh(
 def both(
     cwd: Path, *arguments: str, module: str = "", code: str = "", **env: str
 ) -> list[subprocess.CompletedProcess[str]]:
-    how = {"cwd": cwd, "env": {**os.environ, **env}, "module": module, "code": code}
+    how = {"cwd": cwd, "env": forked.given({**os.environ, **env}), "module": module, "code": code}
     assert forked.can_fork(how["env"])  # type: ignore[arg-type]
     return [run([*arguments], **how) for run in (forked.run, fresh)]  # type: ignore[operator]
 
@@ -131,6 +131,16 @@ def test_what_a_library_reads_at_its_import_asks_for_a_fresh_interpreter(tmp_pat
     code = "import sys; print(sys.orig_argv[1], 'torch' in sys.modules)"
     done = forked.run([], cwd=tmp_path, env={**os.environ, "HOME": "/"}, code=code)
     assert done.stdout == "-c False\n"
+
+
+def test_what_libraries_leave_in_pytests_environment_is_not_for_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_SERVICE", "of pytest's own process")
+    assert forked.can_fork(os.environ)
+    for env in (os.environ, {**os.environ, "HOME": "/"}):
+        code = "import os, sys; print('WANDB_SERVICE' in os.environ)"
+        assert forked.run([], cwd=tmp_path, env=env, code=code).stdout == "False\n"
 
 
 def test_the_server_has_one_thread_and_no_module_that_looks_around(tmp_path: Path) -> None:

@@ -39,16 +39,28 @@ RUNTIME = {
 }
 # What `hw4.launch.threads` gives a process that has none.
 SETTLED = {"OMP_WAIT_POLICY": "PASSIVE"}
+# What cv2, W&B and torch put into the environment of whoever imports them, pytest among them.
+LEFT = {
+    *("QT_QPA_FONTDIR", "QT_QPA_PLATFORM_PLUGIN_PATH", "LD_LIBRARY_PATH", "OPENCV_IO_ENABLE_OPENEXR"),
+    *("WANDB_SILENT", "WANDB_SERVICE", "TORCHINDUCTOR_CACHE_DIR"),
+}
+_BEFORE = dict(os.environ)
+
+
+def given(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what libraries have left in it since this module was imported."""
+    return {name: value for name, value in env.items() if name not in LEFT or value == _BEFORE.get(name)}
 
 
 class _Server:
     """One for each process that asks; it ends with it."""
 
     def __init__(self, libraries: Sequence[str] = LIBRARIES) -> None:
-        self.environment = dict(os.environ)
+        self.environment = given(os.environ)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
             [sys.executable, str(SERVER), str(theirs.fileno()), *libraries],
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
@@ -81,7 +93,7 @@ def can_fork(env: Mapping[str, str]) -> bool:
         return False
     with _LOCK:
         theirs = _server().environment
-    ours, theirs = ({**SETTLED, **one} for one in (env, theirs))
+    ours, theirs = ({**SETTLED, **one} for one in (given(env), theirs))
     return all(name in RUNTIME or ours.get(name) == theirs.get(name) for name in ours.keys() | theirs.keys())
 
 
@@ -103,7 +115,7 @@ class Forked:
         stderr: int = 2,
     ) -> None:
         what = {"arguments": [*arguments], "module": module, "code": code}
-        request = {**what, "cwd": str(cwd), "env": dict(env)}
+        request = {**what, "cwd": str(cwd), "env": given(env)}
         with _LOCK:
             self._report = _server().fork(request, [0, stdout, stderr])
         self.returncode: int | None = None
@@ -160,9 +172,8 @@ def start(
     if can_fork(env):
         return Forked(arguments, cwd=cwd, env=env, module=module, code=code, stdout=stdout, stderr=stderr)
     how = ["-m", module] if module else ["-c", code]
-    return subprocess.Popen(
-        [sys.executable, *how, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr
-    )
+    command = [sys.executable, *how, *arguments]
+    return subprocess.Popen(command, cwd=cwd, env=given(env), stdout=stdout, stderr=stderr)
 
 
 def run(
