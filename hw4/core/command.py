@@ -2,13 +2,23 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 STARTED = "HW4_STARTED"
 
 
-def mark_start() -> None:
-    """Note that a command begins; processes that it starts inherit it."""
-    os.environ.setdefault(STARTED, str(time.time()))
+@contextmanager
+def command_runs() -> Iterator[None]:
+    """While it is entered a command runs; processes that it starts inherit when it began."""
+    if STARTED in os.environ:
+        yield
+        return
+    os.environ[STARTED] = str(time.time())
+    try:
+        yield
+    finally:
+        os.environ.pop(STARTED, None)
 
 
 def command_started() -> float | None:

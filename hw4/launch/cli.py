@@ -136,14 +136,13 @@ def _print(flags: list[str], overrides: list[str]) -> int:
 
 def _compute(flags: list[str], overrides: list[str], sweep: bool) -> int:
     """Run the job, or every job of a sweep; 1 where a job of a sweep failed."""
-    from hw4.core.command import mark_start
+    from hw4.core.command import command_runs
     from hw4.core.limited import load_while_there_is_room
 
-    mark_start()
     load_while_there_is_room()
     from hw4.launch.compose_once import composed_once
 
-    with composed_once():
+    with command_runs(), composed_once():
         return _compute_composed(flags, overrides, sweep)
 
 

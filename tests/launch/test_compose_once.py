@@ -23,7 +23,6 @@ from hw4.launch.cli import _hand_to_hydra
 from hw4.launch.conf import conf_dir
 from hw4.launch.compose_once import composed_once
 from hw4.launch.sweep import plan
-from tests.support import forked
 
 os.environ["HYDRA_FULL_ERROR"] = "1"
 composes, jobs = [], []
