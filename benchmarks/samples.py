@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     record = start("samples", __doc__ or "", argv)
     cores, data = usable_cores(), SampleConfig()
     if record.quick:
-        data = SampleConfig(pairs=max(4, 2 * cores), frames=3, width=96, height=72)
+        # Few more than cores would be done when all have begun.
+        data = SampleConfig(pairs=max(16, 8 * cores), frames=3, width=96, height=72)
     sequences = load_pairs(data, InputConfig("interpolated"))[: max(20, 2 * cores)]
     pairs = load_pairs(SampleConfig(), InputConfig("pair"))
     sfm, network = predicted(model_config("sfm")), model_config("dust3r", device="cpu")
