@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.endtoend import BEFORE, unpacked
-from benchmarks.measure import ROOT, Ratio, Record, begin, make_parser
+from benchmarks.measure import ROOT, Ratio, Record
+from benchmarks.revisions import start_beside, unpacked
 from benchmarks.sfm import Found, apart_deg, photos
 from tests.support.pointmap_networks import make_photos
 
@@ -148,19 +148,15 @@ def add(record: Record, what: tuple[str, str], earlier: Side, both: Sequence[Don
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = make_parser("earlier", __doc__)
-    parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
-    parser.add_argument("--before", metavar="REV", default=BEFORE, help="the earlier revision (%(default)s)")
-    given = parser.parse_args(argv)
-    record = begin("earlier", given.quick)
+    record, revision = start_beside("earlier", __doc__, argv)
     with tempfile.TemporaryDirectory() as folder:
-        earlier = Side(f"hw4 of {given.before}", unpacked(given.before, Path(folder, "before")), {})
+        earlier = Side(f"hw4 of {revision}", unpacked(revision, Path(folder, "before")), {})
         sides = [Side("now", ROOT, SETTLED), earlier]
-        turns = 1 if given.quick else 3
+        turns = 1 if record.quick else 3
         sfm(record, sides, turns)
-        sample(record, sides, 10 if given.quick else 40, turns + 1)
-        many_views(record, sides, (8, 14) if given.quick else (10, 24))
-        vggt(record, sides, *((112, 196) if given.quick else (224, 392)))
+        sample(record, sides, 10 if record.quick else 40, turns + 1)
+        many_views(record, sides, (8, 14) if record.quick else (10, 24))
+        vggt(record, sides, *((112, 196) if record.quick else (224, 392)))
     record.save()
 
 

@@ -10,7 +10,6 @@ sample data is drawn, and kernels are compiled, before anything is timed.
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -19,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import ROOT, Ratio, Record, Scaling, Spent, begin, make_parser, seconds, timed
+from benchmarks.measure import ROOT, Ratio, Record, Scaling, Spent, seconds, timed
+from benchmarks.revisions import start_beside, unpacked
 from hw4.config import SampleConfig
 from hw4.data.sample import ensure_sample
 
-BEFORE = "d30d823"
 # A job's prediction is the same for each number of resamples.
 JOBS_KEY, FIRST_VALUE = "metrics.bootstrap", 100
 LARGEST_COMPARISON = 100_000
@@ -177,27 +176,9 @@ def same_metrics(sides: Sequence[Side], out: str) -> str:
     return f"MRE of the jobs at most {apart:.0e}° apart"
 
 
-def unpacked(revision: str, folder: Path) -> Path:
-    """The code of a revision, in a folder.
-
-    Raises:
-        SystemExit: there is no such revision here.
-    """
-    folder.mkdir()
-    done = subprocess.run(["git", "-C", str(ROOT), "archive", revision], capture_output=True)
-    if done.returncode != 0:
-        raise SystemExit(f"--before {revision}: {done.stderr.decode().strip()}")
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=done.stdout, check=True)
-    return folder
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = make_parser("endtoend", __doc__)
-    parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
-    parser.add_argument("--before", metavar="REV", default=BEFORE, help="the earlier revision (%(default)s)")
-    given = parser.parse_args(argv)
-    record = begin("endtoend", given.quick)
-    size = QUICK if given.quick else FULL
+    record, revision = start_beside("endtoend", __doc__, argv)
+    size = QUICK if record.quick else FULL
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # One set for each count: the peer takes every sample of its set.
@@ -205,8 +186,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             ensure_sample(SampleConfig(root=str(folder / kind), pairs=count))
             for kind, count in (("many", size.pairs), ("few", size.sequences))
         )
-        earlier = unpacked(given.before, folder / "before")
-        sides = [("ours", ROOT), (f"hw4 of {given.before}", earlier)]
+        earlier = unpacked(revision, folder / "before")
+        sides = [("ours", ROOT), (f"hw4 of {revision}", earlier)]
         made = [Side(side, code, folder / f"runs_{k}", many) for k, (side, code) in enumerate(sides)]
         warm_up = ["task=splat", "splat.iterations=2", "splat.video_frames=0"]
         for side in made:

@@ -26,19 +26,17 @@ from torch.nn import Parameter
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from benchmarks.earlier import SETTLED, Side, in_turns
-from benchmarks.endtoend import BEFORE, unpacked
 from benchmarks.measure import (
     ROOT,
     Ratio,
     Record,
     Scaling,
     Spent,
-    begin,
     best,
-    make_parser,
     seconds,
     timed,
 )
+from benchmarks.revisions import start_beside, unpacked
 from hw4.config import SampleConfig, SplatConfig
 from hw4.data.sample import ensure_sample
 from hw4.data.scenes.scene import scene_of
@@ -212,16 +210,12 @@ def thread_settings(record: Record) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = make_parser("training", __doc__)
-    parser.add_argument("--quick", action="store_true", help="small cells only; leaves no record")
-    parser.add_argument("--before", metavar="REV", default=BEFORE, help="the earlier revision (%(default)s)")
-    given = parser.parse_args(argv)
-    record = begin("training", given.quick)
+    record, revision = start_beside("training", __doc__, argv)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     similarity(record)
     optimizer_step(record)
     iterations(record)
-    before_and_now(record, given.before)
+    before_and_now(record, revision)
     thread_settings(record)
     record.save()
 

@@ -19,7 +19,8 @@ MAX_KEPT = 256
 def thumbnail(paths: Sequence[Path]) -> np.ndarray | None:
     """The photos side by side, (`HEIGHT`, W, 3) uint8, read-only; None where one cannot be read."""
     try:
-        return _thumbnail(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths))
+        states = [(path, path.stat()) for path in paths]
+        return _thumbnail(tuple((path, state.st_mtime_ns, state.st_size) for path, state in states))
     except (UserError, OSError):
         return None
 
