@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,20 +102,22 @@ def many_views(record: Record, sides: Sequence[Side], counts: tuple[int, int]) -
     """DUSt3R on the complete graph: bytes for each predicted point, from few views to more."""
     with tempfile.TemporaryDirectory() as folder:
         make_photos(Path(folder), counts[1], ((256, 192),))
-        # The first of each compiles kernels.
-        results = [
-            [side.do("views", folder, count, environment=ONE_THREAD) for count in (3, *counts)][1:]
-            for side in sides
-        ]
+
+        def do(count: int, side: Side) -> Done:
+            return side.do("views", folder, count, environment=ONE_THREAD)
+
+        for side in sides:
+            # Compiles kernels.
+            do(3, side)
+        fewer, both = (in_turns(sides, 2, partial(do, count)) for count in counts)
     said = []
-    for side, (few, many) in zip(sides, results, strict=True):
+    for side, few, many in zip(sides, fewer, both, strict=True):
         per_point = (many.spent["peak"] - few.spent["peak"]) / (many.spent["points"] - few.spent["points"])
         said.append(f"{per_point:.1f} {side.name}")
     record.fact(
         f"DUSt3R, {counts[0]} to {counts[1]} views of 128x96, complete graph: bytes per predicted point "
         f"{', '.join(said)} (goal {MAX_BYTES_PER_POINT})"
     )
-    both = [each[1] for each in results]
     parity = f"largest difference of a camera {largest(both):.0e}"
     add(record, ("DUSt3R, complete graph", f"{counts[1]} views of 128x96"), sides[1], both, parity)
 
@@ -156,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sfm(record, sides, turns)
         sample(record, sides, 10 if record.quick else 40, turns + 1)
         many_views(record, sides, (8, 14) if record.quick else (10, 24))
-        vggt(record, sides, *((112, 196) if record.quick else (224, 392)))
+        vggt(record, sides, 112, 196)
     record.save()
 
 

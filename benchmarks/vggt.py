@@ -4,7 +4,9 @@
 
 Random weights and images, one thread. Ours runs no head that nobody reads (`model.pts3d_from=depth` needs no
 point head, `none` neither), takes several small pairs at once, and makes what depends on one photo alone
-once, which an interpolated sample of the official size shows. `benchmarks.precision` times other precisions.
+once, which the candidates of an interpolated sample show at the official size: the pair and subsets of a
+video's frames, in full as many as `input.selection=medoid` takes. `benchmarks.precision` times other
+precisions.
 """
 
 import os
@@ -15,6 +17,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Ratio, Record, Scaling, alternated, best, start
+from hw4.config.input import CandidatesConfig
+from hw4.data.pairs.frames import frame_subsets
 from hw4.models.network.load import LoadedNetwork
 from hw4.models.network.tiny import TINY_HEIGHT, TINY_PATCH, TINY_WIDTH
 from hw4.models.network.upstream import quiet
@@ -34,6 +39,8 @@ from hw4.models.vggt.upstream import import_parts as import_vggt_parts
 from hw4.models.vggt.upstream import import_pose_encoding
 
 PAIRS = 40
+# DynamiCrafter's videos have 16; the first and the last show the two photos.
+VIDEO_FRAMES = 14
 
 
 def outputs(network: Any, images: Tensor) -> dict[str, Tensor]:
@@ -91,8 +98,15 @@ def tiny(record: Record) -> None:
     record.scaling(Scaling("VGGT, tiny, one scene", "views", [float(n) for n in counts], spent))
 
 
-def official(record: Record, height: int, width: int) -> None:
-    """An interpolated sample: the pair, and two subsets of its frames, share their end photos.
+def candidates(frames: int, subsets: int) -> list[list[int]]:
+    """Photos of each scene of a sample: the pair (first and last), and subsets of the frames between."""
+    middle = [Path(str(number)) for number in range(1, frames + 1)]
+    chosen = frame_subsets(middle, CandidatesConfig().frames, subsets, [CandidatesConfig().seed])
+    return [[0, frames + 1], *([0, *(int(path.name) for path in one), frames + 1] for one in chosen)]
+
+
+def official(record: Record, height: int, width: int, frames: int, subsets: int) -> None:
+    """An interpolated sample with candidates, which share their end photos and many a frame.
 
     Once each, after small photos; scene by scene, in an order that is reversed every time.
     """
@@ -121,14 +135,14 @@ def official(record: Record, height: int, width: int) -> None:
     sides = {"upstream": upstream, **{kind: partial(ours, kind) for kind in models}}
     spent, apart = dict.fromkeys(sides, 0.0), dict.fromkeys(sides, 0.0)
 
-    def photos(height: int, width: int) -> list[ModelView]:
-        images = torch.rand(4, 3, height, width, generator=torch.Generator().manual_seed(0))
+    def photos(count: int, height: int, width: int) -> list[ModelView]:
+        images = torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
         return [ModelView(image, (width, height), torch.eye(3).numpy()) for image in images]
 
     for run in sides.values():
-        run(photos(56, 56))
-    views = photos(height, width)
-    for round_, scene in enumerate(((0, 3), (0, 1, 3), (0, 2, 3))):
+        run(photos(2, 56, 56))
+    views = photos(frames + 2, height, width)
+    for round_, scene in enumerate(candidates(frames, subsets)):
         cameras = {}
         for name in list(sides) if round_ % 2 == 0 else reversed(sides):
             start_s = time.process_time()
@@ -136,11 +150,12 @@ def official(record: Record, height: int, width: int) -> None:
             spent[name] += time.process_time() - start_s
         for name in models:
             apart[name] = max(apart[name], float(np.abs(cameras[name] - cameras["upstream"]).max()))
+    of = f"{CandidatesConfig().frames} of {frames} frames"
     for name, what in (("depth", "cameras and depth"), ("none", "cameras alone")):
         record.add(
             Ratio(
                 f"VGGT, official size (1.2 billion parameters, random weights), {what}",
-                f"pair and two subsets of its frames, {width}x{height}",
+                f"pair and {subsets} subsets of {of}, {width}x{height}",
                 "upstream's forward, all heads",
                 spent[name],
                 spent["upstream"],
@@ -154,7 +169,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     record = start("vggt", __doc__ or "", argv)
     torch.set_num_threads(1)
     tiny(record)
-    official(record, *((112, 196) if record.quick else (224, 392)))
+    if record.quick:
+        official(record, 112, 112, 5, 3)
+    else:
+        official(record, 112, 196, VIDEO_FRAMES, CandidatesConfig().subsets)
     record.save()
 
 
