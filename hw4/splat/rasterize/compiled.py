@@ -24,10 +24,12 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compiled(function: Callable[..., Any]) -> Any:
         dispatcher = njit(cache=True, **options)(function)
-        # numba has no public name for it. Without a cache there is no file, and nothing can be stale.
-        index = getattr(dispatcher._cache, "_cache_file", None)
-        if index is not None:
-            index._source_stamp = (index._source_stamp, _digest())
+        # numba has no public name for it. Without a cache there is no file, and nothing can be stale; with a
+        # numba that calls it otherwise, only who edits these files has to empty __pycache__.
+        index = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+        stamp = getattr(index, "_source_stamp", None)
+        if index is not None and stamp is not None:
+            index._source_stamp = (stamp, _digest())
         return dispatcher
 
     return compiled
