@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 # Seconds to wait for another process before it is said that one waits.
 PATIENCE = 2.0
 NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+# Lines that are written together, where nothing is lost with them.
+MOST_WAITING = 64
+# Of `results.json`: the file, a stage, its lists and metrics.
+INDENTED = 3
 
 
 def _disk_error(path: Path, error: OSError) -> UserError:
@@ -69,12 +73,21 @@ def write_text(path: Path, content: str) -> None:
 
 def jsonable(value: Any) -> Any:
     """The value with NaN and infinities as null, and numpy scalars and arrays as plain Python."""
+    # First what there is most of.
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if hasattr(value, "tolist"):
-        return jsonable(value.tolist())
+        plain = value.tolist()
+        kind = value.dtype.kind if hasattr(value, "dtype") and value.size else ""
+        # Most are cameras: the largest of them is finite only if all are.
+        finite = kind in "iub" or (kind == "f" and math.isfinite(abs(value).max()))
+        return plain if kind and finite else jsonable(plain)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Path):
@@ -83,10 +96,31 @@ def jsonable(value: Any) -> Any:
 
 
 def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
-    """Write strict JSON (no NaN), indented or in one line, atomically."""
-    separators = (",", ":") if indent is None else None
-    content = json.dumps(jsonable(value), indent=indent, separators=separators, allow_nan=False)
+    """Write strict JSON (no NaN), atomically: indented, or in one line.
+
+    What lies more than `INDENTED` levels deep, such as one of many samples, stands in one line.
+    """
+    plain = jsonable(value)
+    if indent is None:
+        content = json.dumps(plain, separators=(",", ":"), allow_nan=False)
+    else:
+        content = _indented(plain, " " * indent, INDENTED)
     write_text(path, content + "\n")
+
+
+def _indented(value: Any, step: str, levels: int, margin: str = "\n") -> str:
+    """JSON whose objects and lists are indented, down to so many levels.
+
+    json's own indentation is written in Python, and takes ten times as long as its encoder in C.
+    """
+    if not levels or not value or not isinstance(value, dict | list):
+        return json.dumps(value, allow_nan=False)
+    inner = margin + step
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(k)}: {_indented(v, step, levels - 1, inner)}" for k, v in value.items()]
+        return f"{{{inner}{f',{inner}'.join(parts)}{margin}}}"
+    parts = [_indented(item, step, levels - 1, inner) for item in value]
+    return f"[{inner}{f',{inner}'.join(parts)}{margin}]"
 
 
 def parse_json(content: bytes | str) -> Any:
@@ -106,6 +140,7 @@ class JsonlLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._waiting: list[str] = []
 
     def lines(self) -> list[bytes]:
         """All whole lines. One cut short by a kill is removed from the file.
@@ -153,36 +188,36 @@ class JsonlLog:
         return records
 
     def append(self, record: dict[str, Any], sync: bool = True) -> None:
-        """Append one record; with `sync` it and those before are on disk.
+        """Append one record; with `sync` it and those before are on disk, without it may wait for others.
 
         Raises:
             UserError: the disk is full or the folder cannot be written.
         """
-        line = json.dumps(jsonable(record), allow_nan=False) + "\n"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
-                is_new = file.tell() == 0
-                file.write(line.encode())
-                file.flush()
-                if sync:
-                    os.fsync(file.fileno())
-            if is_new:
-                _sync_folder(self.path.parent)
-        except OSError as error:
-            raise _disk_error(self.path, error) from error
+        self._waiting.append(json.dumps(jsonable(record), allow_nan=False) + "\n")
+        if sync or len(self._waiting) >= MOST_WAITING:
+            self._write(sync)
 
     def sync(self) -> None:
         """Have on disk what was appended without.
 
         Raises:
-            UserError: the disk is full.
+            UserError: the disk is full or the folder cannot be written.
         """
+        if self._waiting or self.path.is_file():
+            self._write(sync=True)
+
+    def _write(self, sync: bool) -> None:
         try:
-            with self.path.open("rb") as file:
-                os.fsync(file.fileno())
-        except FileNotFoundError:
-            return
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                is_new = file.tell() == 0
+                file.write("".join(self._waiting).encode())
+                file.flush()
+                self._waiting.clear()
+                if sync:
+                    os.fsync(file.fileno())
+            if is_new:
+                _sync_folder(self.path.parent)
         except OSError as error:
             raise _disk_error(self.path, error) from error
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -73,11 +74,21 @@ def cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hw4"
 
 
-def _key(path: Path) -> tuple[str, bool]:
-    """How a file is remembered, and whether it is old enough for its time to tell a later change."""
-    status = path.stat()
+def _key(path: Path, folders: dict[str, str]) -> tuple[str, bool]:
+    """How a file is remembered, and whether it is old enough for its time to tell a later change.
+
+    `folders` keeps where each folder really is, as many files lie in one.
+    """
+    folder, name = os.path.split(path)
+    status = os.lstat(path)
+    if stat.S_ISREG(status.st_mode):
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        real = f"{folders[folder]}{os.sep}{name}"
+    else:
+        real, status = os.path.realpath(path), path.stat()
     # The time of change tells what sets the time of modification back, as some copying programs do.
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
+    key = f"{real}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
     return key, time.time() - max(status.st_mtime, status.st_ctime) > CLOCK
 
 
@@ -108,9 +119,10 @@ def _digests(paths: Iterable[Path]) -> dict[Path, str | OSError]:
     digests: dict[Path, str | OSError] = {}
     # Files to hash, with the key to remember each by, if any.
     unknown: dict[Path, str | None] = {}
+    folders: dict[str, str] = {}
     for path in paths:
         try:
-            key, old = _key(path)
+            key, old = _key(path, folders)
         except OSError as error:
             digests[path] = error
             continue

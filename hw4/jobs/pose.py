@@ -12,6 +12,7 @@ from hw4.config.fields import deciding
 from hw4.config.input import PAIR, input_label
 from hw4.config.stages import FRAMES, POSE, SCORE
 from hw4.core.cache import using
+from hw4.core.command import once_a_command
 from hw4.core.durable import JsonlLog, write_json, write_text
 from hw4.core.errors import UserError
 from hw4.core.protocols import HOMEWORK
@@ -54,7 +55,10 @@ FIGURES = {ERROR_CDF: (error_cdf, cdf_shows), EXTREMES: (extremes_figure, extrem
 
 def run_pose(context: JobContext) -> list[str]:
     """Predict and score every sample; returns what could not be read, one sentence each."""
-    found = load_samples(context.config.data, context.config.input)
+    config = context.config
+    # Their files are looked at once for all jobs of a sweep that have the same ones.
+    key = repr((config.data.name, asdict(config.data), asdict(config.input)))
+    found = once_a_command("samples", key, lambda: load_samples(config.data, config.input))
     record_frames(context, found)
     return _evaluate(context, found.samples, source_of(context, found.samples))
 
@@ -160,8 +164,10 @@ def _evaluate(context: JobContext, samples: Sequence[PairSample], source: Source
             told(sample)
             progress(sample, reused)
 
-        result = evaluate_pose(samples, source, config.metrics, on_sample)
-    log.sync()
+        try:
+            result = evaluate_pose(samples, source, config.metrics, on_sample)
+        finally:
+            log.sync()
     context.results[POSE] = result.to_json()
     _report(context, result)
     return unreadable(result)

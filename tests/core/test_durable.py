@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hw4.core import durable
-from hw4.core.durable import JsonlLog, exclusive, parse_json, write_bytes, write_json
+from hw4.core.durable import JsonlLog, exclusive, jsonable, parse_json, write_bytes, write_json
 from hw4.core.errors import UserError
 
 
@@ -48,6 +51,73 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         JsonlLog(tmp_path / "log.jsonl").append({"a": 1})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_lines_that_may_wait_are_there_with_the_next_that_may_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "MOST_WAITING", 3)
+    log = JsonlLog(tmp_path / "log.jsonl")
+    log.sync()
+    log.append({"idx": 0}, sync=False)
+    assert not log.path.exists()
+    log.append({"idx": 1})
+    assert [r["idx"] for r in log.read()] == [0, 1]
+    for idx in (2, 3, 4, 5):
+        log.append({"idx": idx}, sync=False)
+    assert [r["idx"] for r in log.read()] == [0, 1, 2, 3, 4]
+    log.sync()
+    assert [r["idx"] for r in log.read()] == [0, 1, 2, 3, 4, 5]
+
+
+def test_deep_values_of_a_json_file_stand_in_one_line(tmp_path: Path) -> None:
+    value = {
+        "pose": {
+            "n": np.int64(2),
+            "samples": [{"idx": 0, "Ks": np.eye(2)}, {"idx": 1, "Ks": None}],
+            "no": [],
+        },
+        'a "name"': "é",
+        "inf": [np.float32(np.inf), True],
+    }
+    write_json(tmp_path / "a.json", value)
+    assert (tmp_path / "a.json").read_text().splitlines() == [
+        "{",
+        '  "pose": {',
+        '    "n": 2,',
+        '    "samples": [',
+        '      {"idx": 0, "Ks": [[1.0, 0.0], [0.0, 1.0]]},',
+        '      {"idx": 1, "Ks": null}',
+        "    ],",
+        '    "no": []',
+        "  },",
+        '  "a \\"name\\"": "\\u00e9",',
+        '  "inf": [',
+        "    null,",
+        "    true",
+        "  ]",
+        "}",
+    ]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16, np.bool_, np.float16])
+def test_arrays_are_plain_and_without_what_json_has_not(dtype: type) -> None:
+    whole = np.array([[0, 1], [1, 1]], dtype)
+    assert json.dumps(jsonable({"a": whole})) == json.dumps({"a": whole.tolist()})
+    assert jsonable(whole[:0]) == [] and jsonable(whole[0, 1]) == 1
+    if np.issubdtype(dtype, np.floating):
+        broken = whole.copy()
+        broken[0] = np.nan, -np.inf
+        assert jsonable(broken) == [[None, None], [1, 1]] and jsonable(broken[0, 0]) is None
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = st.none() | st.booleans() | st.integers() | FINITE | st.text()
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
+def test_an_indented_file_says_what_json_says(value: Any) -> None:
+    assert json.loads(durable._indented(value, "  ", durable.INDENTED)) == value
 
 
 def test_floats_come_back_exactly(tmp_path: Path) -> None:

@@ -48,6 +48,22 @@ def test_values_that_are_equal_have_one_digest() -> None:
     assert digest({"a": 1}) != digest({"a": 1.5}) and len(digest(None)) == 20
 
 
+def test_a_file_is_remembered_by_where_it_really_lies(
+    tmp_path: Path, home: Path, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.mkdir()
+    (real / "a.bin").write_bytes(b"a")
+    (real / "b.bin").symlink_to("a.bin")
+    link.symlink_to("real")
+    monkeypatch.chdir(real)
+    ways = [real / "a.bin", link / "a.bin", real / "b.bin", Path("a.bin")]
+    for way in ways:
+        assert file_digest(way) == hashlib.sha256(b"a").hexdigest()
+    assert hashed == ways[:1]
+    assert [key.split("|")[0] for key in memory(home)] == [str((real / "a.bin").resolve())]
+
+
 def test_a_file_is_hashed_once(tmp_path: Path, home: Path, hashed: list[Path]) -> None:
     files = [tmp_path / f"{number}.bin" for number in range(3)]
     for number, path in enumerate(files):
