@@ -30,15 +30,18 @@ LARGEST_COMPARISON = 100_000
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything: `jobs` of the sweeps, the last of which is measured cold too."""
+    """How much of everything: `jobs` of the sweeps on `job_pairs`, the last of which is measured cold too."""
 
     pairs: int
     sequences: int
     iterations: int
     jobs: tuple[int, ...]
+    job_pairs: int
 
 
-FULL, QUICK = Size(300, 20, 400, (5, 15, 50)), Size(4, 1, 20, (2, 4))
+# A job has as many pairs as a run has by default.
+FULL = Size(300, 20, 400, (5, 15, 50), SampleConfig().pairs)
+QUICK = Size(4, 1, 20, (2, 4), 4)
 
 
 class Side:
@@ -182,22 +185,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # One set for each count: the peer takes every sample of its set.
-        many, few = (
+        many, few, job = (
             ensure_sample(SampleConfig(root=str(folder / kind), pairs=count))
-            for kind, count in (("many", size.pairs), ("few", size.sequences))
+            for kind, count in (("many", size.pairs), ("few", size.sequences), ("job", size.job_pairs))
         )
         earlier = unpacked(revision, folder / "before")
         sides = [("ours", ROOT), (f"hw4 of {revision}", earlier)]
-        made = [Side(side, code, folder / f"runs_{k}", many) for k, (side, code) in enumerate(sides)]
+
+        def made_of(sample: Path, name: str) -> list[Side]:
+            return [Side(side, code, folder / f"{name}_{k}", sample) for k, (side, code) in enumerate(sides)]
+
+        made = made_of(many, "runs")
         warm_up = ["task=splat", "splat.iterations=2", "splat.video_frames=0"]
         for side in made:
             side.run([*warm_up, f"data.pairs={size.pairs}", "splat.eval.lpips_download=false"], "warm_up")
         posed(record, made, many, "Pairs with DUSt3R, tiny", size.pairs, ["input=pair"])
-        others = [Side(s, code, folder / f"few_{k}", few) for k, (s, code) in enumerate(sides)]
-        posed(record, others, few, "Sequences with DUSt3R, tiny", size.sequences, ["input=interpolated"])
+        sequences = made_of(few, "sequence_runs"), few, "Sequences with DUSt3R, tiny", size.sequences
+        posed(record, *sequences, ["input=interpolated"])
         splatted(record, made, size.iterations)
-        both_stages(record, made, size.pairs)
-        swept(record, made, size.jobs, size.pairs)
+        jobs = made_of(job, "job_runs")
+        both_stages(record, jobs, size.job_pairs)
+        swept(record, jobs, size.jobs, size.job_pairs)
     record.save()
 
 
