@@ -147,7 +147,7 @@ def add(record: Record, what: tuple[str, str], earlier: Side, both: Sequence[Don
     """A row by the clock, and the CPU time as a line; `what`: the work and its size."""
     now, before = (one.spent for one in both)
     record.add(Ratio(*what, earlier.name, now["wall"], before["wall"], parity))
-    record.fact(f"CPU time of that: {now['cpu']:.2f} s against {before['cpu']:.2f} s")
+    record.fact(f"{', '.join(what)}, CPU time: {now['cpu']:.2f} s against {before['cpu']:.2f} s")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
