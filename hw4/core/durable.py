@@ -111,7 +111,7 @@ def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
 def _indented(value: Any, step: str, levels: int, margin: str = "\n") -> str:
     """JSON whose objects and lists are indented, down to so many levels.
 
-    json's own indentation is written in Python, and takes ten times as long as its encoder in C.
+    json indents in Python alone; here its encoder in C writes most of a large file.
     """
     if not levels or not value or not isinstance(value, dict | list):
         return json.dumps(value, allow_nan=False)
@@ -207,13 +207,14 @@ class JsonlLog:
             self._write(sync=True)
 
     def _write(self, sync: bool) -> None:
+        # What fails half-way is not written again behind its own first half.
+        lines, self._waiting = "".join(self._waiting), []
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as file:
                 is_new = file.tell() == 0
-                file.write("".join(self._waiting).encode())
+                file.write(lines.encode())
                 file.flush()
-                self._waiting.clear()
                 if sync:
                     os.fsync(file.fileno())
             if is_new:

@@ -70,6 +70,22 @@ def test_lines_that_may_wait_are_there_with_the_next_that_may_not(
     assert [r["idx"] for r in log.read()] == [0, 1, 2, 3, 4, 5]
 
 
+def test_lines_that_could_not_be_written_do_not_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = JsonlLog(tmp_path / "log.jsonl")
+    log.append({"idx": 0}, sync=False)
+    plain = os.fsync
+    monkeypatch.setattr(durable.os, "fsync", lambda _: os.write(-1, b""))
+    with pytest.raises(UserError, match="cannot write"):
+        log.append({"idx": 1})
+    monkeypatch.setattr(durable.os, "fsync", plain)
+    log.sync()
+    log.append({"idx": 2})
+    # They were in the file: it was their way to the disk that failed.
+    assert [r["idx"] for r in log.read()] == [0, 1, 2]
+
+
 def test_deep_values_of_a_json_file_stand_in_one_line(tmp_path: Path) -> None:
     value = {
         "pose": {
