@@ -70,20 +70,25 @@ def test_lines_that_may_wait_are_there_with_the_next_that_may_not(
     assert [r["idx"] for r in log.read()] == [0, 1, 2, 3, 4, 5]
 
 
-def test_lines_that_could_not_be_written_do_not_come_again(
+def test_lines_that_were_written_by_half_do_not_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = JsonlLog(tmp_path / "log.jsonl")
     log.append({"idx": 0}, sync=False)
-    plain = os.fsync
-    monkeypatch.setattr(durable.os, "fsync", lambda _: os.write(-1, b""))
-    with pytest.raises(UserError, match="cannot write"):
-        log.append({"idx": 1})
-    monkeypatch.setattr(durable.os, "fsync", plain)
+
+    def half(path: Path, mode: str) -> None:
+        with open(path, mode) as file:  # noqa: PTH123
+            file.write(b'{"idx": 0}\n{"id')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", half)
+        with pytest.raises(UserError, match="No space left"):
+            log.append({"idx": 1})
     log.sync()
-    log.append({"idx": 2})
-    # They were in the file: it was their way to the disk that failed.
-    assert [r["idx"] for r in log.read()] == [0, 1, 2]
+    assert [r["idx"] for r in log.read()] == [0]
+    log.append({"idx": 1})
+    assert [r["idx"] for r in log.read()] == [0, 1]
 
 
 def test_deep_values_of_a_json_file_stand_in_one_line(tmp_path: Path) -> None:
