@@ -41,6 +41,7 @@ from hw4.models.vggt.upstream import import_pose_encoding
 PAIRS = 40
 # DynamiCrafter's videos have 16; the first and the last show the two photos.
 VIDEO_FRAMES = 14
+TAKEN = CandidatesConfig()
 
 
 def outputs(network: Any, images: Tensor) -> dict[str, Tensor]:
@@ -101,7 +102,7 @@ def tiny(record: Record) -> None:
 def candidates(frames: int, subsets: int) -> list[list[int]]:
     """Photos of each scene of a sample: the pair (first and last), and subsets of the frames between."""
     middle = [Path(str(number)) for number in range(1, frames + 1)]
-    chosen = frame_subsets(middle, CandidatesConfig().frames, subsets, [CandidatesConfig().seed])
+    chosen = frame_subsets(middle, TAKEN.frames, subsets, [TAKEN.seed])
     return [[0, frames + 1], *([0, *(int(path.name) for path in one), frames + 1] for one in chosen)]
 
 
@@ -150,7 +151,7 @@ def official(record: Record, height: int, width: int, frames: int, subsets: int)
             spent[name] += time.process_time() - start_s
         for name in models:
             apart[name] = max(apart[name], float(np.abs(cameras[name] - cameras["upstream"]).max()))
-    of = f"{CandidatesConfig().frames} of {frames} frames"
+    of = f"{TAKEN.frames} of {frames} frames"
     for name, what in (("depth", "cameras and depth"), ("none", "cameras alone")):
         record.add(
             Ratio(
@@ -172,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if record.quick:
         official(record, 112, 112, 5, 3)
     else:
-        official(record, 112, 196, VIDEO_FRAMES, CandidatesConfig().subsets)
+        official(record, 112, 196, VIDEO_FRAMES, TAKEN.subsets)
     record.save()
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 STARTED = "HW4_STARTED"
 # By what it is, the key it has and the answer: the last one of each, for jobs that follow each other.
-_FOUND: ContextVar[dict[str, tuple[str, Any]] | None] = ContextVar("found by the command", default=None)
+_FOUND: ContextVar[dict[str, tuple[object, Any]] | None] = ContextVar("found by the command", default=None)
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def command_runs() -> Iterator[None]:
             os.environ.pop(STARTED, None)
 
 
-def once_a_command(what: str, key: str, find: Callable[[], T]) -> T:
-    """What `find` gives; what it gave for the same key in this command, unless for another one since.
+def once_a_command(what: str, key: object, find: Callable[[], T]) -> T:
+    """What `find` gives; what it gave for an equal key in this command, unless for another one since.
 
     Outside of a command, and in a thread of its own, it is always found anew.
     """

@@ -76,8 +76,8 @@ def jsonable(value: Any) -> Any:
     # First what there is most of.
     if value is None or type(value) in (str, int, bool):
         return value
-    if type(value) is float:
-        return value if math.isfinite(value) else None
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -88,8 +88,6 @@ def jsonable(value: Any) -> Any:
         # Most are cameras: the largest of them is finite only if all are.
         finite = kind in "iub" or (kind == "f" and math.isfinite(abs(value).max()))
         return plain if kind and finite else jsonable(plain)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     if isinstance(value, Path):
         return str(value)
     return value

@@ -57,8 +57,8 @@ def run_pose(context: JobContext) -> list[str]:
     """Predict and score every sample; returns what could not be read, one sentence each."""
     config = context.config
     # Their files are looked at once for all jobs of a sweep that have the same ones.
-    key = repr((config.data.name, asdict(config.data), asdict(config.input)))
-    found = once_a_command("samples", key, lambda: load_samples(config.data, config.input))
+    read = config.data, config.input
+    found = once_a_command("samples", read, lambda: load_samples(*read))
     record_frames(context, found)
     return _evaluate(context, found.samples, source_of(context, found.samples))
 
